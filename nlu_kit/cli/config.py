@@ -1,0 +1,115 @@
+"""``nlu-kit config``: check a pipeline, show it in full, write the JSON schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from nlu_kit.cli.lazy import Group
+from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
+from nlu_kit.config.check import load_pipeline
+from nlu_kit.config.json_schema import pipeline_schema
+from nlu_kit.config.pipeline import Pipeline, Resolved
+
+
+@click.group("config", cls=Group)
+def command() -> None:
+    """Check a pipeline, show it in full, or write its JSON schema.
+
+    \b
+    Example:
+      nlu-kit config check pipeline.json
+    """
+
+
+@command.command("check", short_help="Report every problem of a pipeline at once.")
+@pipeline_argument
+@set_option
+def check(pipeline: Path, overrides: tuple[str, ...]) -> None:
+    """Report every problem of PIPELINE (default: pipeline.json) at once, or say what it composes.
+
+    \b
+    Example:
+      nlu-kit config check pipeline.json --set training.epochs=3
+    """
+    checked = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=True)
+    click.echo(f"OK: {pipeline}")
+    for key, value in summary(checked):
+        click.echo(f"  {key:<10} {value}")
+
+
+@command.command("show", short_help="Print a pipeline with every default written out.")
+@pipeline_argument
+@set_option
+def show(pipeline: Path, overrides: tuple[str, ...]) -> None:
+    """Print PIPELINE (default: pipeline.json) with every default written out.
+
+    \b
+    Example:
+      nlu-kit config show pipeline.json --set sampler=random
+    """
+    resolved = load_pipeline(pipeline, overrides=overrides, registry=load_registry())
+    click.echo(json.dumps(resolved.to_json(), indent=2, ensure_ascii=False))
+
+
+@command.command("schema", short_help="Write the JSON schema that editors complete and check with.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here instead of to stdout.")
+def schema(output: Path | None) -> None:
+    """Print the JSON schema of pipeline.json for what is installed: editors complete and check with it.
+
+    \b
+    Example:
+      nlu-kit config schema --output pipeline.schema.json
+    and in pipeline.json:
+      "$schema": "pipeline.schema.json"
+    """
+    text = json.dumps(pipeline_schema(load_registry()), indent=2, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+        return
+    output.write_text(text + "\n", encoding="utf-8")
+    click.echo(f'wrote {output}; point "$schema" of pipeline.json at it')
+
+
+def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
+    """(what, how) lines that say what a pipeline composes; parameters are named where they differ from the default."""
+    data, training = pipeline.data, pipeline.training
+    dev = data.dev or f"{data.dev_fraction:.0%} of train"
+    rows = [
+        ("name", pipeline.name),
+        ("data", f"train {data.train}, dev {dev}, test {data.test or 'none'}"),
+        ("reader", _describe(pipeline.reader) if pipeline.reader else "auto"),
+        ("backbone", _describe(pipeline.backbone)),
+    ]
+    for position, (name, entry) in enumerate(pipeline.heads.items()):
+        loss = f"loss {_describe(entry.loss)}" if entry.loss else "its own loss"
+        rows.append(("" if position else "heads", f"{name}: {_describe(entry.head)}, {loss}"))
+    rows += [
+        ("balancing", _describe(pipeline.balancing)),
+        ("sampler", _describe(pipeline.sampler)),
+        ("freezing", _describe(pipeline.freezing)),
+        (
+            "training",
+            f"up to {training.epochs} epochs, batches of {training.batch_size}, {training.schedule} schedule, "
+            f"patience {training.patience}, monitor {training.monitor}, precision {training.precision}",
+        ),
+    ]
+    rows += [("callback", _describe(callback)) for callback in pipeline.callbacks]
+    return rows
+
+
+def _describe(component: Resolved) -> str:
+    """``bucketed (base=weighted)``"""
+    defaults = type(component.params).model_fields
+    changed = [
+        f"{key}={_short(value)}"
+        for key, value in component.params.model_dump(mode="json").items()
+        if key not in defaults or getattr(component.params, key) != defaults[key].get_default(call_default_factory=True)
+    ]
+    return component.type + (f" ({', '.join(changed)})" if changed else "")
+
+
+def _short(value: object) -> str:
+    return str(value["type"]) if isinstance(value, dict) and "type" in value else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,103 @@
+"""The ``nlu-kit`` command: finds its subcommands without importing them, and turns every error into an exit code.
+
+Exit codes: 0 done, 1 a fault of ours (or of the disk), 2 a mistake that the user can mend, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from nlu_kit import __version__
+from nlu_kit.cli.lazy import LazyGroup
+from nlu_kit.errors import NluKitError
+
+DEBUG_VARIABLE = "NLU_KIT_DEBUG"
+
+HELP = """Intents and entities with one shared sentence-transformer, composed from plugins.
+
+\b
+Example:
+  nlu-kit init my-bot && cd my-bot
+  nlu-kit train pipeline.json
+  nlu-kit predict "book a table in Paris"
+"""
+
+cli = LazyGroup(
+    "nlu-kit",
+    help=HELP,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    # name -> (module, attribute, short help): `nlu-kit --help` imports none of them
+    lazy={
+        "init": ("nlu_kit.cli.init", "command", "Write a pipeline.json and starter data to begin with."),
+        "config": ("nlu_kit.cli.config", "command", "Check a pipeline, show it in full, or write its JSON schema."),
+        "train": ("nlu_kit.cli.train", "command", "Train a pipeline and write its model folder."),
+        "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
+        "plugins": ("nlu_kit.cli.plugins", "command", "List the installed components and explain their parameters."),
+    },
+)
+click.version_option(__version__, prog_name="nlu-kit", message="%(prog)s %(version)s")(cli)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line (``sys.argv`` when no arguments are given) and return the exit code. Never raises."""
+    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character must not end a training run
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()  # a closed pipe shows here rather than at interpreter exit, where it can't be caught
+    except BrokenPipeError:
+        _silence_stdout()
+        return 1
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = cli.main(args=arguments, prog_name="nlu-kit", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        return 130
+    except NluKitError as error:
+        click.echo(f"error: {error}", err=True)
+        return 2
+    except BrokenPipeError:
+        raise
+    except SystemExit as error:  # click's answer to a closed pipe, or a command that knows its own code
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    except Exception as error:  # noqa: BLE001 - the last line of defence
+        return _unexpected(error)
+    return result if isinstance(result, int) else 0
+
+
+def _unexpected(error: Exception) -> int:
+    if os.environ.get(DEBUG_VARIABLE) == "1":
+        traceback.print_exception(type(error), error, error.__traceback__)
+    elif isinstance(error, OSError) and error.filename is not None:
+        click.echo(f"error: {error.strerror}: {error.filename}", err=True)
+    else:
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        hint = f"set {DEBUG_VARIABLE}=1 to see the traceback"
+        click.echo(f"error: {text} (a bug in nlu-kit or in a plugin, please report it; {hint})", err=True)
+    return 1
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the flush at interpreter exit has nowhere to fail."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout is no real file, as under a test runner
+        return
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The live view of a training run: a bar on terminals, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
+
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+
+
+class ProgressCallback:
+    """Prints to stdout; the bar goes to stderr, and only where that is a terminal."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.quiet = quiet
+        self.bar: Any = None
+        self.epochs = 0
+        self.steps_done = 0
+        self.started = 0.0
+
+    def on_run_start(self, event: RunStart) -> None:
+        self.epochs = event.epochs
+        self.started = time.perf_counter()
+        lines = run_start_lines(event)
+        for line in [line for line in lines if line.startswith("warning")] if self.quiet else lines:
+            click.echo(line)
+
+    def on_step_end(self, event: StepEnd) -> None:
+        if self.quiet or not sys.stderr.isatty():
+            return
+        self.steps_done += 1
+        if self.bar is None:
+            description = f"epoch {event.epoch + 1}/{self.epochs}"
+            self.bar = tqdm(total=event.steps, desc=description, bar_format=_BAR, leave=False, dynamic_ncols=True)
+        losses = " ".join(f"{head} {loss:.3f}" for head, loss in event.losses.items())
+        rates = "/".join(f"{rate:.1e}" for rate in event.rates.values())
+        self.bar.set_postfix_str(f"loss {losses} lr {rates} all ≤{self._time_left(event)}", refresh=False)
+        self.bar.update()
+
+    def _time_left(self, event: StepEnd) -> str:
+        """For all epochs, if none of them is saved by early stopping."""
+        total = self.epochs * event.steps
+        seconds = (time.perf_counter() - self.started) / self.steps_done * (total - self.steps_done)
+        return str(tqdm.format_interval(seconds))
+
+    def on_epoch_end(self, event: EpochEnd) -> None:
+        self._close_bar()
+        if self.quiet:
+            return
+        figures, *samples = epoch_lines(event)
+        click.echo(click.style(figures, bold=event.improved))
+        for line in samples:
+            click.echo(click.style(line, fg="yellow") if line.lstrip().startswith("≠") else line)
+
+    def on_run_end(self, event: RunEnd) -> None:
+        self._close_bar()
+        for line in run_end_lines(event):
+            click.echo(line)
+        latest = event.run_dir.parent / "latest"
+        model = "" if str(latest) == "runs/latest" else f" --model {latest}"
+        click.echo(f'next: nlu-kit predict{model} "book a table in Paris"')
+
+    def _close_bar(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

@@ -1,0 +1,1 @@
+"""pipeline.json: its schema, loading with overrides, checking against what is installed, resolving."""

@@ -1,0 +1,104 @@
+"""A checked pipeline: every component resolved to its spec and validated params."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlu_kit.config.schema import DataConfig, TrainingConfig
+from nlu_kit.registry import Provided, Registry
+from nlu_kit.specs import Params
+
+AUTO = "auto"  # the reader that is none: every installed one is asked
+
+
+def locate(base_dir: Path, relative: str) -> Path:
+    """``relative`` seen from ``base_dir``; ``~`` is the home folder (and stays as it is where there is none)."""
+    return base_dir / os.path.expanduser(relative)  # noqa: PTH111 - Path.expanduser raises for an unknown user
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """A component of the pipeline: what provides it, its validated parameters, and the components inside these."""
+
+    kind: str
+    provided: Provided
+    params: Params
+    nested: Sequence[Resolved] = ()
+
+    @property
+    def type(self) -> str:
+        return self.provided.spec.name
+
+    def to_json(self) -> dict[str, Any]:
+        """The component's section with every default written out."""
+        return {"type": self.type, **self.params.model_dump(mode="json", by_alias=True)}
+
+    def walk(self) -> list[Resolved]:
+        """This component and every one inside it."""
+        return [self, *(deeper for inner in self.nested for deeper in inner.walk())]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResolvedHead:
+    """A head and its loss; ``loss`` is None for a head that computes its own."""
+
+    name: str
+    head: Resolved
+    loss: Resolved | None
+
+    def to_json(self) -> dict[str, Any]:
+        section = self.head.to_json()
+        return section if self.loss is None else {**section, "loss": self.loss.to_json()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """All that a run needs. ``reader`` is None for ``auto``. Relative paths start at ``base_dir``."""
+
+    name: str
+    base_dir: Path
+    data: DataConfig
+    reader: Resolved | None
+    backbone: Resolved
+    heads: Mapping[str, ResolvedHead]
+    balancing: Resolved
+    sampler: Resolved
+    freezing: Resolved
+    callbacks: Sequence[Resolved]
+    training: TrainingConfig
+    registry: Registry
+
+    def components(self) -> list[Resolved]:
+        """Every resolved component, those inside others included, for listing who provides what."""
+        parts = [self.backbone, self.balancing, self.sampler, self.freezing, *self.callbacks]
+        for entry in self.heads.values():
+            parts += [entry.head] if entry.loss is None else [entry.head, entry.loss]
+        parts += [] if self.reader is None else [self.reader]
+        return [component for part in parts for component in part.walk()]
+
+    def path(self, relative: str) -> Path:
+        """A path of the pipeline, seen from the folder of pipeline.json."""
+        return locate(self.base_dir, relative)
+
+    def to_json(self) -> dict[str, Any]:
+        """The resolved pipeline: a valid pipeline.json with every default written out."""
+        return {
+            "name": self.name,
+            "data": {
+                **self.data.model_dump(mode="json", exclude={"reader"}),
+                "reader": {"type": AUTO} if self.reader is None else self.reader.to_json(),
+            },
+            "backbone": self.backbone.to_json(),
+            "heads": {name: entry.to_json() for name, entry in self.heads.items()},
+            "balancing": self.balancing.to_json(),
+            "sampler": self.sampler.to_json(),
+            "freezing": self.freezing.to_json(),
+            "training": {
+                **self.training.model_dump(mode="json", exclude={"callbacks"}),
+                "callbacks": [callback.to_json() for callback in self.callbacks],
+            },
+        }

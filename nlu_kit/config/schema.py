@@ -1,0 +1,108 @@
+"""The shape of pipeline.json. Components are ``{"type": …}`` sections that the installed plugins validate later."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from nlu_kit.specs import Component
+
+HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeadConfig(Component):
+    """A head's section: its type, its loss, and the parameters of that type."""
+
+    loss: Component | None = Field(
+        default=None, description="The head's loss; when absent, the head type's own default."
+    )
+
+
+class DataConfig(_Section):
+    """Where the examples are. Relative paths start at the folder of pipeline.json."""
+
+    train: str = Field(description="File or folder with the training examples.")
+    dev: str | None = Field(
+        default=None, description="Examples for early stopping and model selection; when absent, split off from train."
+    )
+    test: str | None = Field(default=None, description="Examples read once, after training, for the final figures.")
+    dev_fraction: float = Field(
+        default=0.1, gt=0, lt=1, description="Share of train that becomes dev if dev is absent."
+    )
+    reader: Component = Field(
+        default=Component(type="auto"),
+        description="The format; 'auto' asks every installed reader whether it recognises the path.",
+    )
+
+
+class TrainingConfig(_Section):
+    """How training runs. Learning rates belong to the freezing strategy."""
+
+    epochs: int = Field(default=500, ge=1, description="Upper limit; the schedule anneals over this many epochs.")
+    batch_size: int = Field(default=32, ge=1, description="Examples per optimiser step, over all processes.")
+    gradient_accumulation: int = Field(
+        default=1, ge=1, description="Pieces each batch is computed in; less memory, same result."
+    )
+    schedule: Literal["cosine", "linear", "constant"] = Field(
+        default="cosine", description="How the learning rates fall from the strategy's values."
+    )
+    warmup: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of all steps in which the learning rates rise from 0."
+    )
+    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's; biases and norms are exempt.")
+    max_grad_norm: float = Field(default=1.0, gt=0, description="Gradients are clipped to this norm.")
+    patience: int = Field(default=5, ge=1, description="Epochs without a better dev score before training stops.")
+    monitor: str = Field(
+        default="mean",
+        description="The dev score: 'mean' of every head's main metric, 'exact_match', or one metric as 'head.metric'.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        description="auto: bf16 (or fp16 with loss scaling) on GPUs, bf16 on CPUs with AMX or AVX512-BF16, else fp32.",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to train.")
+    threads: int | None = Field(default=None, ge=1, description="CPU threads per process; when absent, torch decides.")
+    processes: int | None = Field(
+        default=None, ge=1, description="How many processes there must be; another world size is an error."
+    )
+    seed: int = Field(default=42, ge=0, description="Seeds weights, sampling, dropout and the dev split.")
+    sanity_examples: int = Field(default=3, ge=0, description="Dev utterances decoded after each epoch, gold beside.")
+    callbacks: list[Component] = Field(default=[], description="Further listeners to the run.")
+
+
+def _head_names(heads: dict[str, HeadConfig]) -> dict[str, HeadConfig]:
+    for name in heads:
+        if not HEAD_NAME.fullmatch(name):
+            raise ValueError(f"'{name}' can't name a head: letters, digits, '_' and '-' only, a letter first")
+    return heads
+
+
+class PipelineConfig(_Section):
+    """All of pipeline.json. What is absent takes the installed default of its kind."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_: str | None = Field(default=None, alias="$schema", description="For editors; nlu-kit ignores it.")
+    name: str = Field(default="nlu", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run's folder.")
+    data: DataConfig = Field(description="Where the examples are.")
+    backbone: Component | None = Field(default=None, description="The shared encoder.")
+    heads: Annotated[dict[str, HeadConfig], AfterValidator(_head_names)] | None = Field(
+        default=None, min_length=1, description="The tasks, under names of your choice."
+    )
+    balancing: Component | None = Field(default=None, description="How the heads' losses become one.")
+    sampler: Component | None = Field(default=None, description="Which examples make which batch.")
+    freezing: Component | None = Field(default=None, description="Which parameters train, at which learning rate.")
+    training: TrainingConfig = Field(default=TrainingConfig(), description="How training runs.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_object(cls, value: Any) -> Any:
+        if not isinstance(value, (dict, PipelineConfig)):
+            raise ValueError('a pipeline is a JSON object: {"data": {"train": …}, …}')
+        return value

@@ -1,0 +1,1 @@
+"""Examples, label spaces, encodings and batches."""

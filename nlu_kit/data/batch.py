@@ -1,0 +1,68 @@
+"""What the model sees: padded ids with a mask, and padded targets by head."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.labels import IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """``ids_BT`` int64; ``mask_BT`` bool, False on padding."""
+
+    ids_BT: Tensor
+    mask_BT: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tokens and, by head and name, the targets: ``[B]`` per sentence, ``[B, T]`` per token."""
+
+    tokens: TokenBatch
+    targets: Mapping[str, Mapping[str, Tensor]]
+
+
+def collate_tokens(encodings: Sequence[Encoding], *, pad_id: int, device: torch.device) -> TokenBatch:
+    """Pad the ids of several texts to the longest."""
+    ids = np.full((len(encodings), max(len(encoding) for encoding in encodings)), pad_id, dtype=np.int64)
+    mask = np.zeros(ids.shape, dtype=bool)
+    for row, encoding in enumerate(encodings):
+        ids[row, : len(encoding)] = encoding.ids
+        mask[row, : len(encoding)] = True
+    return TokenBatch(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+
+
+def collate(dataset: EncodedDataset, indices: Sequence[int], *, pad_id: int, device: torch.device) -> Batch:
+    """The batch of these examples. With no index it holds one example whose targets are all masked: a process that
+    gets no share of a global batch must still take part in the step."""
+    rows = list(indices) or [0]
+    tokens = collate_tokens([dataset.encodings[row] for row in rows], pad_id=pad_id, device=device)
+    columns = [dataset.targets[row] for row in rows]
+    targets = {
+        head: {
+            name: torch.from_numpy(_stack([column[head][name] for column in columns], masked=not indices)).to(device)
+            for name in columns[0][head]
+        }
+        for head in columns[0]
+    }
+    return Batch(tokens, targets)
+
+
+def _stack(arrays: Sequence[np.ndarray], *, masked: bool) -> np.ndarray:
+    """Stack arrays of one rank, each axis padded to the longest with IGNORE (floats: NaN)."""
+    shape = tuple(max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True))
+    fill = np.nan if np.issubdtype(arrays[0].dtype, np.floating) else IGNORE
+    stacked = np.full((len(arrays), *shape), fill, dtype=arrays[0].dtype)
+    if not masked:
+        for row, array in enumerate(arrays):
+            region: tuple[int | slice, ...] = (row, *(slice(size) for size in array.shape))
+            stacked[region] = array
+    return stacked

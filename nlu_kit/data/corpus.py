@@ -1,0 +1,83 @@
+"""Read a pipeline's splits with the right reader; split dev off train where there is none."""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.example import Example
+from nlu_kit.errors import DataError
+from nlu_kit.specs import ReaderSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """``test`` is empty where the pipeline names none; ``dev_from_train`` tells that dev was split off train."""
+
+    train: Sequence[Example]
+    dev: Sequence[Example]
+    test: Sequence[Example]
+    dev_from_train: bool
+
+
+def read_corpus(pipeline: Pipeline) -> Corpus:
+    """All splits that the pipeline names. Raises DataError for a missing, broken or empty one."""
+    data = pipeline.data
+    train = read_examples(pipeline, pipeline.path(data.train))
+    test = read_examples(pipeline, pipeline.path(data.test)) if data.test else []
+    if data.dev:
+        return Corpus(train, read_examples(pipeline, pipeline.path(data.dev)), test, dev_from_train=False)
+    kept, dev = split(train, fraction=data.dev_fraction, seed=pipeline.training.seed)
+    return Corpus(kept, dev, test, dev_from_train=True)
+
+
+def read_examples(pipeline: Pipeline, path: Path) -> list[Example]:
+    """Every example of one file or folder. Raises DataError where it is missing, unrecognised or empty."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist; data paths in pipeline.json start at the folder of that file")
+    if pipeline.reader is not None:
+        examples = list(pipeline.reader.provided.spec.read(pipeline.reader.params, path))  # type: ignore[attr-defined]
+    else:
+        spec = _detect(pipeline, path)
+        examples = list(spec.read(spec.params(), path))
+    if not examples:
+        raise DataError(f"{path} holds no examples")
+    return examples
+
+
+def _detect(pipeline: Pipeline, path: Path) -> ReaderSpec[Any]:
+    specs: list[Any] = [provided.spec for provided in pipeline.registry.all("reader")]
+    willing = [spec for spec in specs if spec.detect(path)]
+    if len(willing) != 1:
+        claim = "several readers recognise" if willing else "no installed reader recognises"
+        names = ", ".join(spec.name for spec in (willing or specs)) or "none"
+        raise DataError(f"{claim} {path}; set data.reader to one of: {names}")
+    spec: ReaderSpec[Any] = willing[0]
+    return spec
+
+
+def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """(kept, split off): a seeded share of every intent, so that small intents stay in both where they can.
+
+    Raises DataError where nothing would be left on one side.
+    """
+    by_intent: dict[str | None, list[int]] = defaultdict(list)
+    for position, example in enumerate(examples):
+        by_intent[example.intent].append(position)
+    chosen: set[int] = set()
+    generator = random.Random(seed)
+    carry = 0.0
+    for positions in by_intent.values():
+        carry += fraction * len(positions)  # carried over, so that many tiny intents still add up to the fraction
+        take = min(round(carry), len(positions) - 1)
+        carry -= take
+        chosen.update(generator.sample(positions, max(take, 0)))
+    if not chosen or len(chosen) == len(examples):
+        raise DataError(f"{len(examples)} examples are too few to split a dev set off; set data.dev")
+    kept = [example for position, example in enumerate(examples) if position not in chosen]
+    return kept, [examples[position] for position in sorted(chosen)]

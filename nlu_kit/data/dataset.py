@@ -1,0 +1,69 @@
+"""Examples encoded once: ids, words and every head's targets. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nlu_kit.data.encoding import Encoding, Tokenizer
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import IGNORE
+
+Targets = Mapping[str, Mapping[str, np.ndarray]]
+"""Target arrays of one example by head and name."""
+
+
+class TargetCodec(Protocol):
+    """The part of a head's codec that encoding needs."""
+
+    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]: ...
+
+    def lost(self, example: Example, encoding: Encoding) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedDataset:
+    """Parallel sequences of length N; ``lengths`` [N] counts tokens; ``lost`` counts by head the annotations that
+    can't be learnt (truncated away or not on token boundaries)."""
+
+    examples: Sequence[Example]
+    encodings: Sequence[Encoding]
+    targets: Sequence[Targets]
+    lengths: np.ndarray
+    lost: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    @property
+    def truncated(self) -> int:
+        """How many texts were longer than the encoder reads."""
+        return sum(encoding.truncated for encoding in self.encodings)
+
+    def class_counts(self, head: str, classes: int) -> np.ndarray:
+        """How often each class index occurs among the ``labels`` targets of a head: int64 [classes]."""
+        counts = np.zeros(classes, dtype=np.int64)
+        for targets in self.targets:
+            labels = targets[head].get("labels")
+            if labels is not None and np.issubdtype(labels.dtype, np.integer):
+                kept = labels[labels != IGNORE]
+                counts += np.bincount(kept.ravel(), minlength=classes)
+        return counts
+
+
+def encode_dataset(
+    examples: Sequence[Example], tokenizer: Tokenizer, codecs: Mapping[str, TargetCodec]
+) -> EncodedDataset:
+    """Tokenize every text and compute every head's targets, once per run."""
+    encodings = tokenizer.encode([example.text for example in examples])
+    pairs = list(zip(examples, encodings, strict=True))
+    return EncodedDataset(
+        examples=examples,
+        encodings=encodings,
+        targets=[{name: codec.targets(*pair) for name, codec in codecs.items()} for pair in pairs],
+        lengths=np.array([len(encoding) for encoding in encodings], dtype=np.int64),
+        lost={name: sum(codec.lost(*pair) for pair in pairs) for name, codec in codecs.items()},
+    )

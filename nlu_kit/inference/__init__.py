@@ -1,0 +1,1 @@
+"""Prediction: the same model folder, the same result type, whatever the runtime."""

@@ -1,0 +1,63 @@
+"""The torch runtime: a model folder in, predictions out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model as load_weights
+
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.errors import ModelError
+from nlu_kit.model.build import build_backbone, build_codecs, build_model
+from nlu_kit.model.folder import SavedModel, open_model
+from nlu_kit.model.predict import predict
+from nlu_kit.registry import Registry
+
+
+def load(path: str | Path = "runs/latest", *, device: str = "cpu", registry: Registry | None = None) -> Predictor:
+    """Load a model folder, or the model in a run's folder.
+
+    Raises ModelError where there is none, it is damaged, a plugin that built it is missing, or the device is.
+    """
+    saved = open_model(Path(path), registry if registry is not None else Registry.load())
+    return Predictor(saved, device=device)
+
+
+class Predictor:
+    """``model(text)`` parses one text, ``model.parse_many(texts)`` many at once."""
+
+    def __init__(self, saved: SavedModel, *, device: str = "cpu") -> None:
+        self.saved = saved
+        self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
+        backbone = build_backbone(saved.backbone, base_dir=saved.folder, assets=saved.assets)
+        self.model = build_model(backbone, saved.heads, saved.labels)
+        try:
+            load_weights(self.model, str(saved.weights))
+        except (RuntimeError, SafetensorError, OSError) as error:
+            raise ModelError(
+                f"{saved.weights} does not fit the label counts and layers that {saved.folder} describes: {error}"
+            ) from error
+        self.model.to(_device(device)).eval()
+
+    def __call__(self, text: str) -> Prediction:
+        """Parse one text."""
+        return self.parse_many([text])[0]
+
+    def parse_many(self, texts: Sequence[str], *, batch_size: int = 32) -> list[Prediction]:
+        """Parse texts, in their order; texts of like length share a batch."""
+        if isinstance(texts, str):
+            raise TypeError("parse_many takes a sequence of texts; for one text call the model itself")
+        encodings = self.model.backbone.tokenizer.encode(texts)
+        return predict(self.model, self.codecs, encodings, batch_size=batch_size)
+
+
+def _device(name: str) -> torch.device:
+    """Raises ModelError for a device that does not exist, or not here."""
+    try:
+        return torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch raises each of them
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"can't predict on the device '{name}': {reason}; use cpu") from error

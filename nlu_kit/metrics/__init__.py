@@ -1,0 +1,1 @@
+"""Figures: classification, spans, sentence exact match. All in [0, 1]."""

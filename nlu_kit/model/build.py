@@ -1,0 +1,132 @@
+"""From a pipeline to its parts: label spaces, codecs, modules. Knows kinds and contracts, no component by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import LabelSpace
+from nlu_kit.errors import ConfigError, DataError, PluginError, Problem
+from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
+from nlu_kit.model.nlu_model import NluModel, Objective
+from nlu_kit.model.protocols import Codec
+from nlu_kit.specs import BackboneContext, BalancingContext, CodecContext, HeadContext, Layer, LossContext
+
+
+def fit_labels(pipeline: Pipeline, train: Sequence[Example]) -> dict[str, LabelSpace]:
+    """Each head's label space, from train only. Raises DataError where train has no label for a head."""
+    spaces = {}
+    for name, entry in pipeline.heads.items():
+        space: LabelSpace = _spec(entry.head).fit(entry.head.params, train)
+        if not len(space):
+            field = getattr(entry.head.params, "field", name)
+            raise DataError(
+                f"the head '{name}' finds nothing to learn: no training example has the field '{field}' filled; "
+                f"annotate some, or remove heads.{name} from the pipeline"
+            )
+        spaces[name] = space
+    return spaces
+
+
+def build_codecs(
+    heads: Mapping[str, Resolved],
+    labels: Mapping[str, LabelSpace],
+    states: Mapping[str, Mapping[str, Any]] | None = None,
+) -> dict[str, Codec]:
+    """The torch-free half of every head. Raises ConfigError where two heads fill the same field of a prediction."""
+    codecs: dict[str, Codec] = {}
+    owners: dict[str, str] = {"text": "the text itself", "truncated": "the truncation flag"}
+    for name, head in heads.items():
+        context = CodecContext(name=name, labels=labels[name], state=(states or {}).get(name, {}))
+        codecs[name] = _spec(head).codec(head.params, context)
+        for field in codecs[name].fields:
+            if field in owners:
+                hint = f"give heads.{name} another 'field'"
+                raise ConfigError([Problem(f"heads.{name}", f"fills '{field}', as does {owners[field]}", hint)])
+            owners[field] = f"heads.{name}"
+    return codecs
+
+
+def build_backbone(backbone: Resolved, *, base_dir: Path, assets: Path | None = None) -> Backbone:
+    """Pre-trained, or with ``assets`` restored without weights."""
+    module: Backbone = _spec(backbone).build(backbone.params, BackboneContext(base_dir=base_dir, assets=assets))
+    return module
+
+
+def build_model(backbone: Backbone, heads: Mapping[str, Resolved], labels: Mapping[str, LabelSpace]) -> NluModel:
+    """Backbone and freshly initialised heads. Raises ConfigError for a head name that torch keeps for itself."""
+    modules: dict[str, Head] = {}
+    for name, head in heads.items():
+        if hasattr(nn.ModuleDict, name):
+            raise ConfigError([Problem(f"heads.{name}", f"'{name}' is reserved; give the head another name")])
+        context = HeadContext(name=name, width=backbone.width, labels=labels[name])
+        modules[name] = _spec(head).build(head.params, context)
+    return NluModel(backbone, modules)
+
+
+def build_objective(
+    pipeline: Pipeline, model: NluModel, train: EncodedDataset, labels: Mapping[str, LabelSpace]
+) -> Objective:
+    """The model with its losses (fitted to train's class counts) and the balancing."""
+    losses = {name: _loss(entry, model, train, labels[name]) for name, entry in pipeline.heads.items()}
+    context = BalancingContext(heads=list(pipeline.heads))
+    balancing: Balancing = _spec(pipeline.balancing).build(pipeline.balancing.params, context)
+    return Objective(model, losses, balancing)
+
+
+def _loss(entry: ResolvedHead, model: NluModel, train: EncodedDataset, labels: LabelSpace) -> Loss:
+    if entry.loss is None:
+        head: Head = model.heads[entry.name]  # type: ignore[assignment]
+        own = head.own_loss()
+        if own is None:
+            raise PluginError(f"the head '{entry.head.type}' says it computes its own loss, but own_loss() gives none")
+        return own
+    counts = train.class_counts(entry.name, len(labels))
+    loss: Loss = _spec(entry.loss).build(
+        entry.loss.params, LossContext(head=entry.name, labels=labels, class_counts=counts)
+    )
+    return loss
+
+
+def model_layers(objective: Objective) -> list[Layer]:
+    """The layers that a freezing strategy sees: backbone bottom to top, each head, learnable objective parameters.
+
+    Raises PluginError where a backbone or head leaves a parameter outside its layers, or in two of them.
+    """
+    model = objective.model
+    layers: list[tuple[str, str, str | None, bool]] = [
+        (f"model.backbone.{prefix}", "backbone", None, False) for prefix in model.backbone.layers
+    ]
+    for name, head in model.heads.items():
+        prefixes: Sequence[str] = head.layers  # type: ignore[assignment]
+        layers += [(f"model.heads.{name}.{prefix}", "head", name, prefix == prefixes[-1]) for prefix in prefixes]
+    layers += [(f"losses.{name}", "objective", None, False) for name in objective.losses]
+    layers.append(("balancing", "objective", None, False))
+
+    sizes = dict.fromkeys((prefix for prefix, *_ in layers), 0)
+    for parameter_name, parameter in objective.named_parameters():
+        sizes[layer_of(parameter_name, list(sizes))] += parameter.numel()
+    return [
+        Layer(name=prefix, part=part, parameters=sizes[prefix], head=head_name, final=final)
+        for prefix, part, head_name, final in layers
+        if sizes[prefix] or part != "objective"
+    ]
+
+
+def layer_of(parameter: str, layers: Sequence[str]) -> str:
+    """The one layer that a parameter belongs to."""
+    owners = [layer for layer in layers if parameter == layer or parameter.startswith(f"{layer}.")]
+    if len(owners) != 1:
+        where = f"in several layers: {', '.join(owners)}" if owners else "in no layer"
+        raise PluginError(f"contract: the parameter '{parameter}' is {where}; see `layers` of Backbone and Head")
+    return owners[0]
+
+
+def _spec(resolved: Resolved) -> Any:
+    return resolved.provided.spec

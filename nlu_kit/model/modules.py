@@ -1,0 +1,91 @@
+"""The torch half of the contracts. Public: torch components of plugins subclass these.
+
+Shapes: B texts, T tokens, D the backbone's width, C the head's classes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from nlu_kit.data.batch import TokenBatch
+from nlu_kit.data.encoding import Tokenizer
+
+__all__ = ["Backbone", "Balancing", "Encoded", "Head", "Loss", "TokenBatch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """``tokens_BTD`` one vector per token, ``pooled_BD`` one per sentence, ``mask_BT`` bool, False on padding."""
+
+    tokens_BTD: Tensor
+    pooled_BD: Tensor
+    mask_BT: Tensor
+
+
+class Backbone(nn.Module, ABC):
+    """The shared encoder.
+
+    ``layers``: parameter-name prefixes (relative to the backbone) bottom to top, embeddings first; every parameter
+    belongs to exactly one. ``width`` is D. ``tokenizer`` turns texts into ids.
+    """
+
+    layers: Sequence[str]
+    width: int
+    tokenizer: Tokenizer
+    pad_id: int
+
+    @abstractmethod
+    def forward(self, batch: TokenBatch) -> Encoded:
+        """Encode; padding must not change the vectors of real tokens."""
+
+    @abstractmethod
+    def save_assets(self, folder: Path) -> None:
+        """Write all that ``BackboneContext.assets`` needs to rebuild this module, without its weights."""
+
+
+class Head(nn.Module, ABC):
+    """One task on top. ``layers``: parameter-name prefixes, the final classifier last."""
+
+    layers: Sequence[str]
+
+    @abstractmethod
+    def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
+        """Named outputs ``[B, …]``: ``logits`` is [B, C] per sentence or [B, T, C] per token."""
+
+    def codec_state(self) -> Mapping[str, Any]:
+        """What decoding needs of the trained weights, as JSON. Most heads need nothing."""
+        return {}
+
+    def own_loss(self) -> Loss | None:
+        """The criterion of a head that computes its own (``produces="own_loss"``)."""
+        return None
+
+
+class Loss(nn.Module, ABC):
+    """The criterion of one head, as a sum and its denominator.
+
+    The trainer divides the one by the other *after* adding denominators over all processes and accumulated batches,
+    so that the mean is the same however a global batch is cut.
+    """
+
+    @abstractmethod
+    def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        """The summed loss over all targets that are not IGNORE: a scalar, 0 when there is none."""
+
+    @abstractmethod
+    def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
+        """What to divide by: the number (or summed weight) of those targets; a scalar."""
+
+
+class Balancing(nn.Module, ABC):
+    """How the heads' mean losses become one scalar."""
+
+    @abstractmethod
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """Scalars by head name to one scalar."""

@@ -1,0 +1,49 @@
+"""The composition: one backbone, every head; and the objective that adds each head's loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+from nlu_kit.data.batch import Batch, TokenBatch
+from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
+
+Outputs = Mapping[str, Mapping[str, Tensor]]
+"""Named outputs by head."""
+
+
+class NluModel(nn.Module):
+    """The backbone runs once, every head reads what it encoded."""
+
+    def __init__(self, backbone: Backbone, heads: Mapping[str, Head]) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.heads = nn.ModuleDict(heads)
+
+    def forward(self, tokens: TokenBatch) -> Outputs:
+        encoded = self.backbone(tokens)
+        return {name: head(encoded) for name, head in self.heads.items()}
+
+
+class Objective(nn.Module):
+    """Model, losses and balancing in one module, so that whatever wraps it sees every learnable parameter."""
+
+    def __init__(self, model: NluModel, losses: Mapping[str, Loss], balancing: Balancing) -> None:
+        super().__init__()
+        self.model = model
+        self.losses = nn.ModuleDict(losses)
+        self.balancing = balancing
+
+    def forward(self, batch: Batch, denominators: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """(balanced total, each head's loss), scalars. Dividing by ``denominators`` of the whole global batch makes
+        the parts of a batch add up to its mean."""
+        outputs = self.model(batch.tokens)
+        losses = {
+            name: loss(outputs[name], batch.targets[name]) / denominators[name] for name, loss in self.losses.items()
+        }
+        return self.balancing(losses), losses
+
+    def denominators(self, batch: Batch) -> dict[str, Tensor]:
+        """What each head's summed loss over this batch is to be divided by."""
+        return {name: loss.denominator(batch.targets[name]) for name, loss in self.losses.items()}  # type: ignore[operator]

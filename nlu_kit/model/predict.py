@@ -1,0 +1,52 @@
+"""From encoded texts to predictions: one path for validation, the sanity print, and the predictor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from nlu_kit.data.batch import collate_tokens
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.model.nlu_model import NluModel
+from nlu_kit.model.protocols import Codec
+
+
+@torch.inference_mode()
+def predict(
+    model: NluModel, codecs: Mapping[str, Codec], encodings: Sequence[Encoding], *, batch_size: int
+) -> list[Prediction]:
+    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in the mode
+    (train or eval) that it came in."""
+    was_training = model.training
+    model.eval()
+    device = next(model.parameters()).device
+    order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
+    results: dict[int, Prediction] = {}
+    for start in range(0, len(order), batch_size):
+        positions = order[start : start + batch_size]
+        batch = [encodings[position] for position in positions]
+        outputs = model(collate_tokens(batch, pad_id=model.backbone.pad_id, device=device))
+        for position, prediction in zip(positions, decode(outputs, codecs, batch), strict=True):
+            results[position] = prediction
+    model.train(was_training)
+    return [results[position] for position in range(len(encodings))]
+
+
+def decode(
+    outputs: Mapping[str, Mapping[str, torch.Tensor]], codecs: Mapping[str, Codec], encodings: Sequence[Encoding]
+) -> list[Prediction]:
+    """Hand every head's outputs to its codec as float32 numpy arrays and join the fields."""
+    by_head = [
+        codec.decode({key: value.float().cpu().numpy() for key, value in outputs[name].items()}, encodings)
+        for name, codec in codecs.items()
+    ]
+    return [
+        Prediction(
+            text=encoding.text,
+            truncated=encoding.truncated,
+            fields={field: value for fields in per_head for field, value in fields.items()},
+        )
+        for encoding, *per_head in zip(encodings, *by_head, strict=True)
+    ]

@@ -1,0 +1,106 @@
+"""The torch-free half of the contracts: what a codec, sampler, freezing strategy or callback is.
+
+Public: plugins import from here. Shapes: B texts, T tokens, C the head's classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nlu_kit.data.labels import IGNORE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nlu_kit.data.encoding import Encoding
+    from nlu_kit.data.example import Example
+    from nlu_kit.data.labels import LabelSpace
+    from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
+    from nlu_kit.specs import Layer, ParameterGroup
+    from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+
+__all__ = ["IGNORE", "Backbone", "Balancing", "Callback", "Codec", "Freezing", "Head", "Loss", "Sampler"]
+
+
+class Codec(Protocol):
+    """The torch-free half of a head: numpy arrays in, predictions out. A runtime without torch uses only this.
+
+    ``fields`` names what each prediction holds (``("intent", "intents")``); no two heads may share one.
+    ``main_metric`` is the key of ``evaluate`` that model selection looks at.
+    """
+
+    labels: LabelSpace
+    fields: Sequence[str]
+    main_metric: str
+
+    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
+        """Named int64 or float32 arrays for one example: ``()`` per sentence, ``[T]`` per token. Ints that carry no
+        target are IGNORE, floats NaN. A batch stacks them, padded with the same value."""
+        ...
+
+    def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
+        """The head's named outputs ``[B, …]`` (float32) to one mapping of fields per text."""
+        ...
+
+    def gold(self, example: Example) -> Mapping[str, Any] | None:
+        """The annotation in the form of a decoded prediction (for the sanity print); None where it has none."""
+        ...
+
+    def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
+        """Whether the prediction is entirely right (for sentence exact match); None where there is no annotation."""
+        ...
+
+    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+        """Metrics in [0, 1] against the raw annotation; labels that train never had count as wrong. An empty mapping
+        when no example is annotated."""
+        ...
+
+    def lost(self, example: Example, encoding: Encoding) -> int:
+        """How many annotations of this example cannot be learnt: truncated away, or not on token boundaries."""
+        ...
+
+
+class Sampler(Protocol):
+    """Which examples make which batch."""
+
+    def order(self, epoch: int) -> np.ndarray:
+        """Indices [M] in drawing order for this epoch; the same for the same seed and epoch."""
+        ...
+
+    def batches(self, epoch: int) -> Iterable[Sequence[int]]:
+        """Global batches of indices; all processes ask for the same plan and each takes its share."""
+        ...
+
+    def describe(self) -> Mapping[str, float]:
+        """Figures worth logging, such as the share of utterances with entities before and after weighting."""
+        ...
+
+
+class Freezing(Protocol):
+    """Which layers train, at which learning rate, at which epoch: a pure function."""
+
+    def groups(self, layers: Sequence[Layer], epoch: int) -> Sequence[ParameterGroup]:
+        """Put each layer into exactly one group; epochs count from 0."""
+        ...
+
+
+class Callback(Protocol):
+    """Listens to a run. Raise to stop it; return nothing. Only the main process calls it."""
+
+    def on_run_start(self, event: RunStart) -> None: ...
+
+    def on_step_end(self, event: StepEnd) -> None: ...
+
+    def on_epoch_end(self, event: EpochEnd) -> None: ...
+
+    def on_run_end(self, event: RunEnd) -> None: ...
+
+
+def __getattr__(name: str) -> Any:
+    """The torch half (``Backbone``, ``Head``, ``Loss``, ``Balancing``), imported when first asked for."""
+    if name in __all__:
+        from nlu_kit.model import modules
+
+        return getattr(modules, name)
+    raise AttributeError(name)

@@ -1,0 +1,248 @@
+"""What a plugin hands to the core: a descriptor (``*Spec``) per component, and what its ``build`` gets (``*Context``).
+
+A spec is pure data. ``params`` (pydantic) validates the component's section of pipeline.json before anything heavy is
+imported; ``build`` imports torch inside. Nothing here imports torch, and no component is named here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from nlu_kit.data.example import Example
+    from nlu_kit.data.labels import LabelSpace
+    from nlu_kit.model.protocols import Backbone, Balancing, Callback, Codec, Freezing, Head, Loss, Sampler
+
+
+class Params(BaseModel):
+    """Base of every component's parameters: frozen, and an unknown key is an error.
+
+    Give each field a default where one makes sense and a ``Field(description=...)``: `nlu-kit plugins show` and the
+    configuration reference print both.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Component(BaseModel):
+    """A component as written in pipeline.json: ``{"type": "weighted", "strength": 3}``, or just ``"weighted"``."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything but the type: the raw parameters."""
+        return dict(self.__pydantic_extra__ or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Marks a params field that holds another component, so that its section is validated too.
+
+    ``base: Annotated[Component, Nested("sampler")]`` and, in ``build``, ``context.nested(params.base)``. A list of
+    components works the same way: ``Annotated[list[Component], Nested("freezing")]``.
+    """
+
+    kind: str
+
+
+P = TypeVar("P", bound=Params)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spec(Generic[P]):
+    """What every kind shares. ``default=True`` makes it the component used where the pipeline names none."""
+
+    kind: ClassVar[str]
+    name: str
+    summary: str
+    params: type[P]
+    default: bool = False
+
+
+# --- backbones ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneContext:
+    """``assets`` is the folder of a saved model to restore architecture and tokenizer from (the weights follow);
+    ``None`` means: start from the pre-trained weights that the params name. Relative paths start at ``base_dir``."""
+
+    base_dir: Path
+    assets: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackboneSpec(Spec[P]):
+    kind: ClassVar[str] = "backbone"
+    build: Callable[[P, BackboneContext], Backbone]
+
+
+# --- heads ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadContext:
+    """``name`` is the user's name for the head, ``width`` the backbone's D."""
+
+    name: str
+    width: int
+    labels: LabelSpace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodecContext:
+    """``state`` is what ``Head.codec_state()`` returned when the model was saved (JSON), empty before training."""
+
+    name: str
+    labels: LabelSpace
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadSpec(Spec[P]):
+    """A head has two halves: ``build`` gives the torch module, ``codec`` the torch-free one (targets, decoding,
+    metrics). ``fit`` reads the label space off the training examples. ``produces`` says what its outputs are; the
+    head's loss must consume it (``"own_loss"``: the head computes its loss itself)."""
+
+    kind: ClassVar[str] = "head"
+    build: Callable[[P, HeadContext], Head]
+    codec: Callable[[P, CodecContext], Codec]
+    fit: Callable[[P, Sequence[Example]], LabelSpace]
+    produces: str = "logits"
+    default_loss: str | None = None
+
+
+# --- losses and balancing -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossContext:
+    """``class_counts`` [C]: how often each class of the head occurs among the training targets."""
+
+    head: str
+    labels: LabelSpace
+    class_counts: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSpec(Spec[P]):
+    kind: ClassVar[str] = "loss"
+    build: Callable[[P, LossContext], Loss]
+    consumes: frozenset[str] = frozenset({"logits"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancingContext:
+    heads: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalancingSpec(Spec[P]):
+    kind: ClassVar[str] = "balancing"
+    build: Callable[[P, BalancingContext], Balancing]
+
+
+# --- samplers -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerContext:
+    """``lengths`` [N] are token counts; ``batch_size`` is the global batch; ``nested`` builds a component of the
+    same kind with this same context."""
+
+    examples: Sequence[Example]
+    lengths: np.ndarray
+    batch_size: int
+    seed: int
+    nested: Callable[[Component], Sampler]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerSpec(Spec[P]):
+    kind: ClassVar[str] = "sampler"
+    build: Callable[[P, SamplerContext], Sampler]
+
+
+# --- freezing strategies --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One layer of the model, as a freezing strategy sees it.
+
+    ``name`` is the prefix of its parameters' names; ``part`` is ``"backbone"`` (bottom to top, embeddings first),
+    ``"head"`` (``head`` says which; ``final`` marks its classifier) or ``"objective"`` (learnable loss or balancing
+    parameters). ``parameters`` counts its numbers.
+    """
+
+    name: str
+    part: str
+    parameters: int
+    head: str | None = None
+    final: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterGroup:
+    """Layers that share a learning rate; ``lr=None`` freezes them."""
+
+    layers: tuple[str, ...]
+    lr: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezingContext:
+    """``nested`` builds a component of the same kind with this same context."""
+
+    epochs: int
+    nested: Callable[[Component], Freezing]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezingSpec(Spec[P]):
+    kind: ClassVar[str] = "freezing"
+    build: Callable[[P, FreezingContext], Freezing]
+
+
+# --- readers --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderSpec(Spec[P]):
+    """``read`` yields the examples of a file or folder, ``detect`` says whether the path looks like this format
+    (``reader: auto`` takes the one that says yes)."""
+
+    kind: ClassVar[str] = "reader"
+    read: Callable[[P, Path], Iterable[Example]]
+    detect: Callable[[Path], bool]
+
+
+# --- callbacks ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackContext:
+    run_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackSpec(Spec[P]):
+    kind: ClassVar[str] = "callback"
+    build: Callable[[P, CallbackContext], Callback]
+
+
+AnySpec = Spec[Any]

@@ -1,0 +1,1 @@
+"""Training: the trainer, its optimiser groups, schedule, precision, checkpoints and events."""

@@ -1,0 +1,90 @@
+"""What a run tells its callbacks. Plain data: no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nlu_kit.data.prediction import Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStart:
+    """``examples``, ``sampler`` and ``parameters`` are figures by name (``{"train": 1750, "dev": 280}``, …)."""
+
+    run_dir: Path
+    name: str
+    device: str
+    precision: str
+    processes: int
+    epochs: int
+    steps_per_epoch: int
+    examples: Mapping[str, int]
+    sampler: Mapping[str, float]
+    parameters: Mapping[str, int]
+    warnings: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepEnd:
+    """``losses`` by head (mean over the batch), ``total`` after balancing; ``rates`` is the highest learning rate in
+    force for ``backbone`` and ``heads``; ``step`` counts from 1 within the epoch."""
+
+    epoch: int
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    total: float
+    rates: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One dev utterance of the sanity print: gold fields beside the prediction."""
+
+    gold: Mapping[str, Any]
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochEnd:
+    """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1]."""
+
+    epoch: int
+    epochs: int
+    losses: Mapping[str, float]
+    dev: Mapping[str, float]
+    score: float
+    best_score: float
+    best_epoch: int
+    improved: bool
+    patience_left: int
+    seconds: float
+    examples_per_second: float
+    rates: Mapping[str, float]
+    samples: Sequence[Sample]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEnd:
+    """``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``)."""
+
+    run_dir: Path
+    model_dir: Path
+    reason: str
+    epochs_run: int
+    best_epoch: int
+    dev: Mapping[str, float]
+    test: Mapping[str, float]
+    seconds: float
+    peak_memory_mb: float
+
+
+def to_json(event: RunStart | StepEnd | EpochEnd | RunEnd) -> dict[str, Any]:
+    """The event as one record of metrics.jsonl."""
+    record: dict[str, Any] = {"event": type(event).__name__}
+    for key, value in asdict(event).items():
+        record[key] = str(value) if isinstance(value, Path) else value
+    return record

@@ -1,0 +1,69 @@
+"""Events as lines of plain text, for the log and the terminal alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from nlu_kit.data.prediction import EntityPrediction, LabelPrediction
+from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, Sample
+
+
+def run_start_lines(event: RunStart) -> list[str]:
+    """Where it runs, on what, with which sampler; then any warnings."""
+    sizes = ", ".join(f"{split} {count:,}" for split, count in event.examples.items())
+    where = f"{event.device}, {event.precision}" + (f", {event.processes} processes" if event.processes > 1 else "")
+    share = event.parameters["trainable"] / max(event.parameters["total"], 1)
+    lines = [
+        f"run       {event.run_dir}",
+        f"data      {sizes} examples; {event.steps_per_epoch} steps an epoch, at most {event.epochs} epochs",
+        f"model     {event.parameters['total']:,} parameters, {share:.1%} of them training at first; on {where}",
+    ]
+    if event.sampler:
+        lines.append("sampler   " + ", ".join(f"{key} {value:.3g}" for key, value in event.sampler.items()))
+    return lines + [f"warning   {warning}" for warning in event.warnings]
+
+
+def epoch_lines(event: EpochEnd) -> list[str]:
+    """One line of figures, then the sanity print."""
+    best = "best so far" if event.improved else f"best {event.best_score:.4f} in epoch {event.best_epoch + 1}"
+    losses = " ".join(f"{head} {loss:.4f}" for head, loss in event.losses.items())
+    lines = [
+        f"epoch {event.epoch + 1}/{event.epochs}  loss {losses}  |  dev {figures(event.dev)}  |  "
+        f"score {event.score:.4f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
+    ]
+    return lines + [line for sample in event.samples for line in sample_lines(sample)]
+
+
+def run_end_lines(event: RunEnd) -> list[str]:
+    """How it ended, and the figures of the best epoch."""
+    lines = [
+        f"{event.reason} after {event.epochs_run} epochs, {event.seconds:.0f}s; best epoch {event.best_epoch + 1}; "
+        f"peak memory {event.peak_memory_mb:.0f} MB",
+        f"dev   {figures(event.dev)}",
+    ]
+    if event.test:
+        lines.append(f"test  {figures(event.test)}")
+    return [*lines, f"model {event.model_dir}"]
+
+
+def figures(scores: Mapping[str, float]) -> str:
+    """``intent.accuracy 97.50  ner.f1 91.20``: in percent."""
+    return "  ".join(f"{name} {100 * value:.2f}" for name, value in scores.items())
+
+
+def sample_lines(sample: Sample) -> list[str]:
+    """A dev utterance: its text, then gold beside predicted, marked where they differ."""
+    lines = [f"    {sample.prediction.text}"]
+    for field, gold in sample.gold.items():
+        expected, got = _show(gold), _show(sample.prediction.fields[field])
+        lines.append(f"      {'=' if expected == got else '≠'} {field}: gold {expected} | predicted {got}")
+    return lines
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, LabelPrediction):
+        return value.name
+    if isinstance(value, tuple) and all(isinstance(item, EntityPrediction) for item in value):
+        return ", ".join(f"[{entity.text}]{entity.label}" for entity in value) or "none"
+    return str(value)

@@ -1,0 +1,104 @@
+"""AdamW over every layer, steered by the freezing strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from nlu_kit.errors import PluginError
+from nlu_kit.model.build import layer_of, model_layers
+from nlu_kit.model.nlu_model import Objective
+from nlu_kit.model.protocols import Freezing
+from nlu_kit.specs import Layer
+
+
+class LayerRates:
+    """The learning rate of each layer, or None where it is frozen, epoch by epoch.
+
+    The optimiser has one pair of parameter groups per layer (with and without weight decay) for the whole run; a
+    strategy only moves rates and ``requires_grad``, so moments survive every change. AdamW allocates nothing for a
+    parameter that never gets a gradient.
+    """
+
+    def __init__(self, objective: Objective, freezing: Freezing, *, epochs: int) -> None:
+        self.objective = objective
+        self.layers: list[Layer] = model_layers(objective)
+        self.freezing = freezing
+        self.epochs = epochs
+        self.rates: dict[str, float | None] = {}
+        names = [layer.name for layer in self.layers]
+        self._parameters: dict[str, list[torch.nn.Parameter]] = {name: [] for name in names}
+        for name, parameter in objective.named_parameters():
+            self._parameters[layer_of(name, names)].append(parameter)
+
+    def optimiser(self, *, weight_decay: float, device: torch.device) -> torch.optim.AdamW:
+        """Fused AdamW (Loshchilov & Hutter 2019); biases and norms (fewer than two axes) do not decay."""
+        groups: list[dict[str, Any]] = []
+        for layer, parameters in self._parameters.items():
+            for decays in (True, False):
+                chosen = [parameter for parameter in parameters if (parameter.ndim >= 2) == decays]
+                if chosen:
+                    decay = weight_decay if decays else 0.0
+                    groups.append({"params": chosen, "layer": layer, "weight_decay": decay, "lr": 0.0})
+        return torch.optim.AdamW(groups, fused=device.type in ("cpu", "cuda"))
+
+    def plan(self, epoch: int) -> dict[str, float | None]:
+        """Rate by layer at an epoch. Raises PluginError unless the strategy puts each layer into exactly one group."""
+        rates: dict[str, float | None] = {}
+        for group in self.freezing.groups(self.layers, epoch):
+            for layer in group.layers:
+                if layer in rates or layer not in self._parameters:
+                    reason = "in two groups" if layer in rates else "unknown"
+                    raise PluginError(f"contract: the freezing strategy's layer '{layer}' is {reason}")
+                rates[layer] = group.lr
+        missing = [layer for layer in self._parameters if layer not in rates]
+        if missing:
+            raise PluginError(f"contract: the freezing strategy leaves out {', '.join(missing)}")
+        return rates
+
+    def enter(self, epoch: int) -> None:
+        """Freeze and thaw for this epoch."""
+        self.rates = self.plan(epoch)
+        for layer, parameters in self._parameters.items():
+            for parameter in parameters:
+                parameter.requires_grad_(self.rates[layer] is not None)
+
+    def static_layers(self, epoch: int) -> Sequence[Layer]:
+        """The backbone's layers, from the bottom, below the lowest that trains in this or any later epoch."""
+        ever: set[str] = set()
+        for later in range(epoch, self.epochs):
+            ever.update(layer for layer, rate in self.plan(later).items() if rate is not None)
+        static = []
+        for layer in self.layers:
+            if layer.part != "backbone" or layer.name in ever:
+                break
+            static.append(layer)
+        return static
+
+    def set_modes(self, static: Sequence[Layer]) -> None:
+        """Train mode everywhere (dropout on), but eval mode in static layers: their output must not vary."""
+        self.objective.train()
+        modules = dict(self.objective.named_modules())
+        for layer in static:
+            if layer.name in modules:  # a layer may also be a bare parameter, which has no mode
+                modules[layer.name].eval()
+
+    def apply(self, optimiser: torch.optim.Optimizer, factor: float) -> None:
+        """Set every group's learning rate: the strategy's value times the schedule's factor."""
+        for group in optimiser.param_groups:
+            group["lr"] = (self.rates[group["layer"]] or 0.0) * factor
+
+    def highest(self, factor: float) -> dict[str, float]:
+        """The highest rate in force, for ``backbone`` and ``heads``."""
+        found = {"backbone": 0.0, "heads": 0.0}
+        for layer in self.layers:
+            part = "backbone" if layer.part == "backbone" else "heads"
+            found[part] = max(found[part], (self.rates[layer.name] or 0.0) * factor)
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """``total`` and ``trainable`` parameters, now."""
+        trainable = sum(layer.parameters for layer in self.layers if self.rates[layer.name] is not None)
+        return {"total": sum(layer.parameters for layer in self.layers), "trainable": trainable}

@@ -1,0 +1,41 @@
+"""What a run leaves on disk beside the model: metrics.jsonl (everything, for machines) and log.txt (for people)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from nlu_kit.training import events
+from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
+
+
+class Recorder:
+    """A callback that appends to two files; each line is flushed, so that a crash loses nothing."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.metrics_file = run_dir / "metrics.jsonl"
+        self.log_file = run_dir / "log.txt"
+
+    def on_run_start(self, event: events.RunStart) -> None:
+        self._record(events.to_json(event))
+        self._log(run_start_lines(event))
+
+    def on_step_end(self, event: events.StepEnd) -> None:
+        self._record(events.to_json(event))
+
+    def on_epoch_end(self, event: events.EpochEnd) -> None:
+        self._record(events.to_json(event))
+        self._log(epoch_lines(event))
+
+    def on_run_end(self, event: events.RunEnd) -> None:
+        self._record(events.to_json(event))
+        self._log(run_end_lines(event))
+
+    def _record(self, record: dict[str, Any]) -> None:
+        with self.metrics_file.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+    def _log(self, lines: list[str]) -> None:
+        with self.log_file.open("a", encoding="utf-8") as stream:
+            stream.writelines(f"{line}\n" for line in lines)

@@ -1,0 +1,212 @@
+"""The training loop. It knows protocols only: whatever the pipeline composed, this trains it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from nlu_kit.config.schema import TrainingConfig
+from nlu_kit.data.batch import Batch, collate
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.model.nlu_model import Objective
+from nlu_kit.model.protocols import Freezing, Sampler
+from nlu_kit.training.checkpoint import Checkpoint
+from nlu_kit.training.early_stopping import EarlyStopping
+from nlu_kit.training.events import EpochEnd, Sample, StepEnd
+from nlu_kit.training.optimiser import LayerRates
+from nlu_kit.training.schedule import schedule_factor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """What an epoch's validation found: every figure, the monitored one, and a few decoded utterances."""
+
+    scores: Mapping[str, float]
+    score: float
+    samples: Sequence[Sample]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitResult:
+    reason: str
+    epochs_run: int
+    best_epoch: int
+    dev: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Where the trainer reports to; both run on the main process only."""
+
+    step: Callable[[StepEnd], None]
+    epoch: Callable[[EpochEnd], None]
+
+
+class Trainer:
+    """One objective, one dataset, one strategy.
+
+    Losses are sums divided by denominators of the whole *global* batch, so that one process, several processes and
+    gradient accumulation all take the same step.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: TrainingConfig,
+        accelerator: Accelerator,
+        objective: Objective,
+        train: EncodedDataset,
+        sampler: Sampler,
+        freezing: Freezing,
+        checkpoint: Checkpoint,
+        validate: Callable[[], Validation],
+        listeners: Listeners,
+    ) -> None:
+        self.config, self.accelerator, self.train, self.sampler = config, accelerator, train, sampler
+        self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
+        self.objective = objective.to(accelerator.device)
+        self.rates = LayerRates(objective, freezing, epochs=config.epochs)
+        optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
+        self.optimiser = accelerator.prepare_optimizer(optimiser)
+        # Wrapped while everything may train: DistributedDataParallel fixes here which parameters it can synchronise.
+        self.wrapped = accelerator.prepare_model(self.objective)
+        self.rates.enter(0)
+        self.steps_per_epoch = sum(1 for _ in sampler.batches(0))
+        self.global_step = 0
+
+    # --- one step, top to bottom --------------------------------------------------------------------------------------
+
+    def step(self, indices: Sequence[int]) -> tuple[float, dict[str, float]]:
+        """One optimiser step on a global batch: (total, loss per head), the batch's means."""
+        batches = self.pieces(indices)
+        denominators = self.denominators(batches)
+        processes = self.accelerator.num_processes
+        factor = self.factor()
+        self.rates.apply(self.optimiser, factor)
+
+        total = torch.zeros((), device=self.accelerator.device)
+        losses = {head: torch.zeros_like(total) for head in denominators}
+        for position, batch in enumerate(batches):
+            last = position == len(batches) - 1
+            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):  # gradients add up
+                piece_total, piece_losses = self.wrapped(batch, denominators)
+                self.accelerator.backward(piece_total * processes)  # gradients are averaged over processes: undo it
+            total = total + piece_total.detach()
+            for head, loss in piece_losses.items():
+                losses[head] = losses[head] + loss.detach()
+
+        self.accelerator.clip_grad_norm_(self.objective.parameters(), self.config.max_grad_norm)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.global_step += 1
+        return self.report(total, losses)
+
+    def pieces(self, indices: Sequence[int]) -> list[Batch]:
+        """This process's share of a global batch, in as many pieces as gradients are accumulated over."""
+        share = list(indices)[self.accelerator.process_index :: self.accelerator.num_processes]
+        count = self.config.gradient_accumulation
+        parts = [share[start::count] for start in range(count)]
+        pad_id, device = self.objective.model.backbone.pad_id, self.accelerator.device
+        return [collate(self.train, part, pad_id=pad_id, device=device) for part in parts if part] or [
+            collate(self.train, [], pad_id=pad_id, device=device)
+        ]
+
+    def denominators(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
+        """Each head's denominator, added over pieces and processes; 1 where no example has a target."""
+        parts = [self.objective.denominators(batch) for batch in batches]
+        heads = list(parts[0])
+        added = torch.stack([torch.stack([part[head].float() for part in parts]).sum() for head in heads])
+        added = self.accelerator.reduce(added, reduction="sum")
+        return dict(zip(heads, torch.where(added > 0, added, 1.0).unbind(), strict=True))
+
+    def factor(self) -> float:
+        """The schedule's multiplier for the step to come."""
+        total = self.config.epochs * self.steps_per_epoch
+        warmup = round(self.config.warmup * total)
+        return schedule_factor(self.global_step, total=total, warmup=warmup, kind=self.config.schedule)
+
+    def report(self, total: Tensor, losses: Mapping[str, Tensor]) -> tuple[float, dict[str, float]]:
+        """Sums over processes, fetched from the device in one transfer."""
+        values = torch.stack([total, *losses.values()]).float()
+        numbers = self.accelerator.reduce(values, reduction="sum").tolist()
+        return numbers[0], dict(zip(losses, numbers[1:], strict=True))
+
+    # --- epochs -------------------------------------------------------------------------------------------------------
+
+    def fit(self) -> FitResult:
+        """Train until the last epoch, early stopping or Ctrl-C; the objective ends with its best weights.
+
+        Ctrl-C before the first validation is raised on: there is nothing to keep yet.
+        """
+        stopping = EarlyStopping(self.config.patience)
+        dev: Mapping[str, float] = {}
+        reason, epochs_run = "finished", 0
+        try:
+            for epoch in range(self.config.epochs):
+                validation = self.epoch(epoch, stopping)
+                epochs_run = epoch + 1
+                if stopping.best_epoch == epoch:
+                    dev = validation.scores
+                if stopping.stop:
+                    reason = "early stopping"
+                    break
+        except KeyboardInterrupt:
+            if stopping.best_epoch < 0 or self.accelerator.num_processes > 1:
+                raise
+            reason = "interrupted"
+        self.accelerator.wait_for_everyone()
+        self.checkpoint.restore(self.objective)
+        return FitResult(reason=reason, epochs_run=epochs_run, best_epoch=stopping.best_epoch, dev=dev)
+
+    def epoch(self, epoch: int, stopping: EarlyStopping) -> Validation:
+        """All batches of one epoch, then validation; the best weights so far go to disk."""
+        self.rates.enter(epoch)
+        self.rates.set_modes(self.rates.static_layers(epoch))
+        started, seen = time.perf_counter(), 0
+        sums: dict[str, float] = defaultdict(float)
+        for number, indices in enumerate(self.sampler.batches(epoch), start=1):
+            rates = self.rates.highest(self.factor())
+            total, losses = self.step(indices)
+            seen += len(indices)
+            for head, loss in losses.items():
+                sums[head] += loss * len(indices)
+            self.notify_step(epoch, number, total, losses, rates)
+        seconds = time.perf_counter() - started
+        validation = self.validate()
+        improved = stopping.update(validation.score, epoch)
+        if improved and self.accelerator.is_main_process:
+            self.checkpoint.save(self.objective)
+        if self.accelerator.is_main_process:
+            self.listeners.epoch(
+                EpochEnd(
+                    epoch=epoch,
+                    epochs=self.config.epochs,
+                    losses={head: value / seen for head, value in sums.items()},
+                    dev=validation.scores,
+                    score=validation.score,
+                    best_score=stopping.best_score,
+                    best_epoch=stopping.best_epoch,
+                    improved=improved,
+                    patience_left=self.config.patience - stopping.waited,
+                    seconds=time.perf_counter() - started,
+                    examples_per_second=seen / seconds,
+                    rates=rates,
+                    samples=validation.samples,
+                )
+            )
+        return validation
+
+    def notify_step(
+        self, epoch: int, number: int, total: float, losses: Mapping[str, float], rates: Mapping[str, float]
+    ) -> None:
+        if self.accelerator.is_main_process:
+            self.listeners.step(
+                StepEnd(epoch=epoch, step=number, steps=self.steps_per_epoch, losses=losses, total=total, rates=rates)
+            )

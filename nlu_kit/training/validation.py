@@ -1,0 +1,68 @@
+"""Predict a dataset with the model as it is now, over all processes, and score it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from accelerate import Accelerator
+from accelerate.utils import gather_object
+
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.model.nlu_model import NluModel
+from nlu_kit.model.predict import predict
+from nlu_kit.model.protocols import Codec
+from nlu_kit.model.score import monitored, score
+from nlu_kit.training.events import Sample
+from nlu_kit.training.trainer import Validation
+
+
+class Validator:
+    """Validates on dev after each epoch; ``predict`` serves the final test too. Always fp32, as in production."""
+
+    def __init__(
+        self,
+        *,
+        accelerator: Accelerator,
+        model: NluModel,
+        codecs: Mapping[str, Codec],
+        batch_size: int,
+        monitor: str,
+        samples: int,
+    ) -> None:
+        self.accelerator, self.model, self.codecs = accelerator, model, codecs
+        self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
+
+    def predict(self, dataset: EncodedDataset) -> list[Prediction]:
+        """Predictions in the order of the dataset; every process gets all of them."""
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        own = range(rank, len(dataset), processes)
+        found = predict(self.model, self.codecs, [dataset.encodings[i] for i in own], batch_size=self.batch_size)
+        pairs = list(zip(own, found, strict=True))
+        if processes > 1:
+            pairs = gather_object(pairs)
+        return [prediction for _, prediction in sorted(pairs, key=lambda pair: pair[0])]
+
+    def scores(self, dataset: EncodedDataset) -> tuple[dict[str, float], list[Prediction]]:
+        predictions = self.predict(dataset)
+        return score(self.codecs, dataset.examples, predictions), predictions
+
+    def validate(self, dev: EncodedDataset) -> Validation:
+        """Figures, the monitored one, and a few decoded utterances for the sanity print."""
+        scores, predictions = self.scores(dev)
+        return Validation(
+            scores=scores,
+            score=monitored(scores, self.monitor, self.codecs),
+            samples=[self._sample(dev, position, predictions[position]) for position in self._chosen(dev)],
+        )
+
+    def _chosen(self, dev: EncodedDataset) -> Sequence[int]:
+        """The same utterances every epoch: spread over dev, those with the most annotations first of their stretch."""
+        count = min(self.samples, len(dev))
+        stretches = [range(len(dev) * i // count, len(dev) * (i + 1) // count) for i in range(count)]
+        return [max(stretch, key=lambda i: len(dev.examples[i].entities or ())) for stretch in stretches]
+
+    def _sample(self, dev: EncodedDataset, position: int, prediction: Prediction) -> Sample:
+        example = dev.examples[position]
+        gold = {field: value for codec in self.codecs.values() for field, value in (codec.gold(example) or {}).items()}
+        return Sample(gold=gold, prediction=prediction)

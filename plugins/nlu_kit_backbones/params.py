@@ -1,0 +1,35 @@
+"""Parameters of the bundled backbones. No torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from nlu_kit.specs import Params
+
+EMBEDDED = "all-MiniLM-L6-v2"
+
+
+class SentenceTransformerParams(Params):
+    """Parameters of `sentence_transformer`."""
+
+    model: str = Field(
+        default=EMBEDDED,
+        description=f"'{EMBEDDED}' (the embedded one, never downloaded), a local folder, or a Hugging Face hub id.",
+    )
+    max_length: int | None = Field(
+        default=None, ge=8, description="Longest input in tokens; when absent, the model's own limit."
+    )
+
+
+class TransformerParams(Params):
+    """Parameters of `transformer`."""
+
+    model: str = Field(description="A local folder (seen from pipeline.json) or a Hugging Face hub id.")
+    pooling: Literal["mean", "cls", "max"] = Field(
+        default="mean", description="How token vectors become the sentence vector."
+    )
+    max_length: int | None = Field(
+        default=None, ge=8, description="Longest input in tokens; when absent, the model's own limit, at most 512."
+    )

@@ -1,0 +1,39 @@
+"""`transformer`: any Hugging Face encoder with a fast tokenizer."""
+
+from __future__ import annotations
+
+from transformers import AutoModel, AutoTokenizer
+
+from nlu_kit.data.encoding import Tokenizer
+from nlu_kit.errors import ModelError
+from nlu_kit.model.modules import Backbone
+from nlu_kit.specs import BackboneContext
+from nlu_kit_backbones.encoder import EncoderBackbone, usable_positions
+from nlu_kit_backbones.params import TransformerParams
+from nlu_kit_backbones.quiet import quiet
+from nlu_kit_backbones.source import local_folder
+
+_LONGEST = 512
+
+
+def build(params: TransformerParams, context: BackboneContext) -> Backbone:
+    """Pre-trained, or restored from a model folder's assets."""
+    if context.assets is not None:
+        return EncoderBackbone.restore(context.assets)
+    folder = local_folder(params.model, context.base_dir)
+    try:
+        with quiet():
+            encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"{folder} can't be loaded as a Hugging Face encoder: {error}") from error
+    if not getattr(tokenizer, "is_fast", False):
+        raise ModelError(f"{folder} has no fast tokenizer; nlu-kit needs one, for its offsets")
+    positions = usable_positions(encoder) or _LONGEST
+    limit = min(params.max_length or _LONGEST, positions, tokenizer.model_max_length)
+    return EncoderBackbone(
+        encoder,
+        tokenizer=Tokenizer(tokenizer.backend_tokenizer, max_length=limit),
+        pad_id=tokenizer.pad_token_id or 0,
+        pooling=params.pooling,
+    )

@@ -1,0 +1,38 @@
+"""From params to torch modules; torch is imported only when a balancing is built."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from nlu_kit.errors import ConfigError, Problem, did_you_mean
+from nlu_kit.specs import BalancingContext
+from nlu_kit_balancing.params import SumParams, WeightedParams
+
+if TYPE_CHECKING:
+    from nlu_kit.model.modules import Balancing
+
+
+def build_sum(params: SumParams, context: BalancingContext) -> Balancing:
+    """The balancing ``sum``."""
+    from nlu_kit_balancing.sum import SumOfLosses
+
+    return SumOfLosses()
+
+
+def build_weighted(params: WeightedParams, context: BalancingContext) -> Balancing:
+    """The balancing ``weighted``. Raises ConfigError, with every name in ``weights`` that is no head."""
+    allowed = ", ".join(context.heads)
+    problems = [
+        Problem(
+            f"balancing.weights.{name}",
+            f"the pipeline has no head '{name}'",
+            f"{did_you_mean(name, context.heads)}its heads: {allowed}",
+        )
+        for name in params.weights
+        if name not in context.heads
+    ]
+    if problems:
+        raise ConfigError(problems)
+    from nlu_kit_balancing.weighted import WeightedSumOfLosses
+
+    return WeightedSumOfLosses(params.weights)

@@ -1,0 +1,21 @@
+"""The parameters of the balancing strategies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nlu_kit.specs import Params
+
+
+class SumParams(Params):
+    """``sum`` has no parameters."""
+
+
+class WeightedParams(Params):
+    """Parameters of ``weighted``."""
+
+    weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        description="What each head's loss is multiplied with, by head name; a head that is not named gets 1."
+    )

@@ -1,0 +1,23 @@
+"""The heads train on a fixed encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nlu_kit.specs import Layer, ParameterGroup
+from nlu_kit_freezing.grouping import group_by_rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeBackbone:
+    """The encoder is fixed; every layer of the heads and learnable objectives train at ``head_lr``."""
+
+    head_lr: float
+
+    def groups(self, layers: Sequence[Layer], epoch: int) -> list[ParameterGroup]:
+        """The same groups at every epoch."""
+        return group_by_rate(layers, self._rate)
+
+    def _rate(self, layer: Layer) -> float | None:
+        return None if layer.part == "backbone" else self.head_lr

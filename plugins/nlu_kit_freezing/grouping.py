@@ -1,0 +1,15 @@
+"""From a learning rate for each layer to parameter groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from nlu_kit.specs import Layer, ParameterGroup
+
+
+def group_by_rate(layers: Sequence[Layer], rate: Callable[[Layer], float | None]) -> list[ParameterGroup]:
+    """One group for each distinct rate (None: frozen), in the order in which the layers first show it."""
+    groups: dict[float | None, list[str]] = {}
+    for layer in layers:
+        groups.setdefault(rate(layer), []).append(layer.name)
+    return [ParameterGroup(layers=tuple(names), lr=lr) for lr, names in groups.items()]

@@ -1,0 +1,49 @@
+"""Bundled head `intent`: one label per sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from nlu_kit.data.labels import LabelSpace
+from nlu_kit.hookspecs import hookimpl
+from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
+from nlu_kit_intent.annotation import label_of
+from nlu_kit_intent.params import IntentParams
+
+if TYPE_CHECKING:
+    from nlu_kit.data.example import Example
+    from nlu_kit.model.modules import Head
+    from nlu_kit.model.protocols import Codec
+
+
+def _build(params: IntentParams, context: HeadContext) -> Head:
+    from nlu_kit_intent.head import IntentHead
+
+    return IntentHead(params, width=context.width, classes=len(context.labels))
+
+
+def _codec(params: IntentParams, context: CodecContext) -> Codec:
+    from nlu_kit_intent.codec import IntentCodec
+
+    return IntentCodec(params, context.labels)
+
+
+def _fit(params: IntentParams, examples: Sequence[Example]) -> LabelSpace:
+    return LabelSpace.fit(value for example in examples if (value := label_of(example, params.field)) is not None)
+
+
+@hookimpl
+def nlu_kit_heads() -> list[HeadSpec[Any]]:
+    return [
+        HeadSpec(
+            name="intent",
+            summary="One label per sentence, from the sentence vector: softmax, confidence, ranked top k.",
+            params=IntentParams,
+            build=_build,
+            codec=_codec,
+            fit=_fit,
+            default_loss="cross_entropy",
+            default=True,
+        )
+    ]

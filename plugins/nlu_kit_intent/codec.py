@@ -1,0 +1,71 @@
+"""The torch-free half of the `intent` head: targets, decoding, metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import LabelSpace
+from nlu_kit.data.prediction import LabelPrediction
+from nlu_kit.metrics.classification import classification_scores
+from nlu_kit.model.protocols import IGNORE
+from nlu_kit_intent.annotation import label_of
+from nlu_kit_intent.params import IntentParams
+
+
+class IntentCodec:
+    """Fills ``field`` with the best label and ``<field>s`` with the ranked top k."""
+
+    main_metric = "accuracy"
+
+    def __init__(self, params: IntentParams, labels: LabelSpace) -> None:
+        self.labels = labels
+        self.field = params.field
+        self.ranking = f"{params.field}s"
+        self.fields: Sequence[str] = (self.field, self.ranking)
+        self.top_k = params.top_k
+
+    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
+        """``labels``: a scalar class index; IGNORE without annotation or for a label that train never had."""
+        value = label_of(example, self.field)
+        index = None if value is None else self.labels.index(value)
+        return {"labels": np.asarray(IGNORE if index is None else index, dtype=np.int64)}
+
+    def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
+        """Softmax over ``logits`` [B, C]; the confidence is the probability."""
+        logits = outputs["logits"].astype(np.float64)
+        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
+        return [self._fields(row) for row in probabilities]
+
+    def _fields(self, probabilities: np.ndarray) -> Mapping[str, Any]:
+        order = np.argsort(-probabilities, kind="stable")[: self.top_k]
+        ranked = tuple(
+            LabelPrediction(name=self.labels.names[index], confidence=float(probabilities[index])) for index in order
+        )
+        return {self.field: ranked[0], self.ranking: ranked}
+
+    def gold(self, example: Example) -> Mapping[str, Any] | None:
+        value = label_of(example, self.field)
+        return None if value is None else {self.field: LabelPrediction(name=value, confidence=1.0)}
+
+    def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
+        value = label_of(example, self.field)
+        return None if value is None else bool(prediction[self.field].name == value)
+
+    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+        """``accuracy`` and ``macro_f1`` over the annotated examples."""
+        pairs = [
+            (value, prediction[self.field].name)
+            for example, prediction in zip(examples, predictions, strict=True)
+            if (value := label_of(example, self.field)) is not None
+        ]
+        return classification_scores([gold for gold, _ in pairs], [predicted for _, predicted in pairs])
+
+    def lost(self, example: Example, encoding: Encoding) -> int:
+        """A sentence label is never lost to the tokenizer."""
+        return 0

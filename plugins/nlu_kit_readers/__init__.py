@@ -1,0 +1,32 @@
+"""Corpora: jsonl (ours) and parallel (the folder that SNIPS and ATIS come in). No torch, no numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from nlu_kit.hookspecs import hookimpl
+from nlu_kit.specs import ReaderSpec
+from nlu_kit_readers.jsonl import is_jsonl, read_jsonl
+from nlu_kit_readers.parallel import is_parallel, read_parallel
+from nlu_kit_readers.params import JsonlParams, ParallelParams
+
+
+@hookimpl
+def nlu_kit_readers() -> Iterable[ReaderSpec[Any]]:
+    return [
+        ReaderSpec(
+            name="jsonl",
+            summary="A file with one JSON object a line: text, intent, entities with character offsets.",
+            params=JsonlParams,
+            read=read_jsonl,
+            detect=is_jsonl,
+        ),
+        ReaderSpec(
+            name="parallel",
+            summary="A folder with seq.in (texts), seq.out (BIO tags) and label (intents), line by line.",
+            params=ParallelParams,
+            read=read_parallel,
+            detect=is_parallel,
+        ),
+    ]

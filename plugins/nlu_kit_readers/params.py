@@ -1,0 +1,13 @@
+"""The parameters of the readers: there are none yet."""
+
+from __future__ import annotations
+
+from nlu_kit.specs import Params
+
+
+class JsonlParams(Params):
+    """``jsonl`` has no parameters."""
+
+
+class ParallelParams(Params):
+    """``parallel`` has no parameters."""

@@ -1,0 +1,19 @@
+"""Who carries entities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nlu_kit.data.example import Example
+
+
+def carries_entities(examples: Sequence[Example]) -> np.ndarray:
+    """[N] bool; an example that is not annotated for entities counts as one without."""
+    return np.array([bool(example.entities) for example in examples], dtype=bool)
+
+
+def share(flags: np.ndarray) -> float:
+    """The share of True among ``flags`` [N]; 0 where N is 0."""
+    return float(flags.mean()) if len(flags) else 0.0

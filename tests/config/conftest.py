@@ -1,0 +1,104 @@
+"""A small registry with every case that the checker and the schema must handle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, Field
+
+from nlu_kit import specs
+from nlu_kit.config.check import resolve
+from nlu_kit.errors import ConfigError, Problem
+from nlu_kit.hookspecs import hookimpl
+from nlu_kit.registry import Registry
+
+
+class Plain(specs.Params):
+    pass
+
+
+class Inner(BaseModel):
+    depth: int = 1
+
+
+class Rich(specs.Params):
+    rate: float = Field(gt=0, description="How fast.")
+    mode: Literal["a", "b"] = Field(default="a", description="Which way.")
+    sizes: tuple[int, ...] = (1, 2)
+    inner: Inner = Inner()
+    flag: bool = False
+
+
+class Wrapping(specs.Params):
+    base: Annotated[specs.Component, specs.Nested("sampler")] = Field(
+        default=specs.Component(type="plain"), description="The sampler inside."
+    )
+    others: Annotated[list[specs.Component], specs.Nested("sampler")] = Field(default=[])
+    maybe: Annotated[specs.Component, specs.Nested("loss")] | None = None
+
+
+def spec(cls: Any, name: str, params: Any = Plain, **more: Any) -> Any:
+    return cls(name=name, summary=f"The {name}.", params=params, build=None, **more)
+
+
+def head(name: str, **more: Any) -> Any:
+    return spec(specs.HeadSpec, name, codec=None, fit=None, **more)
+
+
+class Stubs:
+    @hookimpl
+    def nlu_kit_backbones(self) -> list[Any]:
+        return [spec(specs.BackboneSpec, "plain", default=True), spec(specs.BackboneSpec, "rich", Rich)]
+
+    @hookimpl
+    def nlu_kit_heads(self) -> list[Any]:
+        return [
+            head("plain", default=True),
+            head("scores", produces="scores", default_loss="scored"),
+            head("own", produces="own_loss"),
+        ]
+
+    @hookimpl
+    def nlu_kit_losses(self) -> list[Any]:
+        scored = spec(specs.LossSpec, "scored", consumes=frozenset({"scores"}))
+        return [spec(specs.LossSpec, "plain", default=True), spec(specs.LossSpec, "rich", Rich), scored]
+
+    @hookimpl
+    def nlu_kit_balancing(self) -> list[Any]:
+        return [spec(specs.BalancingSpec, "plain", default=True)]
+
+    @hookimpl
+    def nlu_kit_samplers(self) -> list[Any]:
+        wrapping = spec(specs.SamplerSpec, "wrapping", Wrapping)
+        return [spec(specs.SamplerSpec, "plain", default=True), spec(specs.SamplerSpec, "rich", Rich), wrapping]
+
+    @hookimpl
+    def nlu_kit_freezing_strategies(self) -> list[Any]:
+        return [spec(specs.FreezingSpec, "odd name/50%~", default=True)]
+
+    @hookimpl
+    def nlu_kit_readers(self) -> list[Any]:
+        return [specs.ReaderSpec(name="plain", summary="Plain.", params=Plain, read=None, detect=None)]  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def registry() -> Registry:
+    return Registry.of({"stubs": Stubs()})
+
+
+@pytest.fixture
+def problems(registry: Registry) -> Callable[..., dict[str, Problem]]:
+    """``problems(sampler=…)``: what is wrong with a pipeline of these sections, by path."""
+
+    def check(*, base_dir: Path = Path(), check_files: bool = False, **sections: Any) -> dict[str, Problem]:
+        raw = {"data": {"train": "train.jsonl"}, **sections}
+        try:
+            resolve(raw, base_dir=base_dir, registry=registry, check_files=check_files)
+        except ConfigError as error:
+            return {problem.path: problem for problem in error.problems}
+        return {}
+
+    return check

@@ -1,0 +1,174 @@
+"""What README and docs tell people to write works: pipelines validate, data reads, commands exist, Python compiles."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+from nlu_kit.cli.main import cli
+from nlu_kit.config.check import resolve
+from nlu_kit.config.schema import PipelineConfig
+from nlu_kit.registry import Registry
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"`(nlu-kit [^`]+|make \w+)`")
+
+
+class Block(NamedTuple):
+    page: str
+    language: str
+    text: str
+
+
+BLOCKS = [
+    Block(page.name, match[1], match[2]) for page in PAGES for match in FENCE.finditer(page.read_text(encoding="utf-8"))
+]
+
+
+def of(language: str) -> Any:
+    """Parametrize over all blocks of a language."""
+    blocks = [block for block in BLOCKS if block.language == language]
+    names = [f"{block.page}-{number}" for number, block in enumerate(blocks)]
+    return pytest.mark.parametrize("block", blocks, ids=names)
+
+
+def command_lines() -> list[tuple[str, str]]:
+    """(page, command) of shell blocks and of code spans."""
+    found = [(b.page, line) for b in BLOCKS if b.language == "sh" for line in b.text.splitlines() if line.strip()]
+    for page in PAGES:
+        prose = FENCE.sub("", page.read_text(encoding="utf-8"))
+        found += [(page.name, " ".join(match[1].split())) for match in INLINE.finditer(prose)]
+    return found
+
+
+@pytest.fixture(scope="module")
+def focal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The plugin of docs/plugins.md, written to disk from the page and imported."""
+    folder = tmp_path_factory.mktemp("focal")
+    files = 0
+    for block in BLOCKS:
+        header = re.match(r"# file: (\S+)\n", block.text)
+        if block.page == "plugins.md" and header:
+            file = folder / header[1]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
+            files += 1
+    assert files == 2
+    sys.path.insert(0, str(folder))
+    yield import_module("nlu_kit_focal")
+    sys.path.remove(str(folder))
+    for name in [name for name in sys.modules if name.partition(".")[0] == "nlu_kit_focal"]:
+        del sys.modules[name]
+
+
+@pytest.fixture(scope="module")
+def registry(focal: Any) -> Registry:
+    bundled = {point.name: point.load() for point in entry_points(group="nlu_kit")}
+    return Registry.of({**bundled, "focal": focal})
+
+
+@of("json")
+def test_pipelines_validate(block: Block, registry: Registry, tmp_path: Path) -> None:
+    """A block is a whole pipeline or some of its keys."""
+    raw = json.loads(block.text)
+    assert set(raw) <= {field.alias or name for name, field in PipelineConfig.model_fields.items()}
+    resolve({"data": {"train": "train.jsonl"}, **raw}, base_dir=tmp_path, registry=registry, source=block.page)
+
+
+@of("jsonl")
+def test_data_reads(block: Block, registry: Registry, tmp_path: Path) -> None:
+    file = tmp_path / "data.jsonl"
+    file.write_text(block.text, encoding="utf-8")
+    spec: Any = registry.get("reader", "jsonl").spec
+    examples = list(spec.read(spec.params(), file))
+    assert len(examples) == len(block.text.splitlines())
+
+
+@of("python")
+def test_python_compiles_and_its_imports_exist(block: Block, focal: Any) -> None:
+    compile(block.text, block.page, "exec")
+    for module, names in re.findall(r"^ *from (nlu_kit\S*) import (.+)$", block.text, re.MULTILINE):
+        for name in names.split(", "):
+            assert hasattr(import_module(module), name), f"{block.page}: {module} has no {name}"
+
+
+@pytest.mark.parametrize(("page", "line"), command_lines())
+def test_commands_and_their_options_exist(page: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    if words[0] == "make":
+        assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    elif words[0] == "nlu-kit":
+        follow(words[1:])
+    elif "nlu_kit" in words:  # python -m nlu_kit, torchrun … -m nlu_kit
+        follow(words[words.index("nlu_kit") + 1 :])
+    else:
+        assert words[0] in ("python", "cd"), f"{page}: what runs here? {line}"
+
+
+def follow(words: list[str]) -> None:
+    """Walk the words of a command line through the real commands; any word that leads nowhere fails."""
+    command: click.Command = cli
+    context = click.Context(cli, info_name="nlu-kit")
+    rest = iter(words)
+    for word in rest:
+        if word in (">", "|", "&&"):
+            return
+        if word.startswith("-") and word != "-":
+            options = {name: option for option in command.get_params(context) for name in option.opts}
+            assert word in options, f"'{command.name}' has no option {word}; it has {', '.join(options)}"
+            option = options[word]
+            if isinstance(option, click.Option) and not option.is_flag and not option.count:
+                next(rest)
+        elif isinstance(command, click.Group):
+            found = command.get_command(context, word)
+            assert found is not None, f"'{command.name}' has no command {word}"
+            command, context = found, click.Context(found, info_name=word, parent=context)
+
+
+def test_a_stale_command_would_be_noticed() -> None:
+    with pytest.raises(AssertionError, match="has no command"):
+        follow(["config", "chekc"])
+    with pytest.raises(AssertionError, match="has no option"):
+        follow(["config", "check", "--no-such-option"])
+
+
+def test_the_pages_test_passes(focal: Any) -> None:
+    test = next(block.text for block in BLOCKS if block.page == "plugins.md" and block.text.startswith("# test\n"))
+    exec(compile(test, "plugins.md", "exec"), {})
+
+
+def test_the_pages_loss_is_cross_entropy_at_gamma_zero_and_masks(registry: Registry) -> None:
+    import numpy as np
+    import torch
+
+    from nlu_kit.data.labels import LabelSpace
+    from nlu_kit.model.protocols import IGNORE
+    from nlu_kit.specs import LossContext
+
+    spec: Any = registry.get("loss", "focal").spec
+    context = LossContext(head="ner", labels=LabelSpace(("O", "B-x", "I-x")), class_counts=np.ones(3, dtype=np.int64))
+    logits = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    labels = torch.tensor([[0, 1, 2, IGNORE], [0, IGNORE, IGNORE, IGNORE]])
+    plain = spec.build(spec.params(gamma=0), context)
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+    assert torch.allclose(plain({"logits": logits}, {"labels": labels}), expected)
+    assert plain.denominator({"labels": labels}) == 4
+
+    focal_loss = spec.build(spec.params(gamma=0.5), context)({"logits": logits}, {"labels": labels})
+    focal_loss.backward()
+    assert 0 < focal_loss < expected
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert (logits.grad[labels == IGNORE] == 0).all()

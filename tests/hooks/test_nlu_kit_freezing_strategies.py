@@ -1,0 +1,32 @@
+"""``nlu_kit_freezing_strategies``: what trains at which learning rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nlu_kit.hookspecs import hookimpl
+from nlu_kit.specs import FreezingSpec, Params
+
+
+class MineParams(Params):
+    strength: float = 2.0
+
+
+def build(params: MineParams, *context: Any) -> str:
+    return f"built with {params.strength}"
+
+
+class Plugin:
+    @hookimpl
+    def nlu_kit_freezing_strategies(self) -> list[FreezingSpec[MineParams]]:
+        return [FreezingSpec(name="mine", summary="Mine.", params=MineParams, build=build)]
+
+
+def test_the_component_reaches_the_pipeline(resolve_with: Any) -> None:
+    part = resolve_with(Plugin(), {"freezing": {"type": "mine", "strength": 4}}).freezing
+    assert (part.type, part.provided.plugin, part.params) == ("mine", "mine", MineParams(strength=4))
+    assert part.provided.spec.build(part.params, None) == "built with 4.0"
+
+
+def test_it_is_not_used_unless_named(resolve_with: Any) -> None:
+    assert resolve_with(Plugin(), {}).freezing.type == "stub_freezing"

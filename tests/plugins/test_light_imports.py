@@ -1,0 +1,35 @@
+"""Listing components must not cost an import of torch; freezing and reading never need it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+LISTING = """
+import sys
+import nlu_kit_balancing, nlu_kit_freezing, nlu_kit_losses, nlu_kit_readers, nlu_kit_samplers
+specs = [
+    *nlu_kit_balancing.nlu_kit_balancing(), *nlu_kit_freezing.nlu_kit_freezing_strategies(),
+    *nlu_kit_losses.nlu_kit_losses(), *nlu_kit_readers.nlu_kit_readers(), *nlu_kit_samplers.nlu_kit_samplers(),
+]
+for spec in specs:
+    spec.params.model_json_schema()
+from nlu_kit.specs import FreezingContext, Layer
+for spec in nlu_kit_freezing.nlu_kit_freezing_strategies():
+    strategy = spec.build(spec.params(), FreezingContext(epochs=1, nested=None))
+    strategy.groups([Layer(name="a", part="backbone", parameters=1)], 0)
+import pathlib, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    file = pathlib.Path(folder) / "a.jsonl"
+    file.write_text('{"text": "a"}')
+    for spec in nlu_kit_readers.nlu_kit_readers():
+        if spec.detect(file):
+            list(spec.read(spec.params(), file))
+heavy = {"torch", "numpy", "transformers"} & set(sys.modules)
+sys.exit(f"imported: {heavy}" if heavy else 0)
+"""
+
+
+def test_listing_freezing_and_reading_import_nothing_heavy() -> None:
+    result = subprocess.run([sys.executable, "-c", LISTING], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
