@@ -52,6 +52,10 @@ class ModelError(NluKitError):
     """A model folder is missing, damaged, or was built with plugins that are not installed."""
 
 
+class TrainingError(NluKitError):
+    """Training can't go on: it has diverged, or its results can't be written."""
+
+
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """``"did you mean 'epochs'? "`` when something close to ``name`` is allowed, else an empty string."""
     close = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.6)

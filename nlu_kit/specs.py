@@ -115,7 +115,8 @@ class CodecContext:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSpec(Spec[P]):
     """A head has two halves: ``build`` gives the torch module, ``codec`` the torch-free one (targets, decoding,
-    metrics). ``fit`` reads the label space off the training examples. ``produces`` says what its outputs are; the
+    metrics). ``fit`` reads the label space off the training examples (empty for a head without classes) and raises
+    DataError where they hold nothing to learn. ``produces`` says what its outputs are; the
     head's loss must consume it (``"own_loss"``: the head computes its loss itself)."""
 
     kind: ClassVar[str] = "head"

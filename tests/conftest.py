@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 
-# Before torch and the hub client are imported: few threads, as tests run beside each other, and no network.
-os.environ.setdefault("OMP_NUM_THREADS", "2")
+# Before torch and the hub client are imported: one thread, which is faster for tiny tensors (and by far on a busy
+# machine, where threads wait for each other), and no network.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from collections.abc import Callable  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any  # noqa: E402
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-import pytest  # noqa: E402
+import pytest
 
 WritePipeline = Callable[..., Path]
 

@@ -1,6 +1,6 @@
 """The ``nlu-kit`` command: finds its subcommands without importing them, and turns every error into an exit code.
 
-Exit codes: 0 done, 1 a fault of ours (or of the disk), 2 a mistake that the user can mend, 130 interrupted.
+Exit codes: 0 done, 1 a fault of ours (or of disk or memory), 2 a mistake that the user can mend, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -82,13 +82,32 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _unexpected(error: Exception) -> int:
     if os.environ.get(DEBUG_VARIABLE) == "1":
         traceback.print_exception(type(error), error, error.__traceback__)
-    elif isinstance(error, OSError) and error.filename is not None:
-        click.echo(f"error: {error.strerror}: {error.filename}", err=True)
+    elif fault := _of_the_machine(error):
+        click.echo(f"error: {fault}", err=True)
     else:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         hint = f"set {DEBUG_VARIABLE}=1 to see the traceback"
         click.echo(f"error: {text} (a bug in nlu-kit or in a plugin, please report it; {hint})", err=True)
     return 1
+
+
+def _of_the_machine(error: Exception) -> str:
+    """What to say of a full disk or memory, which is no bug; empty for anything else.
+
+    Classes of torch and safetensors are told by name, because neither may be loaded for this.
+    """
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if isinstance(error, OSError):
+        said = error.strerror or str(error) or type(error).__name__
+        return said if error.filename is None else f"{said}: {error.filename}"
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
+        hint = (
+            "set a smaller training.batch_size, or a larger training.gradient_accumulation (same result, less memory)"
+        )
+        return f"out of memory; when training, {hint}"
+    if "SafetensorError" in names and "I/O error" in str(error):
+        return " ".join(str(error).split())
+    return ""
 
 
 def _silence_stdout() -> None:

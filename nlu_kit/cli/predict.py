@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,9 +12,18 @@ from pathlib import Path
 import click
 
 from nlu_kit.cli.options import load_registry
-from nlu_kit.errors import DataError
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.errors import DataError, ModelError
 
 _CHUNK = 256
+_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+
+
+def _device(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Checked here, because torch accepts devices on which nothing can be computed (``meta``)."""
+    if not _DEVICE.fullmatch(value):
+        raise click.BadParameter(f"'{value}' is none of cpu, cuda, cuda:0 (and further numbers), mps")
+    return value
 
 
 @click.command("predict")
@@ -27,7 +37,9 @@ _CHUNK = 256
     help="Read texts from FILE: one a line, or .jsonl with a \"text\" each; '-' is stdin.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-@click.option("--device", default="cpu", show_default=True, help="Where to run: cpu, cuda, …")
+@click.option(
+    "--device", default="cpu", show_default=True, callback=_device, help="Where to run: cpu, cuda, cuda:N or mps."
+)
 def command(texts: tuple[str, ...], model: Path, source: str | None, as_json: bool, device: str) -> None:
     """Parse TEXTS: the intent with its confidence, and the entities marked in the text.
 
@@ -53,22 +65,37 @@ def command(texts: tuple[str, ...], model: Path, source: str | None, as_json: bo
     for chunk in chunks(lines, size=_CHUNK):
         for prediction in predictor.parse_many(chunk):
             if as_json:
-                click.echo(json.dumps(prediction.to_json(), ensure_ascii=False))
+                click.echo(to_line(prediction))
             else:
                 click.echo(render(prediction))
+
+
+def to_line(prediction: Prediction) -> str:
+    """The prediction as one line of JSON. Raises ModelError where it holds NaN or Infinity, which JSON has not."""
+    try:
+        return json.dumps(prediction.to_json(), ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
+        raise ModelError(
+            "a prediction holds a number that is not finite, as it does when the model's weights are not finite: "
+            "train again, with a smaller learning rate or training.precision=fp32"
+        ) from error
 
 
 def read_texts(source: str) -> Iterator[str]:
     """The texts of a file or of stdin, one by one; blank lines are passed over.
 
-    Raises DataError naming file and line for what is not UTF-8 or, in a .jsonl file, not an object with a text.
+    Raises DataError at once where there is no such file, and when it gets there, naming file and line, for what is
+    not UTF-8 or, in a .jsonl file, not an object with a text.
     """
     if source == "-":
-        yield from _texts_of(sys.stdin.buffer, "stdin", jsonl=False)
-        return
+        return _texts_of(sys.stdin.buffer, "stdin", jsonl=False)
     file = Path(source)
     if not file.is_file():
         raise DataError(f"there is no file {file}")
+    return _texts_in(file)
+
+
+def _texts_in(file: Path) -> Iterator[str]:
     with file.open("rb") as stream:
         yield from _texts_of(stream, str(file), jsonl=file.suffix == ".jsonl")
 

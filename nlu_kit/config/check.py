@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from nlu_kit.config.defaults import fill_types
 from nlu_kit.config.load import apply_overrides, read_json_object
 from nlu_kit.config.nested import nested_fields
 from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate
@@ -61,6 +62,7 @@ class _Checker:
         self.problems: list[Problem] = []
 
     def pipeline(self, raw: Mapping[str, Any], base_dir: Path) -> Pipeline | None:
+        raw = fill_types(raw, self.registry) if isinstance(raw, Mapping) else raw
         config = self.validate(PipelineConfig, raw, "")
         # Components are checked even when the frame is wrong, so that one run shows everything.
         frame = raw if isinstance(raw, Mapping) else {}

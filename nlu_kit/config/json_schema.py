@@ -14,7 +14,7 @@ from pydantic.errors import PydanticUserError
 
 from nlu_kit.config.nested import nested_fields
 from nlu_kit.config.pipeline import AUTO
-from nlu_kit.config.schema import HEAD_NAME, PipelineConfig
+from nlu_kit.config.schema import HEAD_NAME, RESERVED_HEAD_NAMES, PipelineConfig
 from nlu_kit.errors import PluginError
 from nlu_kit.hookspecs import KINDS
 from nlu_kit.registry import Provided, Registry
@@ -39,7 +39,7 @@ def pipeline_schema(registry: Registry) -> Schema:
         "type": "object",
         "description": properties["heads"]["description"],
         "minProperties": 1,
-        "propertyNames": {"pattern": f"^{HEAD_NAME.pattern}$"},
+        "propertyNames": {"pattern": f"^{HEAD_NAME.pattern}$", "not": {"enum": sorted(RESERVED_HEAD_NAMES)}},
         "additionalProperties": _reference("head"),
     }
     data, training = definitions["DataConfig"], definitions["TrainingConfig"]

@@ -11,6 +11,20 @@ from nlu_kit.specs import Component
 
 HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
+_TORCHS_OWN = """
+    T_destination add_module apply bfloat16 buffers call_super_init children clear compile cpu cuda double
+    dump_patches eval extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu items
+    keys load_state_dict modules mtia named_buffers named_children named_modules named_parameters parameters pop
+    register_backward_hook register_buffer register_forward_hook register_forward_pre_hook
+    register_full_backward_hook register_full_backward_pre_hook register_load_state_dict_post_hook
+    register_load_state_dict_pre_hook register_module register_parameter register_state_dict_post_hook
+    register_state_dict_pre_hook requires_grad_ set_extra_state set_submodule share_memory state_dict to to_empty
+    smart_apply train training type update values xpu zero_grad
+"""
+RESERVED_HEAD_NAMES = frozenset(_TORCHS_OWN.split())
+"""Attributes of ``torch.nn.ModuleDict``, under which torch takes no module; transformers adds ``smart_apply``. Written
+out, because the check loads no torch."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -80,6 +94,8 @@ def _head_names(heads: dict[str, HeadConfig]) -> dict[str, HeadConfig]:
     for name in heads:
         if not HEAD_NAME.fullmatch(name):
             raise ValueError(f"'{name}' can't name a head: letters, digits, '_' and '-' only, a letter first")
+        if name in RESERVED_HEAD_NAMES:
+            raise ValueError(f"'{name}' can't name a head: torch uses it for itself; take another, such as '{name}_1'")
     return heads
 
 

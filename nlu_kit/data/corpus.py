@@ -62,22 +62,22 @@ def _detect(pipeline: Pipeline, path: Path) -> ReaderSpec[Any]:
 
 
 def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """(kept, split off): a seeded share of every intent, so that small intents stay in both where they can.
+    """(kept, split off): a seeded share of every intent, by largest remainders; each intent stays in what is kept.
 
-    Raises DataError where nothing would be left on one side.
+    Raises DataError where nothing can be split off.
     """
     by_intent: dict[str | None, list[int]] = defaultdict(list)
     for position, example in enumerate(examples):
         by_intent[example.intent].append(position)
-    chosen: set[int] = set()
+    groups = list(by_intent.values())
+    takes = [min(int(fraction * len(group)), len(group) - 1) for group in groups]
+    open_shares = round(fraction * len(examples)) - sum(takes)
+    by_remainder = sorted(range(len(groups)), key=lambda i: fraction * len(groups[i]) % 1, reverse=True)
+    for i in [i for i in by_remainder if takes[i] < len(groups[i]) - 1][: max(open_shares, 0)]:
+        takes[i] += 1
     generator = random.Random(seed)
-    carry = 0.0
-    for positions in by_intent.values():
-        carry += fraction * len(positions)  # carried over, so that many tiny intents still add up to the fraction
-        take = min(round(carry), len(positions) - 1)
-        carry -= take
-        chosen.update(generator.sample(positions, max(take, 0)))
-    if not chosen or len(chosen) == len(examples):
+    chosen = {i for group, take in zip(groups, takes, strict=True) for i in generator.sample(group, take)}
+    if not chosen:
         raise DataError(f"{len(examples)} examples are too few to split a dev set off; set data.dev")
     kept = [example for position, example in enumerate(examples) if position not in chosen]
     return kept, [examples[position] for position in sorted(chosen)]

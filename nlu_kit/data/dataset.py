@@ -10,7 +10,6 @@ import numpy as np
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.example import Example
-from nlu_kit.data.labels import IGNORE
 
 Targets = Mapping[str, Mapping[str, np.ndarray]]
 """Target arrays of one example by head and name."""
@@ -49,7 +48,7 @@ class EncodedDataset:
         for targets in self.targets:
             labels = targets[head].get("labels")
             if labels is not None and np.issubdtype(labels.dtype, np.integer):
-                kept = labels[labels != IGNORE]
+                kept = labels[(labels >= 0) & (labels < classes)]
                 counts += np.bincount(kept.ravel(), minlength=classes)
         return counts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
 
@@ -49,8 +49,13 @@ class Prediction:
 
 
 def _plain(value: Any) -> Any:
+    """``value`` in what JSON has, whatever a plugin's head decoded to: dataclasses, mappings, numpy's numbers."""
     if is_dataclass(value) and not isinstance(value, type):
-        return asdict(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
         return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # a scalar or an array of numpy, which this module must not import
+        return _plain(value.tolist())
     return value

@@ -2,11 +2,15 @@
 
 Spans are compared as *characters* of the raw text, whatever the tokenizer did: each text is cut at every boundary of
 either side, the pieces get IOB2 tags, and seqeval (https://github.com/chakki-works/seqeval, strict mode) counts.
+
+Tags can't say that spans overlap. A text with such spans (or empty ones) becomes a row with one place for each distinct
+span of either side, so that the same strict count holds for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 
@@ -37,13 +41,36 @@ def span_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Spa
 
     gold_tags, predicted_tags = [], []
     for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
-        cuts = sorted({edge for span in (*gold_spans, *predicted_spans) for edge in (span.start, span.end)})
-        gold_tags.append(_tags(gold_spans, cuts))
-        predicted_tags.append(_tags(predicted_spans, cuts))
+        both = (*gold_spans, *predicted_spans)
+        if _flat(gold_spans) and _flat(predicted_spans):
+            cuts = sorted({edge for span in both for edge in (span.start, span.end)})
+            gold_tags.append(_tags(gold_spans, cuts))
+            predicted_tags.append(_tags(predicted_spans, cuts))
+        else:
+            places = sorted({_key(span) for span in both})
+            gold_tags.append(_marks(gold_spans, places))
+            predicted_tags.append(_marks(predicted_spans, places))
     precision, recall, f1, _ = precision_recall_fscore_support(
         gold_tags, predicted_tags, average="micro", mode="strict", scheme=IOB2, zero_division=0
     )
     return {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+
+
+def _key(span: Span) -> tuple[int, int, str]:
+    return span.start, span.end, span.label
+
+
+def _flat(spans: Sequence[Span]) -> bool:
+    """Whether tags can tell these spans apart: each has a character, and no two share one."""
+    ordered = sorted(spans, key=_key)
+    apart = all(before.end <= after.start for before, after in pairwise(ordered))
+    return apart and all(span.start < span.end for span in ordered)
+
+
+def _marks(spans: Sequence[Span], places: Sequence[tuple[int, int, str]]) -> list[str]:
+    """A tag at the place of each span: no two of them have the same, so each is an entity of its own."""
+    here = {_key(span) for span in spans}
+    return [f"B-{place[2]}" if place in here else "O" for place in places]
 
 
 def _tags(spans: Sequence[Span], cuts: Sequence[int]) -> list[str]:

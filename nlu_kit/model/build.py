@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
 from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
@@ -20,17 +18,17 @@ from nlu_kit.specs import BackboneContext, BalancingContext, CodecContext, HeadC
 
 
 def fit_labels(pipeline: Pipeline, train: Sequence[Example]) -> dict[str, LabelSpace]:
-    """Each head's label space, from train only. Raises DataError where train has no label for a head."""
-    spaces = {}
+    """Each head's label space, from train only (empty for a head without classes).
+
+    Raises DataError where a head finds nothing to learn.
+    """
+    spaces: dict[str, LabelSpace] = {}
     for name, entry in pipeline.heads.items():
-        space: LabelSpace = _spec(entry.head).fit(entry.head.params, train)
-        if not len(space):
-            field = getattr(entry.head.params, "field", name)
-            raise DataError(
-                f"the head '{name}' finds nothing to learn: no training example has the field '{field}' filled; "
-                f"annotate some, or remove heads.{name} from the pipeline"
-            )
-        spaces[name] = space
+        try:
+            spaces[name] = _spec(entry.head).fit(entry.head.params, train)
+        except DataError as error:
+            hint = f"annotate some, or remove heads.{name} from the pipeline"
+            raise DataError(f"the head '{name}' finds nothing to learn: {error}; {hint}") from error
     return spaces
 
 
@@ -53,6 +51,14 @@ def build_codecs(
     return codecs
 
 
+def current_codecs(
+    heads: Mapping[str, Resolved], labels: Mapping[str, LabelSpace], model: NluModel
+) -> dict[str, Codec]:
+    """The codecs for the model's weights of the moment."""
+    states: dict[str, Mapping[str, Any]] = {name: head.codec_state() for name, head in model.heads.items()}  # type: ignore[operator]
+    return build_codecs(heads, labels, states)
+
+
 def build_backbone(backbone: Resolved, *, base_dir: Path, assets: Path | None = None) -> Backbone:
     """Pre-trained, or with ``assets`` restored without weights."""
     module: Backbone = _spec(backbone).build(backbone.params, BackboneContext(base_dir=base_dir, assets=assets))
@@ -60,11 +66,9 @@ def build_backbone(backbone: Resolved, *, base_dir: Path, assets: Path | None = 
 
 
 def build_model(backbone: Backbone, heads: Mapping[str, Resolved], labels: Mapping[str, LabelSpace]) -> NluModel:
-    """Backbone and freshly initialised heads. Raises ConfigError for a head name that torch keeps for itself."""
+    """Backbone and freshly initialised heads."""
     modules: dict[str, Head] = {}
     for name, head in heads.items():
-        if hasattr(nn.ModuleDict, name):
-            raise ConfigError([Problem(f"heads.{name}", f"'{name}' is reserved; give the head another name")])
         context = HeadContext(name=name, width=backbone.width, labels=labels[name])
         modules[name] = _spec(head).build(head.params, context)
     return NluModel(backbone, modules)

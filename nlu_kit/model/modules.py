@@ -87,5 +87,9 @@ class Balancing(nn.Module, ABC):
     """How the heads' mean losses become one scalar."""
 
     @abstractmethod
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """Scalars by head name to one scalar."""
+    def forward(self, losses: Mapping[str, Tensor], *, share: float = 1.0) -> Tensor:
+        """Scalars by head name to one scalar.
+
+        ``losses`` may be of a piece of the global batch only, and pieces are added up. So a term that does not scale
+        with the losses (a regulariser) must be multiplied by ``share``, the pieces' shares adding up to 1.
+        """

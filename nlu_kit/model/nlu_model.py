@@ -35,14 +35,16 @@ class Objective(nn.Module):
         self.losses = nn.ModuleDict(losses)
         self.balancing = balancing
 
-    def forward(self, batch: Batch, denominators: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(
+        self, batch: Batch, denominators: Mapping[str, Tensor], share: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         """(balanced total, each head's loss), scalars. Dividing by ``denominators`` of the whole global batch makes
-        the parts of a batch add up to its mean."""
+        the pieces of a batch add up to its mean; ``share`` is this piece's part of what no loss scales."""
         outputs = self.model(batch.tokens)
         losses = {
             name: loss(outputs[name], batch.targets[name]) / denominators[name] for name, loss in self.losses.items()
         }
-        return self.balancing(losses), losses
+        return self.balancing(losses, share=share), losses
 
     def denominators(self, batch: Batch) -> dict[str, Tensor]:
         """What each head's summed loss over this batch is to be divided by."""

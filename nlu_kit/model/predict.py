@@ -17,9 +17,7 @@ from nlu_kit.model.protocols import Codec
 def predict(
     model: NluModel, codecs: Mapping[str, Codec], encodings: Sequence[Encoding], *, batch_size: int
 ) -> list[Prediction]:
-    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in the mode
-    (train or eval) that it came in."""
-    was_training = model.training
+    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode."""
     model.eval()
     device = next(model.parameters()).device
     order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
@@ -30,7 +28,6 @@ def predict(
         outputs = model(collate_tokens(batch, pad_id=model.backbone.pad_id, device=device))
         for position, prediction in zip(positions, decode(outputs, codecs, batch), strict=True):
             results[position] = prediction
-    model.train(was_training)
     return [results[position] for position in range(len(encodings))]
 
 

@@ -60,6 +60,10 @@ class Codec(Protocol):
         """How many annotations of this example cannot be learnt: truncated away, or not on token boundaries."""
         ...
 
+    def unseen(self, example: Example) -> int:
+        """How many annotations of this example carry a label that train never had: they can only be got wrong."""
+        ...
+
 
 class Sampler(Protocol):
     """Which examples make which batch."""
@@ -86,7 +90,7 @@ class Freezing(Protocol):
 
 
 class Callback(Protocol):
-    """Listens to a run. Raise to stop it; return nothing. Only the main process calls it."""
+    """Listens to a run, on the main process. An exception ends the run."""
 
     def on_run_start(self, event: RunStart) -> None: ...
 

@@ -36,7 +36,7 @@ def score(
 def monitored(scores: Mapping[str, float], monitor: str, codecs: Mapping[str, Codec]) -> float:
     """The one number that early stopping and model selection look at.
 
-    Raises DataError where dev has no annotation for it, ConfigError for a metric that does not exist.
+    Raises DataError where dev has no annotation at all, ConfigError where the dev figures lack the metric named.
     """
     if monitor == "mean":
         mains = [f"{name}.{codec.main_metric}" for name, codec in codecs.items()]

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
+from nlu_kit.errors import TrainingError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The best epoch (from 0) and its dev figures."""
+
+    epoch: int
+    dev: Mapping[str, float]
+
 
 class Checkpoint:
-    """``folder/best.safetensors``, written beside and renamed."""
+    """``folder/best.safetensors``: weights with their epoch and figures in one file, written beside and renamed."""
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "best.safetensors"
 
-    def save(self, module: nn.Module) -> None:
-        """Replace the file by these weights."""
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.file.with_suffix(".tmp")
-        save_model(module, str(temporary))
-        temporary.replace(self.file)
+    def exists(self) -> bool:
+        return self.file.is_file()
 
-    def restore(self, module: nn.Module) -> None:
-        """Load the best weights back into the module."""
+    def save(self, module: nn.Module, best: Best) -> None:
+        """Replace the file by these weights. Raises TrainingError where they can't be written."""
+        metadata = {"epoch": str(best.epoch), "dev": json.dumps(dict(best.dev))}
+        temporary = self.file.with_suffix(".tmp")
+        try:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            save_model(module, str(temporary), metadata=metadata)
+            temporary.replace(self.file)
+        except (SafetensorError, OSError) as error:
+            raise TrainingError(f"the checkpoint {self.file} can't be written: {error}") from error
+
+    def restore(self, module: nn.Module) -> Best:
+        """Load the best weights back into the module, and say which they are."""
         load_model(module, str(self.file))
+        with safe_open(str(self.file), framework="pt") as stream:
+            metadata = stream.metadata()
+        return Best(epoch=int(metadata["epoch"]), dev=json.loads(metadata["dev"]))
 
     def remove(self) -> None:
         """Once the model folder holds the same weights."""
-        self.file.unlink(missing_ok=True)
-        if self.file.parent.is_dir():
-            self.file.parent.rmdir()
+        shutil.rmtree(self.file.parent, ignore_errors=True)

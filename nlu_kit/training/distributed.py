@@ -7,7 +7,6 @@ import os
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from accelerate.utils import DistributedDataParallelKwargs
 
 from nlu_kit.config.schema import TrainingConfig
 from nlu_kit.errors import ConfigError, Problem
@@ -31,8 +30,6 @@ def make_accelerator(config: TrainingConfig) -> tuple[Accelerator, str]:
     accelerator = Accelerator(
         cpu=device == "cpu",
         mixed_precision=_ACCELERATE_NAMES[precision],
-        # A pipeline may leave parameters unused in a step: a head whose examples are not in this batch.
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
     )
     _check_world(config, accelerator.num_processes)
     return accelerator, precision
@@ -62,7 +59,7 @@ def _check_world(config: TrainingConfig, found: int) -> None:
         raise ConfigError(
             [Problem("", f"the launcher set WORLD_SIZE={launched}, but {found} processes are joined", hint)]
         )
-    if launched is None and found == 1 and _ACCELERATE_LAUNCH <= os.environ.keys():
+    if launched is None and found == 1 and os.environ.keys() >= _ACCELERATE_LAUNCH:
         hint = (
             "on CPUs start several with: torchrun --nproc_per_node 2 -m nlu_kit train pipeline.json; to train in one "
             "process leave out --num_processes"

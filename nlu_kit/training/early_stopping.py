@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+
+from nlu_kit.errors import TrainingError
 
 
 @dataclass(slots=True)
@@ -15,7 +18,9 @@ class EarlyStopping:
     waited: int = 0
 
     def update(self, score: float, epoch: int) -> bool:
-        """Take an epoch's score; True where it is the best so far."""
+        """Take an epoch's score; True where it is the best so far. Raises TrainingError for NaN."""
+        if math.isnan(score):
+            raise TrainingError(f"the dev score of epoch {epoch + 1} is not a number; see training.monitor")
         if score > self.best_score:
             self.best_score, self.best_epoch, self.waited = score, epoch, 0
             return True

@@ -7,10 +7,16 @@ import sys
 import torch
 
 
-def peak_memory_mb() -> float:
-    """Peak memory so far in MB: allocated on the GPU where there is one, else resident of this process."""
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated() / 2**20
+def reset_peak_memory(device: torch.device) -> None:
+    """Start counting anew, where the device allows it; a process's own peak can't be reset."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Peak memory so far in MB: allocated on a GPU since the reset, or on CPUs resident since the process started."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
     if sys.platform == "win32":
         import psutil
 

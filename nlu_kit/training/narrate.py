@@ -56,9 +56,19 @@ def sample_lines(sample: Sample) -> list[str]:
     """A dev utterance: its text, then gold beside predicted, marked where they differ."""
     lines = [f"    {sample.prediction.text}"]
     for field, gold in sample.gold.items():
-        expected, got = _show(gold), _show(sample.prediction.fields[field])
-        lines.append(f"      {'=' if expected == got else '≠'} {field}: gold {expected} | predicted {got}")
+        predicted = sample.prediction.fields[field]
+        sign = "=" if _comparable(gold) == _comparable(predicted) else "≠"
+        lines.append(f"      {sign} {field}: gold {_show(gold)} | predicted {_show(predicted)}")
     return lines
+
+
+def _comparable(value: Any) -> Any:
+    """What must agree: everything but the confidence. Offsets count, for the same words may occur twice."""
+    if isinstance(value, LabelPrediction):
+        return value.name
+    if isinstance(value, tuple):
+        return tuple(_comparable(item) for item in value)
+    return (value.start, value.end, value.label) if isinstance(value, EntityPrediction) else value
 
 
 def _show(value: Any) -> str:

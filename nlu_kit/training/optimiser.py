@@ -28,6 +28,7 @@ class LayerRates:
         self.freezing = freezing
         self.epochs = epochs
         self.rates: dict[str, float | None] = {}
+        self._plans: dict[int, dict[str, float | None]] = {}
         names = [layer.name for layer in self.layers]
         self._parameters: dict[str, list[torch.nn.Parameter]] = {name: [] for name in names}
         for name, parameter in objective.named_parameters():
@@ -45,7 +46,12 @@ class LayerRates:
         return torch.optim.AdamW(groups, fused=device.type in ("cpu", "cuda"))
 
     def plan(self, epoch: int) -> dict[str, float | None]:
-        """Rate by layer at an epoch. Raises PluginError unless the strategy puts each layer into exactly one group."""
+        """Rate by layer at an epoch, asked for once.
+
+        Raises PluginError unless the strategy puts each layer into exactly one group.
+        """
+        if epoch in self._plans:
+            return self._plans[epoch]
         rates: dict[str, float | None] = {}
         for group in self.freezing.groups(self.layers, epoch):
             for layer in group.layers:
@@ -56,7 +62,27 @@ class LayerRates:
         missing = [layer for layer in self._parameters if layer not in rates]
         if missing:
             raise PluginError(f"contract: the freezing strategy leaves out {', '.join(missing)}")
+        self._plans[epoch] = rates
         return rates
+
+    def trained(self, epoch: int) -> set[str]:
+        """The layers that train in an epoch."""
+        return {layer for layer, rate in self.plan(epoch).items() if rate is not None}
+
+    def ever_trained(self, start: int = 0) -> set[str]:
+        """The layers that train in this or any later epoch."""
+        return set().union(*(self.trained(epoch) for epoch in range(start, self.epochs)))
+
+    def changes(self) -> bool:
+        """Whether some epoch trains other layers than another."""
+        return any(self.trained(epoch) != self.trained(0) for epoch in range(self.epochs))
+
+    def thaw_all_that_ever_train(self) -> None:
+        """Mark as trainable what trains in some epoch, and only that."""
+        ever = self.ever_trained()
+        for layer, parameters in self._parameters.items():
+            for parameter in parameters:
+                parameter.requires_grad_(layer in ever)
 
     def enter(self, epoch: int) -> None:
         """Freeze and thaw for this epoch."""
@@ -67,9 +93,7 @@ class LayerRates:
 
     def static_layers(self, epoch: int) -> Sequence[Layer]:
         """The backbone's layers, from the bottom, below the lowest that trains in this or any later epoch."""
-        ever: set[str] = set()
-        for later in range(epoch, self.epochs):
-            ever.update(layer for layer, rate in self.plan(later).items() if rate is not None)
+        ever = self.ever_trained(epoch)
         static = []
         for layer in self.layers:
             if layer.part != "backbone" or layer.name in ever:
@@ -77,9 +101,13 @@ class LayerRates:
             static.append(layer)
         return static
 
-    def set_modes(self, static: Sequence[Layer]) -> None:
-        """Train mode everywhere (dropout on), but eval mode in static layers: their output must not vary."""
+    def set_modes(self, epoch: int) -> None:
+        """Train mode everywhere (dropout on), but eval mode in static layers: their output must not vary. A backbone
+        that is static as a whole is so with all its modules, also those without parameters."""
         self.objective.train()
+        static = self.static_layers(epoch)
+        if len(static) == sum(layer.part == "backbone" for layer in self.layers):
+            self.objective.model.backbone.eval()
         modules = dict(self.objective.named_modules())
         for layer in static:
             if layer.name in modules:  # a layer may also be a bare parameter, which has no mode

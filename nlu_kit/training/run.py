@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,20 +14,17 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, set_seed
 
 from nlu_kit.config.check import load_pipeline
-from nlu_kit.config.nested import build_nested
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.data.corpus import Corpus, read_corpus
-from nlu_kit.data.dataset import EncodedDataset, encode_dataset
-from nlu_kit.model.build import build_backbone, build_codecs, build_model, build_objective, fit_labels
 from nlu_kit.model.folder import ModelInfo, save_model
-from nlu_kit.model.protocols import Callback, Freezing, Sampler
+from nlu_kit.model.protocols import Callback
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CallbackContext, Component, FreezingContext, SamplerContext
+from nlu_kit.specs import CallbackContext
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.training.folders import new_run_folder, point_latest
-from nlu_kit.training.memory import peak_memory_mb
+from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
+from nlu_kit.training.prepare import Prepared, data_warnings, prepare
 from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.trainer import Listeners, Trainer
 from nlu_kit.training.validation import Validator
@@ -63,14 +61,9 @@ def train(
         pipeline = load_pipeline(pipeline, overrides=overrides, registry=registry)
     started = time.perf_counter()
     accelerator, precision = make_accelerator(pipeline.training)
+    reset_peak_memory(accelerator.device)
     set_seed(pipeline.training.seed)
-    prepared = _prepare(pipeline)
-
-    run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)
-    listeners = _listeners(pipeline, run_dir, callbacks) if accelerator.is_main_process else []
-    if accelerator.is_main_process:
-        _write_json(run_dir / "pipeline.json", pipeline.to_json())
-    checkpoint = Checkpoint(run_dir / "checkpoints")
+    prepared = prepare(pipeline)
     validator = Validator(
         accelerator=accelerator,
         model=prepared.objective.model,
@@ -79,6 +72,13 @@ def train(
         monitor=pipeline.training.monitor,
         samples=pipeline.training.sanity_examples,
     )
+    validator.check(prepared.dev)
+
+    run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)
+    listeners = _listeners(pipeline, run_dir, callbacks) if accelerator.is_main_process else []
+    if accelerator.is_main_process:
+        _write_json(run_dir / "pipeline.json", _rerunnable(pipeline, run_dir))
+    checkpoint = Checkpoint(run_dir / "checkpoints")
     trainer = Trainer(
         config=pipeline.training,
         accelerator=accelerator,
@@ -98,18 +98,18 @@ def train(
     result = RunResult(
         run_dir=run_dir,
         model_dir=model_dir,
-        dev=dict(fitted.dev),
+        dev=dict(fitted.best.dev),
         test=test,
-        best_epoch=fitted.best_epoch,
+        best_epoch=fitted.best.epoch,
         epochs_run=fitted.epochs_run,
         reason=fitted.reason,
         seconds=seconds,
     )
     if accelerator.is_main_process:
         info = ModelInfo(
-            sizes=prepared.sizes(), dev=result.dev, test=test, best_epoch=fitted.best_epoch, precision=precision
+            sizes=prepared.sizes(), dev=result.dev, test=test, best_epoch=result.best_epoch, precision=precision
         )
-        save_model(model_dir, pipeline=pipeline, model=prepared.objective.model, codecs=prepared.codecs, info=info)
+        save_model(model_dir, pipeline=pipeline, model=prepared.objective.model, codecs=prepared.codecs(), info=info)
         checkpoint.remove()
         point_latest(run_dir)
     accelerator.wait_for_everyone()
@@ -118,83 +118,16 @@ def train(
         model_dir=model_dir,
         reason=fitted.reason,
         epochs_run=fitted.epochs_run,
-        best_epoch=fitted.best_epoch,
+        best_epoch=fitted.best.epoch,
         dev=result.dev,
         test=test,
         seconds=seconds,
-        peak_memory_mb=peak_memory_mb(),
+        peak_memory_mb=peak_memory_mb(accelerator.device),
     )
     _notifier(listeners, "on_run_end")(end)
     if accelerator.num_processes > 1:
         accelerator.end_training()
     return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """All that a run needs before its first step."""
-
-    corpus: Corpus
-    train: EncodedDataset
-    dev: EncodedDataset
-    test: EncodedDataset
-    codecs: dict[str, Any]
-    objective: Any
-    sampler: Sampler
-    freezing: Freezing
-
-    def sizes(self) -> dict[str, int]:
-        return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
-
-
-def _prepare(pipeline: Pipeline) -> _Prepared:
-    corpus = read_corpus(pipeline)
-    heads = {name: entry.head for name, entry in pipeline.heads.items()}
-    labels = fit_labels(pipeline, corpus.train)
-    codecs = build_codecs(heads, labels)
-    backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
-    train, dev, test = (
-        encode_dataset(examples, backbone.tokenizer, codecs) for examples in (corpus.train, corpus.dev, corpus.test)
-    )
-    model = build_model(backbone, heads, labels)
-    return _Prepared(
-        corpus=corpus,
-        train=train,
-        dev=dev,
-        test=test,
-        codecs=codecs,
-        objective=build_objective(pipeline, model, train, labels),
-        sampler=_build_sampler(pipeline, train),
-        freezing=_build_freezing(pipeline),
-    )
-
-
-def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
-    context = SamplerContext(
-        examples=train.examples,
-        lengths=train.lengths,
-        batch_size=pipeline.training.batch_size,
-        seed=pipeline.training.seed,
-        nested=lambda component: nested(component),
-    )
-
-    def nested(component: Component) -> Sampler:
-        built: Sampler = build_nested(pipeline.registry, "sampler", component, context)
-        return built
-
-    sampler: Sampler = pipeline.sampler.provided.spec.build(pipeline.sampler.params, context)  # type: ignore[attr-defined]
-    return sampler
-
-
-def _build_freezing(pipeline: Pipeline) -> Freezing:
-    context = FreezingContext(epochs=pipeline.training.epochs, nested=lambda component: nested(component))
-
-    def nested(component: Component) -> Freezing:
-        built: Freezing = build_nested(pipeline.registry, "freezing", component, context)
-        return built
-
-    freezing: Freezing = pipeline.freezing.provided.spec.build(pipeline.freezing.params, context)  # type: ignore[attr-defined]
-    return freezing
 
 
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
@@ -220,7 +153,7 @@ def _notifier(listeners: Sequence[Callback], method: str) -> Callable[[Any], Non
     return notify
 
 
-def _run_start(pipeline: Pipeline, prepared: _Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:
+def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:
     return RunStart(
         run_dir=run_dir,
         name=pipeline.name,
@@ -232,23 +165,17 @@ def _run_start(pipeline: Pipeline, prepared: _Prepared, trainer: Trainer, run_di
         examples=prepared.sizes(),
         sampler=dict(prepared.sampler.describe()),
         parameters=trainer.rates.counts(),
-        warnings=_warnings(prepared),
+        warnings=data_warnings(prepared),
     )
 
 
-def _warnings(prepared: _Prepared) -> list[str]:
-    """What the data loses on its way to the model: said once, never silently."""
-    found = []
-    if prepared.corpus.dev_from_train:
-        found.append(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping")
+def _rerunnable(pipeline: Pipeline, run_dir: Path) -> dict[str, Any]:
+    """The resolved pipeline with its data paths seen from the run's folder, where this copy of it will be."""
+    resolved = pipeline.to_json()
     for split in ("train", "dev", "test"):
-        dataset: EncodedDataset = getattr(prepared, split)
-        if dataset.truncated:
-            found.append(f"{split}: {dataset.truncated} texts are longer than the encoder reads and are cut off")
-        for head, count in dataset.lost.items():
-            if count:
-                found.append(f"{split}: {count} annotations of '{head}' are cut off, or start or end inside a word")
-    return found
+        if resolved["data"][split]:
+            resolved["data"][split] = os.path.relpath(pipeline.path(resolved["data"][split]), run_dir)
+    return resolved
 
 
 def _write_json(file: Path, value: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +11,16 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from nlu_kit.config.schema import TrainingConfig
 from nlu_kit.data.batch import Batch, collate
 from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.errors import TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Freezing, Sampler
-from nlu_kit.training.checkpoint import Checkpoint
+from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.early_stopping import EarlyStopping
 from nlu_kit.training.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.optimiser import LayerRates
@@ -35,10 +38,11 @@ class Validation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitResult:
+    """Why training ended, after how many epochs, and what the weights that it kept are."""
+
     reason: str
     epochs_run: int
-    best_epoch: int
-    dev: Mapping[str, float]
+    best: Best
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,10 @@ class Trainer:
         self.rates = LayerRates(objective, freezing, epochs=config.epochs)
         optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
         self.optimiser = accelerator.prepare_optimizer(optimiser)
-        # Wrapped while everything may train: DistributedDataParallel fixes here which parameters it can synchronise.
+        # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
+        # look for unused ones only where that set changes.
+        self.rates.thaw_all_that_ever_train()
+        accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=self.rates.changes())
         self.wrapped = accelerator.prepare_model(self.objective)
         self.rates.enter(0)
         self.steps_per_epoch = sum(1 for _ in sampler.batches(0))
@@ -86,7 +93,7 @@ class Trainer:
     def step(self, indices: Sequence[int]) -> tuple[float, dict[str, float]]:
         """One optimiser step on a global batch: (total, loss per head), the batch's means."""
         batches = self.pieces(indices)
-        denominators = self.denominators(batches)
+        denominators, share = self.denominators(batches), self.piece_share(len(indices))
         processes = self.accelerator.num_processes
         factor = self.factor()
         self.rates.apply(self.optimiser, factor)
@@ -96,7 +103,7 @@ class Trainer:
         for position, batch in enumerate(batches):
             last = position == len(batches) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):  # gradients add up
-                piece_total, piece_losses = self.wrapped(batch, denominators)
+                piece_total, piece_losses = self.wrapped(batch, denominators, share)
                 self.accelerator.backward(piece_total * processes)  # gradients are averaged over processes: undo it
             total = total + piece_total.detach()
             for head, loss in piece_losses.items():
@@ -118,12 +125,17 @@ class Trainer:
             collate(self.train, [], pad_id=pad_id, device=device)
         ]
 
+    def piece_share(self, size: int) -> float:
+        """One over the number of pieces that all processes together cut a global batch of this size into."""
+        processes, most = self.accelerator.num_processes, self.config.gradient_accumulation
+        return 1.0 / sum(max(1, min(most, len(range(rank, size, processes)))) for rank in range(processes))
+
     def denominators(self, batches: Sequence[Batch]) -> dict[str, Tensor]:
         """Each head's denominator, added over pieces and processes; 1 where no example has a target."""
         parts = [self.objective.denominators(batch) for batch in batches]
         heads = list(parts[0])
-        added = torch.stack([torch.stack([part[head].float() for part in parts]).sum() for head in heads])
-        added = self.accelerator.reduce(added, reduction="sum")
+        sums = [torch.stack([part[head].float() for part in parts]).sum() for head in heads]
+        added = self.accelerator.reduce(torch.stack(sums), reduction="sum")
         return dict(zip(heads, torch.where(added > 0, added, 1.0).unbind(), strict=True))
 
     def factor(self) -> float:
@@ -133,10 +145,18 @@ class Trainer:
         return schedule_factor(self.global_step, total=total, warmup=warmup, kind=self.config.schedule)
 
     def report(self, total: Tensor, losses: Mapping[str, Tensor]) -> tuple[float, dict[str, float]]:
-        """Sums over processes, fetched from the device in one transfer."""
+        """Sums over processes, fetched from the device in one transfer. Raises TrainingError where one is no number:
+        every process sees the same sums, so all stop together."""
         values = torch.stack([total, *losses.values()]).float()
         numbers = self.accelerator.reduce(values, reduction="sum").tolist()
-        return numbers[0], dict(zip(losses, numbers[1:], strict=True))
+        found = dict(zip(losses, numbers[1:], strict=True))
+        if not all(math.isfinite(number) for number in numbers):
+            broken = ", ".join(f"{head} {loss}" for head, loss in found.items() if not math.isfinite(loss))
+            raise TrainingError(
+                f"the loss is no longer a number in step {self.global_step} ({broken or f'total {numbers[0]}'}): lower "
+                "the learning rates of the freezing strategy, or set training.precision to fp32"
+            )
+        return numbers[0], found
 
     # --- epochs -------------------------------------------------------------------------------------------------------
 
@@ -146,29 +166,27 @@ class Trainer:
         Ctrl-C before the first validation is raised on: there is nothing to keep yet.
         """
         stopping = EarlyStopping(self.config.patience)
-        dev: Mapping[str, float] = {}
         reason, epochs_run = "finished", 0
         try:
             for epoch in range(self.config.epochs):
-                validation = self.epoch(epoch, stopping)
+                self.epoch(epoch, stopping)
                 epochs_run = epoch + 1
-                if stopping.best_epoch == epoch:
-                    dev = validation.scores
                 if stopping.stop:
                     reason = "early stopping"
                     break
         except KeyboardInterrupt:
-            if stopping.best_epoch < 0 or self.accelerator.num_processes > 1:
+            if not self.checkpoint.exists() or self.accelerator.num_processes > 1:
                 raise
             reason = "interrupted"
         self.accelerator.wait_for_everyone()
-        self.checkpoint.restore(self.objective)
-        return FitResult(reason=reason, epochs_run=epochs_run, best_epoch=stopping.best_epoch, dev=dev)
+        # Epoch and figures come from the file, with the weights: wherever Ctrl-C struck, they belong together.
+        best = self.checkpoint.restore(self.objective)
+        return FitResult(reason=reason, epochs_run=epochs_run, best=best)
 
-    def epoch(self, epoch: int, stopping: EarlyStopping) -> Validation:
+    def epoch(self, epoch: int, stopping: EarlyStopping) -> None:
         """All batches of one epoch, then validation; the best weights so far go to disk."""
         self.rates.enter(epoch)
-        self.rates.set_modes(self.rates.static_layers(epoch))
+        self.rates.set_modes(epoch)
         started, seen = time.perf_counter(), 0
         sums: dict[str, float] = defaultdict(float)
         for number, indices in enumerate(self.sampler.batches(epoch), start=1):
@@ -182,7 +200,7 @@ class Trainer:
         validation = self.validate()
         improved = stopping.update(validation.score, epoch)
         if improved and self.accelerator.is_main_process:
-            self.checkpoint.save(self.objective)
+            self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
         if self.accelerator.is_main_process:
             self.listeners.epoch(
                 EpochEnd(
@@ -201,7 +219,6 @@ class Trainer:
                     samples=validation.samples,
                 )
             )
-        return validation
 
     def notify_step(
         self, epoch: int, number: int, total: float, losses: Mapping[str, float], rates: Mapping[str, float]

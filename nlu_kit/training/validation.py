@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.model.nlu_model import NluModel
 from nlu_kit.model.predict import predict
@@ -18,23 +20,38 @@ from nlu_kit.training.trainer import Validation
 
 
 class Validator:
-    """Validates on dev after each epoch; ``predict`` serves the final test too. Always fp32, as in production."""
+    """Validates on dev after each epoch; ``scores`` serves the final test too. Always fp32, as in production.
+
+    ``codecs`` makes the codecs for the weights of the moment: what decoding needs of them may have changed.
+    """
 
     def __init__(
         self,
         *,
         accelerator: Accelerator,
         model: NluModel,
-        codecs: Mapping[str, Codec],
+        codecs: Callable[[], Mapping[str, Codec]],
         batch_size: int,
         monitor: str,
         samples: int,
     ) -> None:
-        self.accelerator, self.model, self.codecs = accelerator, model, codecs
+        self.accelerator, self.model, self.codecs = accelerator, model, codecs()
+        self._make_codecs = codecs
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
+
+    def check(self, dev: EncodedDataset) -> None:
+        """Raise now what ``validate`` would raise after the first epoch: dev gives no figure called ``monitor``."""
+        annotated = (
+            next((i for i, example in enumerate(dev.examples) if codec.gold(example) is not None), 0)
+            for codec in self.codecs.values()
+        )
+        chosen = sorted(set(annotated))
+        found = predict(self.model, self.codecs, [dev.encodings[i] for i in chosen], batch_size=self.batch_size)
+        monitored(score(self.codecs, [dev.examples[i] for i in chosen], found), self.monitor, self.codecs)
 
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:
         """Predictions in the order of the dataset; every process gets all of them."""
+        self.codecs = self._make_codecs()
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         own = range(rank, len(dataset), processes)
         found = predict(self.model, self.codecs, [dataset.encodings[i] for i in own], batch_size=self.batch_size)
@@ -60,9 +77,15 @@ class Validator:
         """The same utterances every epoch: spread over dev, those with the most annotations first of their stretch."""
         count = min(self.samples, len(dev))
         stretches = [range(len(dev) * i // count, len(dev) * (i + 1) // count) for i in range(count)]
-        return [max(stretch, key=lambda i: len(dev.examples[i].entities or ())) for stretch in stretches]
+        return [max(stretch, key=lambda i: _annotations(self._gold(dev.examples[i]))) for stretch in stretches]
 
     def _sample(self, dev: EncodedDataset, position: int, prediction: Prediction) -> Sample:
-        example = dev.examples[position]
-        gold = {field: value for codec in self.codecs.values() for field, value in (codec.gold(example) or {}).items()}
-        return Sample(gold=gold, prediction=prediction)
+        return Sample(gold=self._gold(dev.examples[position]), prediction=prediction)
+
+    def _gold(self, example: Example) -> dict[str, Any]:
+        return {field: value for codec in self.codecs.values() for field, value in (codec.gold(example) or {}).items()}
+
+
+def _annotations(gold: Mapping[str, Any]) -> int:
+    """How much there is to see: every label, and every item of a list."""
+    return sum(len(value) if isinstance(value, tuple) else 1 for value in gold.values())

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from sentence_transformers.sentence_transformer.modules import Pooling
-from torch import nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone, Encoded, TokenBatch
+from nlu_kit_backbones.layers import layer_prefixes
 from nlu_kit_backbones.source import read_config
 
 SETTINGS_FILE = "backbone.json"
@@ -30,7 +30,7 @@ class EncoderBackbone(Backbone):
         _refuse_half(encoder)
         if hasattr(encoder, "pooler"):
             encoder.pooler = None  # BERT's own, trained for next-sentence prediction: never used here
-        self.encoder = encoder
+        self.encoder = encoder.float()  # a checkpoint stored in half precision loads as such; precision is the run's
         self._config = encoder.config
         self.pooling = Pooling(encoder.config.hidden_size, pooling_mode=pooling)
         self.tokenizer = tokenizer
@@ -51,7 +51,8 @@ class EncoderBackbone(Backbone):
 
     def save_assets(self, folder: Path) -> None:
         config: dict[str, Any] = self._config.to_diff_dict()
-        config.pop("_name_or_path", None)  # a path of the machine it was trained on
+        for key in ("_name_or_path", "dtype", "torch_dtype"):  # a path of this machine; how the original was stored
+            config.pop(key, None)
         config["model_type"] = self._config.model_type
         _write_json(folder / "config.json", config)
         settings = {
@@ -73,41 +74,8 @@ def _write_json(file: Path, value: dict[str, Any]) -> None:
     file.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def layer_prefixes(encoder: Any) -> list[str]:
-    """Parameter-name prefixes bottom to top: what precedes the stack of blocks, each block, what follows it.
-
-    The stack is the module list as long as the config's number of layers. Every parameter falls under exactly one
-    prefix. Raises ModelError for an architecture without such a stack.
-    """
-    depth = encoder.config.num_hidden_layers
-    stacks = [n for n, m in encoder.named_modules() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if not stacks:
-        raise ModelError(f"{type(encoder).__name__} has no stack of {depth} layers: this architecture is not supported")
-    stack = stacks[0].split(".")
-    prefixes: dict[str, None] = {}
-    for name, _ in encoder.named_parameters():
-        parts = name.split(".")
-        shared = 0
-        while shared < len(stack) and parts[shared] == stack[shared]:
-            shared += 1
-        prefixes[".".join(parts[: shared + 1])] = None
-    return list(prefixes)
-
-
-def usable_positions(encoder: Any) -> int | None:
-    """The longest input in tokens that the encoder has positions for; None where it has no such limit.
-
-    The position embeddings of RoBERTa and its kin begin after the padding index.
-    """
-    for name, module in encoder.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            return module.num_embeddings - module.padding_idx - 1
-    positions: int | None = getattr(encoder.config, "max_position_embeddings", None)
-    return positions
-
-
 def _refuse_half(encoder: Any) -> None:
     """Raise ModelError for an encoder-decoder, and for the encoder of one: a saved model could not be rebuilt."""
-    whole = MODEL_MAPPING.get(type(encoder.config), type(encoder))
+    whole: Any = MODEL_MAPPING.get(type(encoder.config), type(encoder))
     if not isinstance(encoder, whole) or getattr(encoder.config, "is_encoder_decoder", False):
         raise ModelError(f"{type(encoder).__name__} belongs to an encoder-decoder; nlu-kit needs an encoder like BERT")

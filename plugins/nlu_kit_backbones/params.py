@@ -19,7 +19,9 @@ class SentenceTransformerParams(Params):
         description=f"'{EMBEDDED}' (the embedded one, never downloaded), a local folder, or a Hugging Face hub id.",
     )
     max_length: int | None = Field(
-        default=None, ge=8, description="Longest input in tokens; when absent, the model's own limit."
+        default=None,
+        ge=8,
+        description="Longest input in tokens, within the encoder's positions; when absent, the model's.",
     )
 
 
@@ -31,5 +33,7 @@ class TransformerParams(Params):
         default="mean", description="How token vectors become the sentence vector."
     )
     max_length: int | None = Field(
-        default=None, ge=8, description="Longest input in tokens; when absent, the model's own limit, at most 512."
+        default=None,
+        ge=8,
+        description="Longest input in tokens, within the encoder's positions; when absent, the model's, up to 512.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
@@ -12,7 +13,8 @@ from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones.embedded import embedded_folder
-from nlu_kit_backbones.encoder import EncoderBackbone, usable_positions
+from nlu_kit_backbones.encoder import EncoderBackbone
+from nlu_kit_backbones.layers import token_limit
 from nlu_kit_backbones.params import EMBEDDED, SentenceTransformerParams
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import local_folder
@@ -20,6 +22,7 @@ from nlu_kit_backbones.source import local_folder
 _LONGEST = 512
 
 
+@torch.inference_mode(mode=False)  # what is made in inference mode can neither train nor tell its layers
 def build(params: SentenceTransformerParams, context: BackboneContext) -> Backbone:
     """Pre-trained, or restored from a model folder's assets."""
     if context.assets is not None:
@@ -50,8 +53,7 @@ def _load(folder: Path, max_length: int | None) -> EncoderBackbone:
     encoder = modules[0].auto_model
     if not isinstance(pooling.pooling_mode, str):
         raise ModelError(f"{folder} joins several poolings {pooling.pooling_mode}; nlu-kit supports one")
-    positions = usable_positions(encoder) or _LONGEST
-    limit = min(max_length or model.max_seq_length or positions, positions)
+    limit = token_limit(encoder, asked=max_length, usual=model.max_seq_length or _LONGEST)
     return EncoderBackbone(
         encoder,
         tokenizer=Tokenizer.load(folder, max_length=limit),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ def local_folder(name: str, base_dir: Path) -> Path:
 
     Raises ModelError where there is neither, and for a model that asks to run code of its own.
     """
-    folder = base_dir / Path(name).expanduser()
+    folder = base_dir / os.path.expanduser(name)  # noqa: PTH111 - Path.expanduser raises for an unknown user
     if not folder.is_dir():
         if name.startswith((".", "/", "~")) or name.count("/") > 1:
             raise ModelError(f"there is no model folder {folder}")

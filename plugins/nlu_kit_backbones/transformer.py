@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from transformers import AutoModel, AutoTokenizer
 
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
-from nlu_kit_backbones.encoder import EncoderBackbone, usable_positions
+from nlu_kit_backbones.encoder import EncoderBackbone
+from nlu_kit_backbones.layers import token_limit
 from nlu_kit_backbones.params import TransformerParams
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import local_folder
@@ -16,6 +18,7 @@ from nlu_kit_backbones.source import local_folder
 _LONGEST = 512
 
 
+@torch.inference_mode(mode=False)  # what is made in inference mode can neither train nor tell its layers
 def build(params: TransformerParams, context: BackboneContext) -> Backbone:
     """Pre-trained, or restored from a model folder's assets."""
     if context.assets is not None:
@@ -29,8 +32,7 @@ def build(params: TransformerParams, context: BackboneContext) -> Backbone:
         raise ModelError(f"{folder} can't be loaded as a Hugging Face encoder: {error}") from error
     if not getattr(tokenizer, "is_fast", False):
         raise ModelError(f"{folder} has no fast tokenizer; nlu-kit needs one, for its offsets")
-    positions = usable_positions(encoder) or _LONGEST
-    limit = min(params.max_length or _LONGEST, positions, tokenizer.model_max_length)
+    limit = token_limit(encoder, asked=params.max_length, usual=min(_LONGEST, tokenizer.model_max_length))
     return EncoderBackbone(
         encoder,
         tokenizer=Tokenizer(tokenizer.backend_tokenizer, max_length=limit),

@@ -13,6 +13,6 @@ from nlu_kit.model.modules import Balancing
 class SumOfLosses(Balancing):
     """The sum of the heads' mean losses."""
 
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, losses: Mapping[str, Tensor], *, share: float = 1.0) -> Tensor:
         """Scalars by head name (at least one) to their sum."""
         return torch.stack(list(losses.values())).sum()

@@ -17,6 +17,6 @@ class WeightedSumOfLosses(Balancing):
         super().__init__()
         self.weights = dict(weights)
 
-    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+    def forward(self, losses: Mapping[str, Tensor], *, share: float = 1.0) -> Tensor:
         """Scalars by head name (at least one) to their weighted sum."""
         return torch.stack([self.weights.get(head, 1.0) * loss for head, loss in losses.items()]).sum()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlu_kit.data.labels import LabelSpace
+from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_intent.annotation import label_of
@@ -30,7 +31,11 @@ def _codec(params: IntentParams, context: CodecContext) -> Codec:
 
 
 def _fit(params: IntentParams, examples: Sequence[Example]) -> LabelSpace:
-    return LabelSpace.fit(value for example in examples if (value := label_of(example, params.field)) is not None)
+    """Every label, sorted. Raises DataError where no example has one."""
+    labels = LabelSpace.fit(value for example in examples if (value := label_of(example, params.field)) is not None)
+    if not len(labels):
+        raise DataError(f"no training example has a label in its field '{params.field}'")
+    return labels
 
 
 @hookimpl

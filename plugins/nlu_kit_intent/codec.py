@@ -69,3 +69,7 @@ class IntentCodec:
     def lost(self, example: Example, encoding: Encoding) -> int:
         """A sentence label is never lost to the tokenizer."""
         return 0
+
+    def unseen(self, example: Example) -> int:
+        value = label_of(example, self.field)
+        return int(value is not None and value not in self.labels)

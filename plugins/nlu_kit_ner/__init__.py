@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlu_kit.data.labels import LabelSpace
+from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_ner.annotation import entities_of
@@ -30,9 +31,11 @@ def _codec(params: NerParams, context: CodecContext) -> Codec:
 
 
 def _fit(params: NerParams, examples: Sequence[Example]) -> LabelSpace:
-    """``O``, then ``B-`` and ``I-`` of every entity label, sorted; empty where no example has an entity."""
+    """``O``, then ``B-`` and ``I-`` of every entity label, sorted. Raises DataError where no example has an entity."""
     names = sorted({entity.label for example in examples for entity in entities_of(example, params.field) or ()})
-    return LabelSpace(("O", *(f"{prefix}-{name}" for name in names for prefix in "BI")) if names else ())
+    if not names:
+        raise DataError(f"no training example has an entity in its field '{params.field}'")
+    return LabelSpace(("O", *(f"{prefix}-{name}" for name in names for prefix in "BI")))
 
 
 @hookimpl

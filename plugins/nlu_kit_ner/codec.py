@@ -94,6 +94,9 @@ class NerCodec:
         ends = {word.end for word in encoding.words}
         return sum(e.start not in starts or e.end not in ends for e in entities_of(example, self.field) or ())
 
+    def unseen(self, example: Example) -> int:
+        return sum(f"B-{entity.label}" not in self.labels for entity in entities_of(example, self.field) or ())
+
 
 def _certain(entity: Entity, text: str) -> EntityPrediction:
     start, end = entity.start, entity.end

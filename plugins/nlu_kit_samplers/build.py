@@ -18,7 +18,13 @@ def build_weighted(params: WeightedParams, context: SamplerContext) -> Sampler:
     """The sampler ``weighted``."""
     from nlu_kit_samplers.weighted import WeightedSampler
 
-    return WeightedSampler(context.examples, strength=params.strength, batch_size=context.batch_size, seed=context.seed)
+    return WeightedSampler(
+        context.examples,
+        strength=params.strength,
+        field=params.field,
+        batch_size=context.batch_size,
+        seed=context.seed,
+    )
 
 
 def build_bucketed(params: BucketedParams, context: SamplerContext) -> Sampler:

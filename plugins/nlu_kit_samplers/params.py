@@ -22,6 +22,9 @@ class WeightedParams(Params):
         allow_inf_nan=False,
         description="How many times as often an utterance with entities is drawn as one without; 1 draws evenly.",
     )
+    field: str = Field(
+        default="entities", min_length=1, description="The field of the examples that holds the entities in question."
+    )
 
 
 class BucketedParams(Params):

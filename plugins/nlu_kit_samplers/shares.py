@@ -9,9 +9,9 @@ import numpy as np
 from nlu_kit.data.example import Example
 
 
-def carries_entities(examples: Sequence[Example]) -> np.ndarray:
-    """[N] bool; an example that is not annotated for entities counts as one without."""
-    return np.array([bool(example.entities) for example in examples], dtype=bool)
+def carries_entities(examples: Sequence[Example], field: str = "entities") -> np.ndarray:
+    """[N] bool: whether that field of an example holds something; one that is not annotated counts as without."""
+    return np.array([bool(example.get(field)) for example in examples], dtype=bool)
 
 
 def share(flags: np.ndarray) -> float:

@@ -16,8 +16,8 @@ from nlu_kit_samplers.shares import carries_entities, share
 class WeightedSampler:
     """N draws with replacement each epoch, by (seed, epoch); one with entities is ``strength`` times as likely."""
 
-    def __init__(self, examples: Sequence[Example], *, strength: float, batch_size: int, seed: int) -> None:
-        self._carries = carries_entities(examples)
+    def __init__(self, examples: Sequence[Example], *, strength: float, field: str, batch_size: int, seed: int) -> None:
+        self._carries = carries_entities(examples, field)
         self._weights = np.where(self._carries, strength, 1.0)
         self._batch_size = batch_size
         self._seed = seed

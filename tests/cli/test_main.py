@@ -78,6 +78,51 @@ def test_the_disk_is_not_our_bug(failing: Any, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().err == "error: Permission denied: runs\n"
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch's, which this must not import."""
+
+
+class SafetensorError(Exception):
+    """As safetensors'."""
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device"), "error: No space left on device\n"),
+        (OSError("can't read this"), "error: can't read this\n"),
+        (TimeoutError(), "error: TimeoutError\n"),
+        (SafetensorError("Error while serializing: I/O error: No space left"), "I/O error: No space left\n"),
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "smaller training.batch_size"),
+        (OutOfMemoryError("CUDA out of memory."), "larger training.gradient_accumulation"),
+        (MemoryError(), "out of memory"),
+    ],
+)
+def test_the_machine_is_not_our_bug(
+    failing: Any, capsys: pytest.CaptureFixture[str], error: Exception, message: str
+) -> None:
+    assert failing(error) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: ")
+    assert message in said
+    assert "bug" not in said
+
+
+def test_the_names_are_those_of_the_libraries() -> None:
+    import safetensors
+    import torch
+
+    assert torch.OutOfMemoryError.__name__ == OutOfMemoryError.__name__
+    assert safetensors.SafetensorError.__name__ == SafetensorError.__name__
+
+
+def test_a_damaged_safetensors_file_that_nobody_caught_is_a_bug(
+    failing: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert failing(SafetensorError("Error while deserializing header: invalid")) == 1
+    assert "a bug in nlu-kit" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(KeyboardInterrupt(), 130), (SystemExit(7), 7), (SystemExit(), 0), (BrokenPipeError(), 1)]
 )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.config.check import load_pipeline, resolve
+from nlu_kit.config.schema import HEAD_NAME, RESERVED_HEAD_NAMES
 from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.registry import Registry
 
@@ -43,7 +44,7 @@ def test_all_problems_come_at_once(problems: Problems) -> None:
         "backbone.mod",
         "heads.one.type",
         "heads.two.loss.type",
-        "sampler.type",
+        "sampler.strength",
         "training.epochs",
         "training.monitor",
         "training.callbacks.0.type",
@@ -52,7 +53,7 @@ def test_all_problems_come_at_once(problems: Problems) -> None:
     assert "did you mean 'mode'? allowed: rate, mode" in found["backbone.mod"].hint
     assert "backbone 'rich' of stubs 0" in found["backbone.mod"].message
     assert "did you mean 'plain'? installed: own, plain, scores" in found["heads.one.type"].hint
-    assert "installed: plain, rich, wrapping" in found["sampler.type"].hint
+    assert "of the sampler 'plain' of stubs 0" in found["sampler.strength"].message  # no type: the default one
     assert "allowed: mean, exact_match, one.<metric>, two.<metric>" in found["training.monitor"].hint
 
 
@@ -67,7 +68,7 @@ def test_json_lists_become_tuples_and_integers_floats(registry: Registry) -> Non
     assert (params.rate, params.sizes) == (1.0, (3,))
 
 
-@pytest.mark.parametrize("value", [3, [], {"type": 3}, {"type": None}, {}])
+@pytest.mark.parametrize("value", [3, [], {"type": 3}, {"type": None}])
 def test_what_is_no_component(problems: Problems, value: Any) -> None:
     (problem,) = problems(sampler=value).values()
     assert problem.path.removesuffix(".type") == "sampler"
@@ -120,13 +121,30 @@ def test_monitor_is_fine(problems: Problems, monitor: str) -> None:
     assert problems(heads={"a": "plain"}, training={"monitor": monitor}) == {}
 
 
-@pytest.mark.parametrize("heads", [{}, [], "plain", {"1st": "plain"}, {"a.b": "plain"}])
+@pytest.mark.parametrize(
+    "heads", [{}, [], "plain", {"1st": "plain"}, {"a.b": "plain"}, {"values": "plain"}, {"training": "plain"}]
+)
 def test_heads_that_are_none(problems: Problems, heads: Any) -> None:
     assert set(problems(heads=heads)) == {"heads"}
 
 
-def test_auto_takes_no_parameters(problems: Problems) -> None:
-    assert set(problems(data={**DATA, "reader": {"type": "auto", "delimiter": ","}})) == {"data.reader.delimiter"}
+def test_names_that_torch_keeps_are_known_without_torch() -> None:
+    from torch import nn
+
+    taken = {name for name in dir(nn.ModuleDict()) if HEAD_NAME.fullmatch(name)}
+    assert taken - RESERVED_HEAD_NAMES == set(), "this torch has more: add them to config/schema.py"
+    assert {"values", "training", "forward"} <= RESERVED_HEAD_NAMES
+    assert not {"intent", "ner", "mood", "entities"} & RESERVED_HEAD_NAMES
+
+
+def test_a_reserved_head_name_says_so(problems: Problems) -> None:
+    (problem,) = problems(heads={"values": "plain"}).values()
+    assert "'values' can't name a head: torch uses it for itself" in problem.hint
+
+
+@pytest.mark.parametrize("reader", [{"type": "auto", "delimiter": ","}, {"delimiter": ","}])
+def test_auto_takes_no_parameters(problems: Problems, reader: dict[str, str]) -> None:
+    assert set(problems(data={**DATA, "reader": reader})) == {"data.reader.delimiter"}
 
 
 def test_missing_files_are_problems_beside_the_others(problems: Problems, tmp_path: Path) -> None:

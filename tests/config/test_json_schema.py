@@ -85,6 +85,7 @@ def test_both_accept(registry: Registry, sections: dict[str, Any]) -> None:
         {"sampler": {"type": "wrapping", "maybe": "wrapping"}},
         {"heads": {}},
         {"heads": {"1st": "plain"}},
+        {"heads": {"values": "plain"}},
         {"heads": {"a": {"type": "plain", "loss": "scored"}}},
         {"heads": {"a": {"type": "own", "loss": "plain"}}},
         {"heads": {"a": {"type": "scores", "loss": "plain"}}},
@@ -97,6 +98,13 @@ def test_both_accept(registry: Registry, sections: dict[str, Any]) -> None:
 def test_both_refuse(registry: Registry, sections: dict[str, Any]) -> None:
     raw = {"data": DATA, **sections}
     assert not accepts_check(registry, raw)
+    assert not accepts_schema(registry, raw)
+
+
+def test_a_section_without_a_type_is_for_overrides(registry: Registry) -> None:
+    """The one place where the schema is the stricter: a file should say which type its parameters belong to."""
+    raw = {"data": DATA, "sampler": {}}
+    assert accepts_check(registry, raw)
     assert not accepts_schema(registry, raw)
 
 

@@ -167,3 +167,8 @@ def test_missing_and_broken_files_are_model_errors(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
     with pytest.raises(ModelError, match="not a readable tokenizer"):
         Tokenizer.load(tmp_path, max_length=8)
+
+
+def test_find_words_splits_at_white_space_between_signs() -> None:
+    found = find_words("? !", [(0, 1), (1, 3)], [0, 0])
+    assert [(word.token, word.start, word.end) for word in found] == [(0, 0, 1), (1, 2, 3)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,6 +74,13 @@ def test_batches_are_the_order_cut(name: str, size: int) -> None:
 
 def test_random_draws_each_example_once() -> None:
     assert sorted(flat(build("random", context([1] * 33)), 2)) == list(range(33))
+
+
+def test_weighted_looks_at_the_field_it_is_told() -> None:
+    examples = [Example(text="x", labels={"slots": ["a"] if number < 2 else []}) for number in range(8)]
+    given = replace(context([1] * 8), examples=examples)
+    assert build("weighted", given).describe()["entity_share"] == 0
+    assert build("weighted", given, field="slots").describe()["entity_share"] == 0.25
 
 
 @pytest.mark.parametrize("strength", [1.0, 2.0, 8.0])

@@ -1,0 +1,121 @@
+"""All that a run needs before its first step: data, label spaces, the composed model, sampler and strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from nlu_kit.config.nested import build_nested
+from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.corpus import Corpus, read_corpus
+from nlu_kit.data.dataset import EncodedDataset, encode_dataset
+from nlu_kit.model.build import (
+    build_backbone,
+    build_codecs,
+    build_model,
+    build_objective,
+    current_codecs,
+    fit_labels,
+)
+from nlu_kit.model.nlu_model import Objective
+from nlu_kit.model.protocols import Codec, Freezing, Sampler
+from nlu_kit.specs import Component, FreezingContext, SamplerContext
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """``codecs`` makes the codecs for the model's weights of the moment."""
+
+    corpus: Corpus
+    train: EncodedDataset
+    dev: EncodedDataset
+    test: EncodedDataset
+    codecs: Callable[[], dict[str, Codec]]
+    objective: Objective
+    sampler: Sampler
+    freezing: Freezing
+
+    def sizes(self) -> dict[str, int]:
+        return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
+
+
+def prepare(pipeline: Pipeline) -> Prepared:
+    """Read, fit, encode and build. Raises DataError, ConfigError, PluginError or ModelError; writes nothing."""
+    corpus = read_corpus(pipeline)
+    heads = {name: entry.head for name, entry in pipeline.heads.items()}
+    labels = fit_labels(pipeline, corpus.train)
+    codecs = build_codecs(heads, labels)
+    backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
+    train, dev, test = (
+        encode_dataset(examples, backbone.tokenizer, codecs) for examples in (corpus.train, corpus.dev, corpus.test)
+    )
+    model = build_model(backbone, heads, labels)
+    return Prepared(
+        corpus=corpus,
+        train=train,
+        dev=dev,
+        test=test,
+        codecs=partial(current_codecs, heads, labels, model),
+        objective=build_objective(pipeline, model, train, labels),
+        sampler=_build_sampler(pipeline, train),
+        freezing=_build_freezing(pipeline),
+    )
+
+
+def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
+    context = SamplerContext(
+        examples=train.examples,
+        lengths=train.lengths,
+        batch_size=pipeline.training.batch_size,
+        seed=pipeline.training.seed,
+        nested=lambda component: nested(component),
+    )
+
+    def nested(component: Component) -> Sampler:
+        built: Sampler = build_nested(pipeline.registry, "sampler", component, context)
+        return built
+
+    sampler: Sampler = pipeline.sampler.provided.spec.build(pipeline.sampler.params, context)  # type: ignore[attr-defined]
+    return sampler
+
+
+def _build_freezing(pipeline: Pipeline) -> Freezing:
+    context = FreezingContext(epochs=pipeline.training.epochs, nested=lambda component: nested(component))
+
+    def nested(component: Component) -> Freezing:
+        built: Freezing = build_nested(pipeline.registry, "freezing", component, context)
+        return built
+
+    freezing: Freezing = pipeline.freezing.provided.spec.build(pipeline.freezing.params, context)  # type: ignore[attr-defined]
+    return freezing
+
+
+def data_warnings(prepared: Prepared) -> list[str]:
+    """What the data loses on its way to the model: said once, never silently."""
+    found = []
+    if prepared.corpus.dev_from_train:
+        found.append(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping")
+    for split in ("train", "dev", "test"):
+        dataset: EncodedDataset = getattr(prepared, split)
+        if dataset.truncated:
+            found.append(f"{split}: {dataset.truncated} texts are longer than the encoder reads and are cut off")
+        for head, count in dataset.lost.items():
+            if count:
+                found.append(f"{split}: {count} annotations of '{head}' are cut off, or start or end inside a word")
+        if split != "train" and len(dataset):
+            found += _annotation_warnings(split, dataset, prepared.codecs())
+    return found
+
+
+def _annotation_warnings(split: str, dataset: EncodedDataset, codecs: Mapping[str, Codec]) -> list[str]:
+    found = []
+    for head, codec in codecs.items():
+        unseen = sum(codec.unseen(example) for example in dataset.examples)
+        if unseen:
+            found.append(
+                f"{split}: {unseen} annotations of '{head}' have labels that train never had and count as wrong"
+            )
+        if all(codec.gold(example) is None for example in dataset.examples):
+            found.append(f"{split}: no example is annotated for '{head}', so it has no figures there")
+    return found

@@ -1,0 +1,130 @@
+"""Targets, ranked decoding and figures of the `intent` head, without torch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import IGNORE, LabelSpace
+from nlu_kit.data.prediction import LabelPrediction
+from nlu_kit.errors import DataError
+from nlu_kit.registry import Registry
+from nlu_kit.specs import CodecContext
+from nlu_kit_intent.codec import IntentCodec
+
+LABELS = LabelSpace(("book", "play", "wake"))
+ENCODING = Encoding(text="x", ids=(0, 5, 1), words=(), truncated=False)
+
+
+def codec(**options: Any) -> IntentCodec:
+    spec = Registry.load().get("head", "intent").spec
+    built = spec.codec(spec.params(**options), CodecContext(name="intent", labels=LABELS))
+    assert isinstance(built, IntentCodec)
+    return built
+
+
+CODEC = codec()
+
+
+def decode(rows: Any, using: IntentCodec = CODEC) -> list[Any]:
+    array = np.asarray(rows, dtype=np.float32)
+    return list(using.decode({"logits": array}, [ENCODING] * len(array)))
+
+
+def says(name: str) -> dict[str, Any]:
+    return {"intent": LabelPrediction(name=name, confidence=0.5)}
+
+
+@pytest.mark.parametrize(("intent", "index"), [("book", 0), ("wake", 2), ("unseen", IGNORE), (None, IGNORE)])
+def test_targets_are_scalars_and_mask_what_cannot_be_learnt(intent: str | None, index: int) -> None:
+    labels = CODEC.targets(Example(text="x", intent=intent), ENCODING)["labels"]
+    assert labels.shape == ()
+    assert labels.dtype == np.int64
+    assert labels == index
+
+
+def test_decode_ranks_by_probability() -> None:
+    first, second = decode([[0, 2, 1], [5, 0, 0]])
+    assert first["intent"] == first["intents"][0]
+    assert [label.name for label in first["intents"]] == ["play", "wake", "book"]
+    total = 1 + np.e + np.e**2
+    assert [label.confidence for label in first["intents"]] == pytest.approx([np.e**2 / total, np.e / total, 1 / total])
+    assert second["intent"].name == "book"
+
+
+def test_ties_keep_the_order_of_the_labels() -> None:
+    assert [label.name for label in decode([[0, 0, 0]])[0]["intents"]] == ["book", "play", "wake"]
+
+
+@pytest.mark.parametrize(("top_k", "listed"), [(1, 1), (2, 2), (50, 3)])
+def test_top_k(top_k: int, listed: int) -> None:
+    assert len(decode([[0, 2, 1]], codec(top_k=top_k))[0]["intents"]) == listed
+
+
+@given(
+    rows=npst.arrays(np.float32, (2, 3), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)),
+    top_k=st.integers(1, 4),
+)
+def test_any_finite_logits_decode(rows: np.ndarray, top_k: int) -> None:
+    for row, fields in zip(rows, decode(rows, codec(top_k=top_k)), strict=True):
+        confidences = [label.confidence for label in fields["intents"]]
+        assert confidences == sorted(confidences, reverse=True)
+        assert all(0.0 <= confidence <= 1.0 for confidence in confidences)
+        assert sum(confidences) <= 1.0 + 1e-9
+        assert row[LABELS.names.index(fields["intent"].name)] == pytest.approx(row.max(), rel=1e-6, abs=1e-6)
+
+
+def test_no_texts() -> None:
+    assert CODEC.decode({"logits": np.zeros((0, 3), dtype=np.float32)}, []) == []
+
+
+def test_evaluate_skips_what_is_not_annotated_and_counts_unseen_labels_as_wrong() -> None:
+    examples = [Example(text="x", intent=intent) for intent in ("book", "unseen", None)]
+    scores = CODEC.evaluate(examples, [says("book"), says("play"), says("play")])
+    assert scores == pytest.approx({"accuracy": 0.5, "macro_f1": 0.5})
+    assert CODEC.evaluate(examples[2:], [says("book")]) == {}
+    assert CODEC.main_metric in scores
+
+
+def test_gold_and_matches() -> None:
+    example = Example(text="x", intent="book")
+    assert CODEC.gold(example) == {"intent": LabelPrediction(name="book", confidence=1.0)}
+    assert CODEC.matches(example, says("book")) is True
+    assert CODEC.matches(example, says("play")) is False
+    unknown = Example(text="x", entities=())
+    assert CODEC.gold(unknown) is None
+    assert CODEC.matches(unknown, says("book")) is None
+    assert CODEC.lost(example, ENCODING) == 0
+
+
+def test_another_field() -> None:
+    mood = codec(field="mood")
+    example = Example(text="x", intent="book", labels={"mood": "play"})
+    assert mood.fields == ("mood", "moods")
+    assert mood.targets(example, ENCODING)["labels"] == 1
+    (fields,) = decode([[0, 3, 0]], mood)
+    assert fields["mood"].name == "play"
+    assert list(fields) == ["mood", "moods"]
+    assert mood.matches(example, fields) is True
+    assert mood.targets(Example(text="x", intent="book"), ENCODING)["labels"] == IGNORE
+
+
+def test_labels_that_are_numbers_are_read_as_text() -> None:
+    spec = Registry.load().get("head", "intent").spec
+    examples = [Example(text="x", labels={"stars": stars}) for stars in (5, 0, None, 5)]
+    assert spec.fit(spec.params(field="stars"), examples).names == ("0", "5")
+
+
+def test_fit_reads_the_annotated_examples() -> None:
+    spec = Registry.load().get("head", "intent").spec
+    examples = [Example(text="x", intent=intent) for intent in ("play", None, "book", "play")]
+    assert spec.fit(spec.params(), examples).names == ("book", "play")
+    with pytest.raises(DataError, match="no training example has a label in its field 'intent'"):
+        spec.fit(spec.params(), [])

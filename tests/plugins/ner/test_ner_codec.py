@@ -1,0 +1,200 @@
+"""Targets at first subwords, decoding to exact slices of the raw text, strict evaluation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from nlu_kit.data.encoding import Encoding, Word
+from nlu_kit.data.example import Entity, Example
+from nlu_kit.data.labels import IGNORE, LabelSpace
+from nlu_kit.data.prediction import EntityPrediction
+from nlu_kit.errors import DataError
+from nlu_kit.registry import Registry
+from nlu_kit.specs import CodecContext
+from nlu_kit_ner.codec import NerCodec
+
+LABELS = LabelSpace(("O", "B-city", "I-city", "B-date", "I-date"))
+OUT, B_CITY, I_CITY, B_DATE, I_DATE = range(5)
+TEXT = "fly to New York today?"
+# [CLS] fly to new yo ##rk to ##day ? [SEP]
+WORDS = (Word(1, 0, 3), Word(2, 4, 6), Word(3, 7, 10), Word(4, 11, 15), Word(6, 16, 21), Word(8, 21, 22))
+ENCODING = Encoding(text=TEXT, ids=tuple(range(10)), words=WORDS, truncated=False)
+CITY = Entity(start=7, end=15, label="city")
+DATE = Entity(start=16, end=21, label="date")
+EMPTY = Encoding(text=" ", ids=(0, 1), words=(), truncated=False)
+
+
+def codec(**options: Any) -> NerCodec:
+    spec = Registry.load().get("head", "ner").spec
+    built = spec.codec(spec.params(**options), CodecContext(name="ner", labels=LABELS))
+    assert isinstance(built, NerCodec)
+    return built
+
+
+CODEC = codec()
+
+
+def targets(example: Example, encoding: Encoding = ENCODING) -> list[int]:
+    return CODEC.targets(example, encoding)["labels"].tolist()
+
+
+def logits(path: list[int], encoding: Encoding = ENCODING, *, sure: float = 9.0) -> np.ndarray:
+    """[T, C]: ``sure`` at the words' tags; further subwords and special tokens shout something else."""
+    array = np.zeros((len(encoding), len(LABELS)), dtype=np.float32)
+    array[:, I_DATE] = 99.0
+    for word, tag in zip(encoding.words, path, strict=True):
+        array[word.token] = 0.0
+        array[word.token, tag] = sure
+    return array
+
+
+def entities(array: np.ndarray, encoding: Encoding = ENCODING) -> tuple[EntityPrediction, ...]:
+    found: tuple[EntityPrediction, ...] = CODEC.decode({"logits": array[None]}, [encoding])[0]["entities"]
+    return found
+
+
+def test_targets_sit_at_first_subwords_only() -> None:
+    found = targets(Example(text=TEXT, entities=(CITY, DATE)))
+    assert found == [IGNORE, OUT, OUT, B_CITY, I_CITY, IGNORE, B_DATE, IGNORE, OUT, IGNORE]
+    assert CODEC.targets(Example(text=TEXT, entities=()), ENCODING)["labels"].dtype == np.int64
+
+
+def test_not_annotated_is_masked_and_annotated_empty_is_outside() -> None:
+    assert targets(Example(text=TEXT)) == [IGNORE] * 10
+    assert [label for label in targets(Example(text=TEXT, entities=())) if label != IGNORE] == [OUT] * 6
+
+
+def test_a_label_that_train_never_had_is_masked() -> None:
+    airline = Entity(start=0, end=6, label="airline")
+    assert targets(Example(text=TEXT, entities=(airline, CITY)))[:5] == [IGNORE, IGNORE, IGNORE, B_CITY, I_CITY]
+
+
+def test_lost_counts_what_the_tokens_cannot_express() -> None:
+    inside = Entity(start=8, end=15, label="city")  # "ew York"
+    half = Entity(start=16, end=18, label="date")  # "to" of "today"
+    beyond = Entity(start=16, end=30, label="date")  # truncated away
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == 0
+    assert CODEC.lost(Example(text=TEXT, entities=(inside, half)), ENCODING) == 2
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, beyond)), ENCODING) == 1
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY,)), EMPTY) == 1
+    assert CODEC.lost(Example(text=TEXT), ENCODING) == 0
+
+
+def test_targets_of_a_truncated_text() -> None:
+    short = Encoding(text=TEXT, ids=tuple(range(5)), words=WORDS[:3], truncated=True)
+    assert targets(Example(text=TEXT, entities=(CITY, DATE)), short) == [IGNORE, OUT, OUT, B_CITY, IGNORE]
+
+
+def test_decode_slices_the_raw_text() -> None:
+    city, date = entities(logits([OUT, OUT, B_CITY, I_CITY, B_DATE, OUT]))
+    assert (city.start, city.end, city.text, city.label) == (7, 15, "New York", "city")
+    assert (date.start, date.end, date.text, date.label) == (16, 21, "today", "date")
+
+
+def test_confidence_is_the_mean_probability_of_the_tags() -> None:
+    array = logits([OUT, OUT, B_CITY, I_CITY, OUT, OUT])
+    array[4] = [0, 0, 1, 0, 0]
+    (city,) = entities(array)
+    sure, unsure = np.exp(9) / (np.exp(9) + 4), np.exp(1) / (np.exp(1) + 4)
+    assert city.confidence == pytest.approx((sure + unsure) / 2)
+
+
+def test_an_illegal_best_tag_gives_way() -> None:
+    array = logits([OUT, OUT, I_CITY, OUT, OUT, OUT])  # the best single tag is an I- after O
+    array[3, B_CITY] = 8.0
+    (city,) = entities(array)
+    assert (city.text, city.label) == ("New", "city")
+
+
+def test_empty_texts_decode_to_nothing() -> None:
+    assert entities(logits([], EMPTY), EMPTY) == ()
+    assert CODEC.decode({"logits": np.zeros((0, 4, 5), dtype=np.float32)}, []) == []
+
+
+def test_targets_decode_to_the_annotation() -> None:
+    example = Example(text=TEXT, entities=(CITY, DATE))
+    labels = CODEC.targets(example, ENCODING)["labels"]
+    prediction = {"entities": entities(logits([labels[word.token] for word in WORDS]))}
+    assert CODEC.matches(example, prediction)
+    assert CODEC.evaluate([example], [prediction])["f1"] == 1.0
+
+
+@given(array=npst.arrays(np.float32, (10, 5), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)))
+def test_any_finite_logits_decode(array: np.ndarray) -> None:
+    end = 0
+    for entity in entities(array):
+        assert end <= entity.start < entity.end <= len(TEXT)
+        assert entity.text == TEXT[entity.start : entity.end]
+        assert entity.label in ("city", "date")
+        assert 0.0 <= entity.confidence <= 1.0 + 1e-9
+        end = entity.end
+
+
+def predicted(*spans: Entity) -> dict[str, Any]:
+    return {
+        "entities": tuple(
+            EntityPrediction(start=s.start, end=s.end, text=TEXT[s.start : s.end], label=s.label, confidence=0.5)
+            for s in spans
+        )
+    }
+
+
+def test_evaluate_counts_unseen_labels_as_wrong_and_skips_what_is_not_annotated() -> None:
+    airline = Entity(start=0, end=3, label="airline")
+    examples = [Example(text=TEXT, entities=(CITY, airline)), Example(text=TEXT)]
+    scores = CODEC.evaluate(examples, [predicted(CITY), predicted(DATE)])
+    assert scores == pytest.approx({"precision": 1.0, "recall": 0.5, "f1": 2 / 3})
+    assert CODEC.evaluate(examples[1:], [predicted(DATE)]) == {}
+    assert CODEC.main_metric in scores
+
+
+def test_evaluate_sees_entities_that_the_tokenizer_lost() -> None:
+    lost = Example(text=TEXT, entities=(Entity(start=16, end=18, label="date"),))
+    assert CODEC.lost(lost, ENCODING) == 1
+    assert CODEC.evaluate([lost], [predicted(DATE)])["f1"] == 0.0
+
+
+def test_matches() -> None:
+    example = Example(text=TEXT, entities=(DATE, CITY))
+    assert CODEC.matches(example, predicted(CITY, DATE)) is True
+    assert CODEC.matches(example, predicted(CITY)) is False
+    assert CODEC.matches(Example(text=TEXT, entities=()), predicted()) is True
+    assert CODEC.matches(Example(text=TEXT), predicted(CITY)) is None
+
+
+def test_gold_has_the_form_and_order_of_a_prediction() -> None:
+    gold = CODEC.gold(Example(text=TEXT, entities=(DATE, CITY)))
+    assert gold is not None
+    assert [(entity.text, entity.label, entity.confidence) for entity in gold["entities"]] == [
+        ("New York", "city", 1.0),
+        ("today", "date", 1.0),
+    ]
+    assert CODEC.gold(Example(text=TEXT)) is None
+
+
+def test_another_field() -> None:
+    slots = codec(field="slots")
+    example = Example(text=TEXT, entities=(DATE,), labels={"slots": (CITY,)})
+    assert slots.fields == ("slots",)
+    assert slots.targets(example, ENCODING)["labels"].tolist()[3:5] == [B_CITY, I_CITY]
+    assert list(slots.decode({"logits": logits([OUT] * 6)[None]}, [ENCODING])[0]) == ["slots"]
+
+
+def test_a_field_that_holds_something_else_is_a_data_error() -> None:
+    example = Example(text=TEXT, labels={"slots": ["city"]}, source="train.jsonl:3")
+    with pytest.raises(DataError, match=r"train\.jsonl:3: 'slots' must be a list of"):
+        codec(field="slots").targets(example, ENCODING)
+
+
+def test_fit_has_both_tags_of_every_label_in_order() -> None:
+    spec = Registry.load().get("head", "ner").spec
+    examples = [Example(text=TEXT, entities=(DATE, CITY)), Example(text=TEXT), Example(text=TEXT, entities=())]
+    assert spec.fit(spec.params(), examples) == LABELS
+    with pytest.raises(DataError, match="no training example has an entity in its field 'entities'"):
+        spec.fit(spec.params(), examples[1:])

@@ -1,0 +1,275 @@
+"""The training loop on the tiny pipeline: what a step does, what freezing does, which epoch is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from accelerate.utils import set_seed
+from torch import nn
+
+from nlu_kit.config.check import resolve
+from nlu_kit.errors import PluginError, TrainingError
+from nlu_kit.model.modules import Balancing
+from nlu_kit.specs import ParameterGroup
+from nlu_kit.training.checkpoint import Checkpoint
+from nlu_kit.training.distributed import make_accelerator
+from nlu_kit.training.events import EpochEnd
+from nlu_kit.training.prepare import prepare
+from nlu_kit.training.trainer import Listeners, Trainer, Validation
+
+MakeTrainer = Callable[..., Trainer]
+WITHOUT_GRADIENT = "key.bias"  # attention does not depend on it: its gradient is rounding, which AdamW scales up
+HEADS = {"intent": {"type": "intent", "dropout": 0.0, "hidden": 8}, "ner": {"type": "ner", "dropout": 0.0}}
+
+
+@pytest.fixture
+def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> MakeTrainer:
+    """``make_trainer(scores=[0.1, 0.2], **sections)``: a trainer whose dev scores are these, one an epoch."""
+
+    def make(
+        scores: Any = None, listening: Any = None, objective: Any = None, freezing_strategy: Any = None, **sections: Any
+    ) -> Trainer:
+        pipeline = resolve(pipeline_sections(**sections), base_dir=Path())
+        accelerator, _ = make_accelerator(pipeline.training)
+        set_seed(pipeline.training.seed)
+        prepared = prepare(pipeline)
+        for name, module in (objective or {}).items():
+            setattr(prepared.objective, name, module)
+        values = iter(scores or [])
+
+        def validate() -> Validation:
+            score = next(values, 0.0)
+            return Validation(scores={"made.up": score}, score=score, samples=[])
+
+        listening = listening or listen()
+        return Trainer(
+            config=pipeline.training,
+            accelerator=accelerator,
+            objective=prepared.objective,
+            train=prepared.train,
+            sampler=prepared.sampler,
+            freezing=freezing_strategy or prepared.freezing,
+            checkpoint=Checkpoint(tmp_path / "checkpoints"),
+            validate=validate,
+            listeners=Listeners(step=listening.on_step_end, epoch=listening.on_epoch_end),
+        )
+
+    return make
+
+
+def weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in module.named_parameters()}
+
+
+def moved(before: dict[str, torch.Tensor], module: nn.Module) -> set[str]:
+    return {name for name, parameter in module.named_parameters() if not torch.equal(before[name], parameter)}
+
+
+# --- a step -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_step_reports_the_means_of_its_batch(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer()
+    trainer.rates.set_modes(0)
+    batch = trainer.pieces(range(7))[0]
+    with torch.no_grad():
+        total, losses = trainer.objective(batch, trainer.objective.denominators(batch), 1.0)
+    reported_total, reported = trainer.step(range(7))
+    assert reported_total == pytest.approx(total.item(), rel=1e-5)
+    assert reported == {head: pytest.approx(loss.item(), rel=1e-5) for head, loss in losses.items()}
+    assert reported_total == pytest.approx(sum(reported.values()), rel=1e-5)
+
+
+@pytest.mark.parametrize("pieces", [2, 3, 50])
+def test_accumulated_gradients_give_the_same_weights(make_trainer: MakeTrainer, pieces: int) -> None:
+    whole, cut = make_trainer(), make_trainer(training={"gradient_accumulation": pieces})
+    assert len(cut.pieces(range(16))) == min(pieces, 16)
+    for indices in (range(16), range(16, 32), range(32, 35)):
+        total, losses = whole.step(indices)
+        cut_total, cut_losses = cut.step(indices)
+        assert cut_total == pytest.approx(total, rel=1e-5)
+        assert cut_losses == {head: pytest.approx(loss, rel=1e-4, abs=1e-6) for head, loss in losses.items()}
+    for name, expected in weights(whole.objective).items():
+        if not name.endswith(WITHOUT_GRADIENT):
+            torch.testing.assert_close(cut.objective.get_parameter(name), expected, atol=2e-6, rtol=1e-5)
+
+
+class Kendall(Balancing):
+    """Uncertainty weighting (Kendall et al. 2018): learnable, and not a mere sum of its losses."""
+
+    def __init__(self, heads: list[str]) -> None:
+        super().__init__()
+        self.log_variances = nn.ParameterDict({head: torch.zeros(()) for head in heads})
+
+    def forward(self, losses: Mapping[str, torch.Tensor], *, share: float = 1.0) -> torch.Tensor:
+        terms = [torch.exp(-self.log_variances[head]) * loss for head, loss in losses.items()]
+        return torch.stack([*terms, *(share * value for value in self.log_variances.values())]).sum()
+
+
+def test_a_learnable_balancing_takes_the_same_step_in_pieces(make_trainer: MakeTrainer) -> None:
+    steps = {}
+    for pieces in (1, 4):
+        objective = {"balancing": Kendall(["intent", "ner"])}
+        trainer = make_trainer(objective=objective, training={"gradient_accumulation": pieces})
+        totals = [trainer.step(range(16))[0] for _ in range(3)]
+        steps[pieces] = [*totals, *(value.item() for value in trainer.objective.balancing.parameters())]
+    assert steps[4] == pytest.approx(steps[1], rel=1e-4)
+    assert steps[1][-1] != 0
+
+
+def test_a_loss_that_is_no_number_ends_the_run(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer()
+    with torch.no_grad():
+        trainer.objective.model.heads["ner"].classifier.weight.fill_(float("nan"))
+    with pytest.raises(TrainingError, match=r"no longer a number in step 1 \(ner nan\): lower the learning rates"):
+        trainer.step(range(16))
+
+
+def test_gradients_are_clipped(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    norms: dict[float, float] = {}
+    for limit in (1e-3, 1e9):
+        trainer = make_trainer(training={"max_grad_norm": limit})
+
+        def keep(trainer: Trainer = trainer, limit: float = limit) -> None:
+            gradients = [p.grad for p in trainer.objective.parameters() if p.grad is not None]
+            norms[limit] = torch.cat([gradient.flatten() for gradient in gradients]).norm().item()
+
+        monkeypatch.setattr(trainer.optimiser, "step", keep)
+        trainer.step(range(16))
+    assert norms[1e-3] == pytest.approx(1e-3, rel=1e-3)
+    assert norms[1e9] > 1e-2
+
+
+def test_biases_and_norms_do_not_decay(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(training={"weight_decay": 0.3})
+    decay = {id(p): g["weight_decay"] for g in trainer.optimiser.param_groups for p in g["params"]}
+    for name, parameter in trainer.objective.named_parameters():
+        fixed = name.endswith("bias") or "LayerNorm" in name
+        assert decay[id(parameter)] == (0.0 if fixed else 0.3), name
+    assert all(group["fused"] for group in trainer.optimiser.param_groups)
+
+
+def test_the_rates_are_the_strategys_times_the_schedules(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(training={"epochs": 2, "schedule": "linear", "warmup": 0.25})
+    seen = []
+    for _ in range(8):
+        trainer.step(range(4))
+        rates = {group["layer"]: group["lr"] for group in trainer.optimiser.param_groups}
+        encoder = {rate for layer, rate in rates.items() if "backbone" in layer}
+        heads = {rate for layer, rate in rates.items() if "heads" in layer}
+        assert len(encoder) == len(heads) == 1
+        seen.append(encoder.pop() / 3e-3)
+        assert heads.pop() == pytest.approx(seen[-1] * 1e-2)
+    assert seen == pytest.approx([1 / 2, 1, 1, 5 / 6, 4 / 6, 3 / 6, 2 / 6, 1 / 6])
+
+
+# --- freezing ---------------------------------------------------------------------------------------------------------
+
+BACKBONE, HIDDEN, FINAL = "model.backbone.", "model.heads.intent.hidden.", ".classifier."
+
+
+@pytest.mark.parametrize(
+    ("strategy", "trains"),
+    [
+        ("freeze_all", lambda name: FINAL in name),
+        ("freeze_backbone", lambda name: not name.startswith(BACKBONE)),
+        ("discriminative", lambda name: True),
+    ],
+)
+def test_frozen_layers_stay_and_the_others_move(make_trainer: MakeTrainer, strategy: str, trains: Any) -> None:
+    trainer = make_trainer(heads=HEADS, freezing=strategy)
+    before = weights(trainer.objective)
+    for _ in range(3):
+        trainer.step(range(32))
+    changed = moved(before, trainer.objective)
+    expected = {name for name in before if trains(name)}
+    assert changed <= expected
+    assert {name for name in expected - changed if not name.endswith(WITHOUT_GRADIENT)} == set()
+    assert all(parameter.requires_grad == trains(name) for name, parameter in trainer.objective.named_parameters())
+    if strategy == "freeze_all":
+        assert HIDDEN not in str(changed)
+
+
+def test_a_frozen_layer_holds_no_optimiser_state(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(freezing="freeze_backbone")
+    trainer.step(range(16))
+    assert len(trainer.optimiser.state) == 4  # two classifiers, weight and bias
+
+
+def test_static_layers_run_in_eval_mode(make_trainer: MakeTrainer) -> None:
+    frozen = make_trainer(freezing="freeze_backbone")
+    frozen.epoch(0, run_module_stopping())
+    assert not frozen.objective.model.backbone.encoder.embeddings.training
+    assert not frozen.objective.model.backbone.encoder.encoder.layer[1].training
+    assert frozen.objective.model.heads["intent"].training
+    trainable = make_trainer()
+    trainable.epoch(0, run_module_stopping())
+    assert all(module.training for module in trainable.objective.modules())
+
+
+def run_module_stopping() -> Any:
+    from nlu_kit.training.early_stopping import EarlyStopping
+
+    return EarlyStopping(5)
+
+
+class Thawing:
+    """Frozen but for the heads; from epoch 1 on the upper block trains too."""
+
+    def groups(self, layers: Any, epoch: int) -> list[ParameterGroup]:
+        def rate(layer: Any) -> float | None:
+            return 1e-3 if layer.part == "head" or (epoch and layer.name.endswith("layer.1")) else None
+
+        return [ParameterGroup(layers=(layer.name,), lr=rate(layer)) for layer in layers]
+
+
+def test_a_layer_that_thaws_later_is_not_static_and_then_moves(make_trainer: MakeTrainer) -> None:
+    trainer = make_trainer(freezing_strategy=Thawing(), training={"epochs": 3})
+    assert [layer.name for layer in trainer.rates.static_layers(0)] == [
+        "model.backbone.encoder.embeddings",
+        "model.backbone.encoder.encoder.layer.0",
+    ]
+    before = weights(trainer.objective)
+    trainer.epoch(0, run_module_stopping())
+    assert not any(name.startswith(BACKBONE) for name in moved(before, trainer.objective))
+    trainer.epoch(1, run_module_stopping())
+    touched = {name for name in moved(before, trainer.objective) if name.startswith(BACKBONE)}
+    assert touched
+    assert all("layer.1." in name for name in touched)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (lambda layers: [], "leaves out model.backbone"),
+        (lambda layers: [ParameterGroup(layers=(layers[0].name,) * 2, lr=1.0)], "embeddings' is in two groups"),
+        (lambda layers: [ParameterGroup(layers=("nowhere",), lr=1.0)], "layer 'nowhere' is unknown"),
+    ],
+)
+def test_a_strategy_that_breaks_its_contract(make_trainer: MakeTrainer, groups: Any, message: str) -> None:
+    broken = type("Broken", (), {"groups": lambda self, layers, epoch: groups(layers)})()
+    with pytest.raises(PluginError, match=f"contract: .*{message}"):
+        make_trainer(freezing_strategy=broken)
+
+
+# --- the best epoch ---------------------------------------------------------------------------------------------------
+
+
+def test_early_stopping_keeps_the_best_weights(listen: Any, make_trainer: MakeTrainer) -> None:
+    best: dict[str, torch.Tensor] = {}
+    listening = listen(at_epoch=lambda event: best.update(weights(trainer.objective)) if event.epoch == 1 else None)
+    trainer = make_trainer(
+        scores=[0.2, 0.8, 0.5, 0.8, 0.1, 0.9], listening=listening, training={"epochs": 9, "patience": 3}
+    )
+    result = trainer.fit()
+    assert (result.reason, result.epochs_run, result.best.epoch) == ("early stopping", 5, 1)
+    assert result.best.dev == {"made.up": 0.8}
+    assert moved(best, trainer.objective) == set()
+    epochs = listening.of(EpochEnd)
+    assert [event.improved for event in epochs] == [True, True, False, False, False]
+    assert [event.patience_left for event in epochs] == [3, 3, 2, 1, 0]
+    assert [event.best_score for event in epochs] == [0.2, 0.8, 0.8, 0.8, 0.8]
