@@ -33,14 +33,18 @@ def score(
     return scores
 
 
+def main_metrics(codecs: Mapping[str, Codec]) -> list[str]:
+    """The names of each head's main metric, and of the exact match."""
+    return [*(f"{name}.{codec.main_metric}" for name, codec in codecs.items()), EXACT_MATCH]
+
+
 def monitored(scores: Mapping[str, float], monitor: str, codecs: Mapping[str, Codec]) -> float:
     """The one number that early stopping and model selection look at.
 
     Raises DataError where dev has no annotation at all, ConfigError where the dev figures lack the metric named.
     """
     if monitor == "mean":
-        mains = [f"{name}.{codec.main_metric}" for name, codec in codecs.items()]
-        values = [scores[main] for main in mains if main in scores]
+        values = [scores[name] for name in main_metrics(codecs) if name in scores and name != EXACT_MATCH]
         if not values:
             raise DataError(
                 "no example of the dev set is annotated for any head; annotate some, or set another data.dev"

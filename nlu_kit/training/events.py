@@ -50,12 +50,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnd:
-    """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1]."""
+    """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1];
+    ``main`` names those that tell most: each head's main metric and ``exact_match``."""
 
     epoch: int
     epochs: int
     losses: Mapping[str, float]
     dev: Mapping[str, float]
+    main: Sequence[str]
     score: float
     best_score: float
     best_epoch: int

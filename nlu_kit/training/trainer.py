@@ -29,9 +29,11 @@ from nlu_kit.training.schedule import schedule_factor
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """What an epoch's validation found: every figure, the monitored one, and a few decoded utterances."""
+    """What an epoch's validation found: every figure, the names of the main ones, the monitored one, and a few decoded
+    utterances."""
 
     scores: Mapping[str, float]
+    main: Sequence[str]
     score: float
     samples: Sequence[Sample]
 
@@ -208,6 +210,7 @@ class Trainer:
                     epochs=self.config.epochs,
                     losses={head: value / seen for head, value in sums.items()},
                     dev=validation.scores,
+                    main=validation.main,
                     score=validation.score,
                     best_score=stopping.best_score,
                     best_epoch=stopping.best_epoch,

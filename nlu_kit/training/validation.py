@@ -14,7 +14,7 @@ from nlu_kit.data.prediction import Prediction
 from nlu_kit.model.nlu_model import NluModel
 from nlu_kit.model.predict import predict
 from nlu_kit.model.protocols import Codec
-from nlu_kit.model.score import monitored, score
+from nlu_kit.model.score import main_metrics, monitored, score
 from nlu_kit.training.events import Sample
 from nlu_kit.training.trainer import Validation
 
@@ -69,6 +69,7 @@ class Validator:
         scores, predictions = self.scores(dev)
         return Validation(
             scores=scores,
+            main=[name for name in main_metrics(self.codecs) if name in scores],
             score=monitored(scores, self.monitor, self.codecs),
             samples=[self._sample(dev, position, predictions[position]) for position in self._chosen(dev)],
         )

@@ -43,7 +43,7 @@ def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> MakeTra
 
         def validate() -> Validation:
             score = next(values, 0.0)
-            return Validation(scores={"made.up": score}, score=score, samples=[])
+            return Validation(scores={"made.up": score}, main=["made.up"], score=score, samples=[])
 
         listening = listening or listen()
         return Trainer(
