@@ -93,3 +93,7 @@ class Balancing(nn.Module, ABC):
         ``losses`` may be of a piece of the global batch only, and pieces are added up. So a term that does not scale
         with the losses (a regulariser) must be multiplied by ``share``, the pieces' shares adding up to 1.
         """
+
+    def end_epoch(self, losses: Mapping[str, float]) -> None:
+        """Hear each head's mean loss over an epoch. Keep state in buffers or parameters, so that it is checkpointed."""
+        return None

@@ -76,17 +76,18 @@ class Trainer:
         self.config, self.accelerator, self.train, self.sampler = config, accelerator, train, sampler
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.objective = objective.to(accelerator.device)
-        self.rates = LayerRates(objective, freezing, epochs=config.epochs)
+        self.rates = LayerRates(objective, freezing)
         optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
         self.optimiser = accelerator.prepare_optimizer(optimiser)
         # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
         # look for unused ones only where that set changes.
-        self.rates.thaw_all_that_ever_train()
-        accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=self.rates.changes())
+        unused = self.rates.wrap_for(config.epochs)
+        accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused)
         self.wrapped = accelerator.prepare_model(self.objective)
         self.rates.enter(0)
         self.steps_per_epoch = sum(1 for _ in sampler.batches(0))
         self.global_step = 0
+        self.scores: list[float] = []
 
     # --- one step, top to bottom --------------------------------------------------------------------------------------
 
@@ -185,8 +186,8 @@ class Trainer:
 
     def epoch(self, epoch: int, stopping: EarlyStopping) -> None:
         """All batches of one epoch, then validation; the best weights so far go to disk."""
-        self.rates.enter(epoch)
-        self.rates.set_modes(epoch)
+        self.rates.enter(epoch, self.scores)
+        self.rates.set_modes()
         started, seen = time.perf_counter(), 0
         sums: dict[str, float] = defaultdict(float)
         for number, indices in enumerate(self.sampler.batches(epoch), start=1):
@@ -197,7 +198,10 @@ class Trainer:
                 sums[head] += loss * len(indices)
             self.notify_step(epoch, number, total, losses, rates)
         seconds = time.perf_counter() - started
+        means = {head: value / seen for head, value in sums.items()}
+        self.objective.balancing.end_epoch(means)
         validation = self.validate()
+        self.scores.append(validation.score)
         improved = stopping.update(validation.score, epoch)
         if improved and self.accelerator.is_main_process:
             self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
@@ -206,7 +210,7 @@ class Trainer:
                 EpochEnd(
                     epoch=epoch,
                     epochs=self.config.epochs,
-                    losses={head: value / seen for head, value in sums.items()},
+                    losses=means,
                     dev=validation.scores,
                     score=validation.score,
                     best_score=stopping.best_score,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from nlu_kit.specs import Layer, ParameterGroup
+
+
+def training(groups: Iterable[ParameterGroup]) -> set[str]:
+    """The names of the layers that have a rate."""
+    return {name for group in groups if group.lr is not None for name in group.layers}
 
 
 def group_by_rate(layers: Sequence[Layer], rate: Callable[[Layer], float | None]) -> list[ParameterGroup]:
