@@ -50,7 +50,8 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnd:
-    """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1]."""
+    """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1];
+    ``notes`` say what is new about how the epoch was computed."""
 
     epoch: int
     epochs: int
@@ -65,6 +66,7 @@ class EpochEnd:
     examples_per_second: float
     rates: Mapping[str, float]
     samples: Sequence[Sample]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

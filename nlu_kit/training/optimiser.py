@@ -28,6 +28,7 @@ class LayerRates:
         self.layers: list[Layer] = model_layers(objective)
         self.freezing = freezing
         self.rates: dict[str, float | None] = {}
+        self.trainable: list[torch.nn.Parameter] = []
         self.may_train: set[str] = set(freezing.may_train(self.layers, 0, ()))
         names = [layer.name for layer in self.layers]
         self._parameters: dict[str, list[torch.nn.Parameter]] = {name: [] for name in names}
@@ -70,10 +71,17 @@ class LayerRates:
         return rates
 
     def wrap_for(self, epochs: int) -> bool:
-        """Mark as trainable what may train in some epoch, and only that; whether some epoch trains less than that."""
+        """Mark as trainable what may train in some epoch, and only that; whether some epoch trains less than that.
+
+        A strategy may wait for the dev score to stop rising: scores that never rise show what it does then.
+        """
         self._require_gradients(self.may_train)
-        last = set(self.freezing.may_train(self.layers, epochs - 1, ()))
-        return _trained(self.plan(0)) != self.may_train or last != self.may_train
+        flat = (0.0,) * epochs
+        return any(
+            _trained(self.plan(epoch, scores)) != self.may_train
+            for epoch in range(epochs)
+            for scores in ((), flat[:epoch])
+        )
 
     def enter(self, epoch: int, scores: Sequence[float] = ()) -> None:
         """Freeze and thaw for this epoch."""
@@ -85,6 +93,9 @@ class LayerRates:
         for layer, parameters in self._parameters.items():
             for parameter in parameters:
                 parameter.requires_grad_(layer in layers)
+        self.trainable = [
+            parameter for layer in self._parameters if layer in layers for parameter in self._parameters[layer]
+        ]
 
     def static_layers(self) -> Sequence[Layer]:
         """The backbone's layers, from the bottom, below the lowest that may train in this or any later epoch."""

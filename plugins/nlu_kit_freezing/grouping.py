@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from nlu_kit.specs import Layer, ParameterGroup
 
@@ -18,3 +18,10 @@ def group_by_rate(layers: Sequence[Layer], rate: Callable[[Layer], float | None]
     for layer in layers:
         groups.setdefault(rate(layer), []).append(layer.name)
     return [ParameterGroup(layers=tuple(names), lr=lr) for lr, names in groups.items()]
+
+
+def group_encoder_and_rest(
+    layers: Sequence[Layer], encoder: Mapping[str, float | None], head_lr: float
+) -> list[ParameterGroup]:
+    """The backbone's layers at ``encoder``'s rates, by name; heads and learnable objectives at ``head_lr``."""
+    return group_by_rate(layers, lambda layer: encoder[layer.name] if layer.part == "backbone" else head_lr)
