@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from corpora import REPOSITORY, corpus_folder
+from machine import machine
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "joint_nlu.json"
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
@@ -79,16 +78,6 @@ def run(corpus: str, seed: int, overrides: list[str]) -> dict[str, Any]:
         "examples_per_second": round(statistics.median(epoch["examples_per_second"] for epoch in epochs)),
         "peak_memory_mb": round(end["peak_memory_mb"]),
     }
-
-
-def machine() -> str:
-    """Processor and number of cores, as far as the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    names = (
-        [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")] if cpuinfo.exists() else []
-    )
-    name = names[0].partition(":")[2].strip() if names else platform.processor() or platform.machine()
-    return f"{name}, {os.cpu_count()} cores"
 
 
 def page(results: dict[str, Any]) -> str:

@@ -53,7 +53,8 @@ class Nested:
     """Marks a params field that holds another component, so that its section is validated too.
 
     ``base: Annotated[Component, Nested("sampler")]`` and, in ``build``, ``context.nested(params.base)``. A list of
-    components works the same way: ``Annotated[list[Component], Nested("freezing")]``.
+    components works the same way: ``Annotated[list[Component], Nested("freezing")]``. A subclass of Component may
+    stand in its place: its own fields are further keys of the section, beside the component's parameters.
     """
 
     kind: str

@@ -43,14 +43,26 @@ def check(pipeline: Path, overrides: tuple[str, ...]) -> None:
 @command.command("show", short_help="Print a pipeline with every default written out.")
 @pipeline_argument
 @set_option
-def show(pipeline: Path, overrides: tuple[str, ...]) -> None:
+@click.option(
+    "--parameters", is_flag=True,
+    help="Print each layer's state, learning rate and size instead, epoch by epoch; reads the data, loads the encoder.",
+)  # fmt: skip
+def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
     """Print PIPELINE (default: pipeline.json) with every default written out.
 
     \b
-    Example:
+    Examples:
       nlu-kit config show pipeline.json --set sampler=random
+      nlu-kit config show pipeline.json --parameters --set freezing=gradual_unfreezing
     """
-    resolved = load_pipeline(pipeline, overrides=overrides, registry=load_registry())
+    resolved = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=parameters)
+    if parameters:
+        # Imported late: this loads torch.
+        from nlu_kit.cli.parameters import plan_lines
+        from nlu_kit.training.parameters import parameter_plan
+
+        click.echo("\n".join(plan_lines(parameter_plan(resolved))))
+        return
     click.echo(json.dumps(resolved.to_json(), indent=2, ensure_ascii=False))
 
 
@@ -112,4 +124,8 @@ def _describe(component: Resolved) -> str:
 
 
 def _short(value: object) -> str:
-    return str(value["type"]) if isinstance(value, dict) and "type" in value else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict) and "type" in value:
+        return str(value["type"])
+    if isinstance(value, list) and value and all(isinstance(item, dict) and "type" in item for item in value):
+        return "[" + ", ".join(map(_short, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

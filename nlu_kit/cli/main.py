@@ -37,6 +37,7 @@ cli = LazyGroup(
         "init": ("nlu_kit.cli.init", "command", "Write a pipeline.json and starter data to begin with."),
         "config": ("nlu_kit.cli.config", "command", "Check a pipeline, show it in full, or write its JSON schema."),
         "train": ("nlu_kit.cli.train", "command", "Train a pipeline and write its model folder."),
+        "compare": ("nlu_kit.cli.compare", "command", "Train a grid of settings and seeds, and say what is better."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
         "plugins": ("nlu_kit.cli.plugins", "command", "List the installed components and explain their parameters."),
     },

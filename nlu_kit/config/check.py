@@ -201,11 +201,14 @@ class _Checker:
             value = getattr(params, field)
             if isinstance(value, Component):
                 parts = [self.nested(value, nested_kind, f"{path}.{field}")]
-                complete[field] = _section(parts[0])
+                complete[field] = _section(value, parts[0])
             else:
-                places = ((section, f"{path}.{field}.{position}") for position, section in enumerate(value or ()))
-                parts = [self.nested(section, nested_kind, where) for section, where in places]
-                complete[field] = value and type(value)(_section(part) for part in parts)
+                sections = list(value or ())
+                places = [f"{path}.{field}.{position}" for position in range(len(sections))]
+                parts = [
+                    self.nested(section, nested_kind, place) for section, place in zip(sections, places, strict=True)
+                ]
+                complete[field] = value and type(value)(map(_section, sections, parts))
             inside += parts
         nested = [part for part in inside if part is not None]
         if len(nested) < len(inside):
@@ -255,8 +258,10 @@ def _fields_at(model: type[BaseModel], location: Sequence[str]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _section(part: Resolved | None) -> Component | None:
-    return None if part is None else Component.model_validate(part.to_json())
+def _section(section: Component, part: Resolved | None) -> Component | None:
+    """``section`` with the parameters of its component written out; a subclass of Component keeps its own fields."""
+    own = {name: getattr(section, name) for name in type(section).model_fields}
+    return None if part is None else type(section).model_validate({**part.to_json(), **own})
 
 
 def _present(part: Resolved | None) -> Resolved:

@@ -82,11 +82,9 @@ def example(provided: Provided, registry: Registry) -> dict[str, Any]:
 def _type(value: Mapping[str, Any], definitions: Mapping[str, Any], nested: str | None) -> str:
     if "$ref" in value:
         name = value["$ref"].rpartition("/")[2]
-        return (
-            (f"a {nested}" if nested else "a component")
-            if name == "Component"
-            else _type(definitions[name], definitions, nested)
-        )
+        if nested or name == "Component":  # what is marked as nested is Component or a subclass of it
+            return f"a {nested or 'component'}"
+        return _type(definitions[name], definitions, nested)
     if "anyOf" in value or "oneOf" in value:
         parts = [_type(part, definitions, nested) for part in value.get("anyOf", value.get("oneOf", []))]
         return " or ".join(dict.fromkeys(parts))

@@ -69,8 +69,8 @@ def _kind(kind: str, registry: Registry) -> Schema:
     bare: list[str] = []
     for provided in registry.all(kind):
         name = f"{kind}.{provided.spec.name}"
-        body, inner = _component(name, provided, registry)
-        definitions |= {name: body, **inner}
+        body = _component(name, provided, registry)
+        definitions |= {name: body, **_definitions(name, provided, registry)}
         options.append(_reference(name))
         if body["required"] == ["type"]:
             bare.append(provided.spec.name)
@@ -85,13 +85,12 @@ def _kind(kind: str, registry: Registry) -> Schema:
     return {kind: union, **definitions}
 
 
-def _component(name: str, provided: Provided, registry: Registry) -> tuple[Schema, Schema]:
-    """One type as an object schema, and the definitions that its parameters bring along."""
+def _component(name: str, provided: Provided, registry: Registry) -> Schema:
+    """One type as an object schema; the definitions that its parameters refer to are ``_definitions``."""
     spec = provided.spec
     raw = params_schema(provided)
     nested = nested_fields(spec.params)
     aliases = {field.alias or key: nested.get(key) for key, field in spec.params.model_fields.items()}
-    own = raw.pop("$defs", {})
     properties = {
         key: _renamed(value, name, aliases.get(key))
         for key, value in raw.get("properties", {}).items()
@@ -102,15 +101,57 @@ def _component(name: str, provided: Provided, registry: Registry) -> tuple[Schem
         properties["loss"], needed = _loss(spec, registry)
         required += ["loss"] if needed else []
     kind_word = {"const": spec.name, "description": f"{spec.summary} ({provided.distribution} {provided.version})"}
-    body: Schema = {
+    return {
         "type": "object",
         "description": spec.summary,
         "properties": {"type": kind_word, **properties},
         "required": required,
         "additionalProperties": raw.get("additionalProperties", False),
     }
-    inner = {f"{name}:{key}": _renamed(value, name, None) for key, value in own.items() if key != "Component"}
-    return body, inner
+
+
+def _definitions(name: str, provided: Provided, registry: Registry) -> Schema:
+    """The definitions that a type's parameters bring along, but Component itself, for which its kind's union stands."""
+    raw = params_schema(provided)
+    kinds = {  # subclass of Component -> the kind of the nested field that holds it
+        inner: kind
+        for field, kind in nested_fields(provided.spec.params).items()
+        for inner in _referred(raw["properties"][provided.spec.params.model_fields[field].alias or field])
+    }
+    return {
+        f"{name}:{key}": _extended(_renamed(value, name, None), kinds[key], registry)
+        if key in kinds
+        else _renamed(value, name, None)
+        for key, value in raw.get("$defs", {}).items()
+        if key != "Component"
+    }
+
+
+def _extended(section: Schema, kind: str, registry: Registry) -> Schema:
+    """A component of a kind with further keys in its section: one object per type, since each closes its keys."""
+    further = {key: value for key, value in section["properties"].items() if key != "type"}
+    needed = [key for key in section["required"] if key != "type"]
+    options: list[Schema] = []
+    bare: list[str] = []
+    for provided in registry.all(kind):
+        body = _component(f"{kind}.{provided.spec.name}", provided, registry)
+        if body["required"] == ["type"] and not needed:
+            bare.append(provided.spec.name)
+        properties, required = {**body["properties"], **further}, [*body["required"], *needed]
+        options.append({**body, "properties": properties, "required": required})
+    options += [{"enum": bare}] if bare else []
+    return {"description": section.get("description", ""), "oneOf": options}
+
+
+def _referred(value: Any) -> set[str]:
+    """The names of the definitions that a schema refers to."""
+    if isinstance(value, list):
+        return {name for item in value for name in _referred(item)}
+    if not isinstance(value, dict):
+        return set()
+    target = value.get("$ref")
+    own = {target.removeprefix(_OWN_REFERENCE)} if isinstance(target, str) else set()
+    return own | {name for item in value.values() for name in _referred(item)}
 
 
 def _loss(spec: Any, registry: Registry) -> tuple[Schema, bool]:

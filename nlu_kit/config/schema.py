@@ -86,6 +86,12 @@ class TrainingConfig(_Section):
         default=None, ge=1, description="How many processes there must be; another world size is an error."
     )
     seed: int = Field(default=42, ge=0, description="Seeds weights, sampling, dropout and the dev split.")
+    static_cache_mb: int | None = Field(
+        default=None,
+        ge=0,
+        description="Memory for the output of layers that never train again, per process; more goes to disk, "
+        "0 switches it off. When absent, a quarter of the free memory.",
+    )
     sanity_examples: int = Field(default=3, ge=0, description="Dev utterances decoded after each epoch, gold beside.")
     callbacks: list[Component] = Field(default=[], description="Further listeners to the run.")
 

@@ -16,10 +16,16 @@ from nlu_kit.data.labels import IGNORE
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """``ids_BT`` int64; ``mask_BT`` bool, False on padding."""
+    """``ids_BT`` int64; ``mask_BT`` bool, False on padding.
+
+    Where the backbone's lowest ``start`` layers are static, ``static_BTD`` may hold what they put out for these ids;
+    the backbone then goes on from there.
+    """
 
     ids_BT: Tensor
     mask_BT: Tensor
+    static_BTD: Tensor | None = None
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Batch:
     """Tokens and, by head and name, the targets: ``[B]`` per sentence, ``[B, T]`` per token."""
 
     tokens: TokenBatch
+    encodings: Sequence[Encoding]
     targets: Mapping[str, Mapping[str, Tensor]]
 
 
@@ -44,7 +51,8 @@ def collate(dataset: EncodedDataset, indices: Sequence[int], *, pad_id: int, dev
     """The batch of these examples. With no index it holds one example whose targets are all masked: a process that
     gets no share of a global batch must still take part in the step."""
     rows = list(indices) or [0]
-    tokens = collate_tokens([dataset.encodings[row] for row in rows], pad_id=pad_id, device=device)
+    encodings = [dataset.encodings[row] for row in rows]
+    tokens = collate_tokens(encodings, pad_id=pad_id, device=device)
     columns = [dataset.targets[row] for row in rows]
     targets = {
         head: {
@@ -53,7 +61,7 @@ def collate(dataset: EncodedDataset, indices: Sequence[int], *, pad_id: int, dev
         }
         for head in columns[0]
     }
-    return Batch(tokens, targets)
+    return Batch(tokens, encodings, targets)
 
 
 def _stack(arrays: Sequence[np.ndarray], *, masked: bool) -> np.ndarray:

@@ -6,7 +6,7 @@ Shapes: B texts, T tokens, D the backbone's width, C the head's classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,19 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: TokenBatch) -> Encoded:
-        """Encode; padding must not change the vectors of real tokens."""
+        """Encode; padding must not change the vectors of real tokens.
+
+        Where ``batch.static_BTD`` is given, go on from it, above the lowest ``batch.start`` layers.
+        """
+
+    def resume_points(self) -> Collection[int]:
+        """The numbers of lowest layers whose output ``forward`` can go on from. None at all: static layers are then
+        computed again and again."""
+        return ()
+
+    def static_output(self, batch: TokenBatch, count: int) -> Tensor:
+        """What the lowest ``count`` layers put out, [B, T, D]; only for counts that ``resume_points`` names."""
+        raise NotImplementedError
 
     @abstractmethod
     def save_assets(self, folder: Path) -> None:
@@ -93,3 +105,7 @@ class Balancing(nn.Module, ABC):
         ``losses`` may be of a piece of the global batch only, and pieces are added up. So a term that does not scale
         with the losses (a regulariser) must be multiplied by ``share``, the pieces' shares adding up to 1.
         """
+
+    def end_epoch(self, losses: Mapping[str, float]) -> None:
+        """Hear each head's mean loss over an epoch. Keep state in buffers or parameters, so that it is checkpointed."""
+        return

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 
-from nlu_kit.data.batch import collate_tokens
+from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.model.nlu_model import NluModel
@@ -15,9 +15,15 @@ from nlu_kit.model.protocols import Codec
 
 @torch.inference_mode()
 def predict(
-    model: NluModel, codecs: Mapping[str, Codec], encodings: Sequence[Encoding], *, batch_size: int
+    model: NluModel,
+    codecs: Mapping[str, Codec],
+    encodings: Sequence[Encoding],
+    *,
+    batch_size: int,
+    attach: Callable[[TokenBatch, Sequence[Encoding]], TokenBatch] | None = None,
 ) -> list[Prediction]:
-    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode."""
+    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode.
+    ``attach`` may add what static layers put out."""
     model.eval()
     device = next(model.parameters()).device
     order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
@@ -25,7 +31,8 @@ def predict(
     for start in range(0, len(order), batch_size):
         positions = order[start : start + batch_size]
         batch = [encodings[position] for position in positions]
-        outputs = model(collate_tokens(batch, pad_id=model.backbone.pad_id, device=device))
+        tokens = collate_tokens(batch, pad_id=model.backbone.pad_id, device=device)
+        outputs = model(tokens if attach is None else attach(tokens, batch))
         for position, prediction in zip(positions, decode(outputs, codecs, batch), strict=True):
             results[position] = prediction
     return [results[position] for position in range(len(encodings))]

@@ -5,7 +5,7 @@ Public: plugins import from here. Shapes: B texts, T tokens, C the head's classe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlu_kit.data.labels import IGNORE
@@ -82,10 +82,21 @@ class Sampler(Protocol):
 
 
 class Freezing(Protocol):
-    """Which layers train, at which learning rate, at which epoch: a pure function."""
+    """Which layers train, at which learning rate, at which epoch: pure functions of what they are given.
 
-    def groups(self, layers: Sequence[Layer], epoch: int) -> Sequence[ParameterGroup]:
-        """Put each layer into exactly one group; epochs count from 0."""
+    ``scores`` are the dev scores of the epochs before ``epoch`` (which counts from 0), higher is better.
+    """
+
+    def groups(self, layers: Sequence[Layer], epoch: int, scores: Sequence[float]) -> Sequence[ParameterGroup]:
+        """Put each layer into exactly one group."""
+        ...
+
+    def may_train(self, layers: Sequence[Layer], epoch: int, scores: Sequence[float]) -> Collection[str]:
+        """The names of the layers that train in this epoch or may in a later one, whatever scores are still to come.
+
+        What lies below all of these is static: it runs in eval mode, and its output may be computed once and reused.
+        A layer that is left out must never train again.
+        """
         ...
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_model, save_model
-from torch import nn
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
 
 from nlu_kit.errors import TrainingError
 
@@ -24,13 +24,26 @@ class Best:
 
 
 class Checkpoint:
-    """``folder/best.safetensors``: weights with their epoch and figures in one file, written beside and renamed."""
+    """``folder/best.safetensors``: weights with their epoch and figures in one file, written beside and renamed.
+
+    Only what may change during the run is stored: not the parameters that never train.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.file = folder / "best.safetensors"
+        self._names: list[str] = []
 
     def exists(self) -> bool:
         return self.file.is_file()
+
+    def start(self, module: nn.Module) -> None:
+        """Take note of what may train: whatever requires gradients now. Buffers always may change."""
+        trainable = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
+        self._names = [*trainable, *(name for name, _ in module.named_buffers())]
+
+    def _changing(self, module: nn.Module) -> dict[str, Tensor]:
+        state = module.state_dict()
+        return {name: state[name].contiguous() for name in self._names if name in state}
 
     def save(self, module: nn.Module, best: Best) -> None:
         """Replace the file by these weights. Raises TrainingError where they can't be written."""
@@ -38,14 +51,14 @@ class Checkpoint:
         temporary = self.file.with_suffix(".tmp")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            save_model(module, str(temporary), metadata=metadata)
+            save_file(self._changing(module), str(temporary), metadata=metadata)
             temporary.replace(self.file)
         except (SafetensorError, OSError) as error:
             raise TrainingError(f"the checkpoint {self.file} can't be written: {error}") from error
 
     def restore(self, module: nn.Module) -> Best:
         """Load the best weights back into the module, and say which they are."""
-        load_model(module, str(self.file))
+        module.load_state_dict(load_file(str(self.file)), strict=False)
         with safe_open(str(self.file), framework="pt") as stream:
             metadata = stream.metadata()
         return Best(epoch=int(metadata["epoch"]), dev=json.loads(metadata["dev"]))

@@ -51,7 +51,8 @@ class Sample:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnd:
     """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1];
-    ``main`` names those that tell most: each head's main metric and ``exact_match``."""
+    ``main`` names those that tell most: each head's main metric and ``exact_match``. ``notes`` say what is new
+    about how the epoch was computed."""
 
     epoch: int
     epochs: int
@@ -67,6 +68,7 @@ class EpochEnd:
     examples_per_second: float
     rates: Mapping[str, float]
     samples: Sequence[Sample]
+    notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,7 @@ def epoch_lines(event: EpochEnd) -> list[str]:
         f"epoch {event.epoch + 1}/{event.epochs}  loss {losses}  |  dev {figures(main)}  |  "
         f"score {event.score:.4f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
     ]
+    lines += [f"    note: {note}" for note in event.notes]
     return lines + [line for sample in event.samples for line in sample_lines(sample)]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,13 +23,13 @@ class LayerRates:
     parameter that never gets a gradient.
     """
 
-    def __init__(self, objective: Objective, freezing: Freezing, *, epochs: int) -> None:
+    def __init__(self, objective: Objective, freezing: Freezing) -> None:
         self.objective = objective
         self.layers: list[Layer] = model_layers(objective)
         self.freezing = freezing
-        self.epochs = epochs
         self.rates: dict[str, float | None] = {}
-        self._plans: dict[int, dict[str, float | None]] = {}
+        self.trainable: list[torch.nn.Parameter] = []
+        self.may_train: set[str] = set(freezing.may_train(self.layers, 0, ()))
         names = [layer.name for layer in self.layers]
         self._parameters: dict[str, list[torch.nn.Parameter]] = {name: [] for name in names}
         for name, parameter in objective.named_parameters():
@@ -45,15 +46,14 @@ class LayerRates:
                     groups.append({"params": chosen, "layer": layer, "weight_decay": decay, "lr": 0.0})
         return torch.optim.AdamW(groups, fused=device.type in ("cpu", "cuda"))
 
-    def plan(self, epoch: int) -> dict[str, float | None]:
-        """Rate by layer at an epoch, asked for once.
+    def plan(self, epoch: int, scores: Sequence[float] = ()) -> dict[str, float | None]:
+        """Rate by layer at an epoch, given the dev scores of the epochs before it.
 
-        Raises PluginError unless the strategy puts each layer into exactly one group.
+        Raises PluginError unless the strategy puts each layer into exactly one group, and keeps its word about what
+        may train.
         """
-        if epoch in self._plans:
-            return self._plans[epoch]
         rates: dict[str, float | None] = {}
-        for group in self.freezing.groups(self.layers, epoch):
+        for group in self.freezing.groups(self.layers, epoch, scores):
             for layer in group.layers:
                 if layer in rates or layer not in self._parameters:
                     reason = "in two groups" if layer in rates else "unknown"
@@ -62,50 +62,51 @@ class LayerRates:
         missing = [layer for layer in self._parameters if layer not in rates]
         if missing:
             raise PluginError(f"contract: the freezing strategy leaves out {', '.join(missing)}")
-        self._plans[epoch] = rates
+        broken = _trained(rates) - self.may_train
+        if broken:
+            names = ", ".join(sorted(broken))
+            raise PluginError(
+                f"contract: the freezing strategy trains {names}, which it had said would not train again"
+            )
         return rates
 
-    def trained(self, epoch: int) -> set[str]:
-        """The layers that train in an epoch."""
-        return {layer for layer, rate in self.plan(epoch).items() if rate is not None}
+    def wrap_for(self, epochs: int) -> bool:
+        """Mark as trainable what may train in some epoch, and only that; whether some epoch trains less than that.
 
-    def ever_trained(self, start: int = 0) -> set[str]:
-        """The layers that train in this or any later epoch."""
-        return set().union(*(self.trained(epoch) for epoch in range(start, self.epochs)))
+        A strategy may wait for the dev score to stop rising: scores that never rise show what it does then.
+        """
+        self._require_gradients(self.may_train)
+        flat = (0.0,) * epochs
+        return any(
+            _trained(self.plan(epoch, scores)) != self.may_train
+            for epoch in range(epochs)
+            for scores in ((), flat[:epoch])
+        )
 
-    def changes(self) -> bool:
-        """Whether some epoch trains other layers than another."""
-        return any(self.trained(epoch) != self.trained(0) for epoch in range(self.epochs))
-
-    def thaw_all_that_ever_train(self) -> None:
-        """Mark as trainable what trains in some epoch, and only that."""
-        ever = self.ever_trained()
-        for layer, parameters in self._parameters.items():
-            for parameter in parameters:
-                parameter.requires_grad_(layer in ever)
-
-    def enter(self, epoch: int) -> None:
+    def enter(self, epoch: int, scores: Sequence[float] = ()) -> None:
         """Freeze and thaw for this epoch."""
-        self.rates = self.plan(epoch)
+        self.rates = self.plan(epoch, scores)
+        self.may_train &= set(self.freezing.may_train(self.layers, epoch, scores))
+        self._require_gradients(_trained(self.rates))
+
+    def _require_gradients(self, layers: Collection[str]) -> None:
         for layer, parameters in self._parameters.items():
             for parameter in parameters:
-                parameter.requires_grad_(self.rates[layer] is not None)
+                parameter.requires_grad_(layer in layers)
+        self.trainable = [
+            parameter for layer in self._parameters if layer in layers for parameter in self._parameters[layer]
+        ]
 
-    def static_layers(self, epoch: int) -> Sequence[Layer]:
-        """The backbone's layers, from the bottom, below the lowest that trains in this or any later epoch."""
-        ever = self.ever_trained(epoch)
-        static = []
-        for layer in self.layers:
-            if layer.part != "backbone" or layer.name in ever:
-                break
-            static.append(layer)
-        return static
+    def static_layers(self) -> Sequence[Layer]:
+        """The backbone's layers, from the bottom, below the lowest that may train in this or any later epoch."""
+        backbone = [layer for layer in self.layers if layer.part == "backbone"]
+        return list(itertools.takewhile(lambda layer: layer.name not in self.may_train, backbone))
 
-    def set_modes(self, epoch: int) -> None:
+    def set_modes(self) -> None:
         """Train mode everywhere (dropout on), but eval mode in static layers: their output must not vary. A backbone
         that is static as a whole is so with all its modules, also those without parameters."""
         self.objective.train()
-        static = self.static_layers(epoch)
+        static = self.static_layers()
         if len(static) == sum(layer.part == "backbone" for layer in self.layers):
             self.objective.model.backbone.eval()
         modules = dict(self.objective.named_modules())
@@ -130,3 +131,7 @@ class LayerRates:
         """``total`` and ``trainable`` parameters, now."""
         trainable = sum(layer.parameters for layer in self.layers if self.rates[layer.name] is not None)
         return {"total": sum(layer.parameters for layer in self.layers), "trainable": trainable}
+
+
+def _trained(rates: Mapping[str, float | None]) -> set[str]:
+    return {layer for layer, rate in rates.items() if rate is not None}

@@ -17,6 +17,7 @@ from nlu_kit.model.build import (
     build_objective,
     current_codecs,
     fit_labels,
+    model_layers,
 )
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Codec, Freezing, Sampler
@@ -51,15 +52,18 @@ def prepare(pipeline: Pipeline) -> Prepared:
         encode_dataset(examples, backbone.tokenizer, codecs) for examples in (corpus.train, corpus.dev, corpus.test)
     )
     model = build_model(backbone, heads, labels)
+    objective = build_objective(pipeline, model, train, labels)
+    freezing = build_freezing(pipeline)
+    freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
     return Prepared(
         corpus=corpus,
         train=train,
         dev=dev,
         test=test,
         codecs=partial(current_codecs, heads, labels, model),
-        objective=build_objective(pipeline, model, train, labels),
+        objective=objective,
         sampler=_build_sampler(pipeline, train),
-        freezing=_build_freezing(pipeline),
+        freezing=freezing,
     )
 
 
@@ -80,7 +84,8 @@ def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
     return sampler
 
 
-def _build_freezing(pipeline: Pipeline) -> Freezing:
+def build_freezing(pipeline: Pipeline) -> Freezing:
+    """The pipeline's strategy, with the strategies inside it."""
     context = FreezingContext(epochs=pipeline.training.epochs, nested=lambda component: nested(component))
 
     def nested(component: Component) -> Freezing:

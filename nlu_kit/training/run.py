@@ -26,8 +26,9 @@ from nlu_kit.training.folders import new_run_folder, point_latest
 from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
 from nlu_kit.training.prepare import Prepared, data_warnings, prepare
 from nlu_kit.training.recorder import Recorder
+from nlu_kit.training.static import StaticLayers, memory_budget
 from nlu_kit.training.trainer import Listeners, Trainer
-from nlu_kit.training.validation import Validator
+from nlu_kit.training.validation import Validator, rehearse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +65,20 @@ def train(
     reset_peak_memory(accelerator.device)
     set_seed(pipeline.training.seed)
     prepared = prepare(pipeline)
+    rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
+
+    run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)
+    listeners = _listeners(pipeline, run_dir, callbacks) if accelerator.is_main_process else []
+    if accelerator.is_main_process:
+        _write_json(run_dir / "pipeline.json", _rerunnable(pipeline, run_dir))
+    checkpoint = Checkpoint(run_dir / "checkpoints")
+    static = StaticLayers(
+        prepared.objective.model.backbone,
+        [prepared.train, prepared.dev],
+        budget=memory_budget(pipeline.training.static_cache_mb, accelerator.num_processes),
+        folder=run_dir / f"static-{accelerator.process_index}",
+        processes=accelerator.num_processes,
+    )
     validator = Validator(
         accelerator=accelerator,
         model=prepared.objective.model,
@@ -71,14 +86,8 @@ def train(
         batch_size=pipeline.training.batch_size,
         monitor=pipeline.training.monitor,
         samples=pipeline.training.sanity_examples,
+        static=static,
     )
-    validator.check(prepared.dev)
-
-    run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)
-    listeners = _listeners(pipeline, run_dir, callbacks) if accelerator.is_main_process else []
-    if accelerator.is_main_process:
-        _write_json(run_dir / "pipeline.json", _rerunnable(pipeline, run_dir))
-    checkpoint = Checkpoint(run_dir / "checkpoints")
     trainer = Trainer(
         config=pipeline.training,
         accelerator=accelerator,
@@ -88,10 +97,14 @@ def train(
         freezing=prepared.freezing,
         checkpoint=checkpoint,
         validate=lambda: validator.validate(prepared.dev),
+        static=static,
         listeners=Listeners(step=_notifier(listeners, "on_step_end"), epoch=_notifier(listeners, "on_epoch_end")),
     )
     _notifier(listeners, "on_run_start")(_run_start(pipeline, prepared, trainer, run_dir, precision))
-    fitted = trainer.fit()
+    try:
+        fitted = trainer.fit()
+    finally:
+        static.close()
     test = validator.scores(prepared.test)[0] if len(prepared.test) else {}
     model_dir = run_dir / "model"
     seconds = time.perf_counter() - started

@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from accelerate import Accelerator
@@ -25,6 +25,7 @@ from nlu_kit.training.early_stopping import EarlyStopping
 from nlu_kit.training.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.optimiser import LayerRates
 from nlu_kit.training.schedule import schedule_factor
+from nlu_kit.training.static import StaticLayers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,22 +74,26 @@ class Trainer:
         freezing: Freezing,
         checkpoint: Checkpoint,
         validate: Callable[[], Validation],
+        static: StaticLayers,
         listeners: Listeners,
     ) -> None:
         self.config, self.accelerator, self.train, self.sampler = config, accelerator, train, sampler
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
+        self.static = static
         self.objective = objective.to(accelerator.device)
-        self.rates = LayerRates(objective, freezing, epochs=config.epochs)
+        self.rates = LayerRates(objective, freezing)
         optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
         self.optimiser = accelerator.prepare_optimizer(optimiser)
         # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
         # look for unused ones only where that set changes.
-        self.rates.thaw_all_that_ever_train()
-        accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=self.rates.changes())
+        unused = self.rates.wrap_for(config.epochs)
+        checkpoint.start(self.objective)
+        accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused)
         self.wrapped = accelerator.prepare_model(self.objective)
         self.rates.enter(0)
         self.steps_per_epoch = sum(1 for _ in sampler.batches(0))
         self.global_step = 0
+        self.scores: list[float] = []
 
     # --- one step, top to bottom --------------------------------------------------------------------------------------
 
@@ -111,7 +116,7 @@ class Trainer:
             for head, loss in piece_losses.items():
                 losses[head] = losses[head] + loss.detach()
 
-        self.accelerator.clip_grad_norm_(self.objective.parameters(), self.config.max_grad_norm)
+        self.accelerator.clip_grad_norm_(self.rates.trainable, self.config.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
         self.global_step += 1
@@ -123,9 +128,9 @@ class Trainer:
         count = self.config.gradient_accumulation
         parts = [share[start::count] for start in range(count)]
         pad_id, device = self.objective.model.backbone.pad_id, self.accelerator.device
-        return [collate(self.train, part, pad_id=pad_id, device=device) for part in parts if part] or [
-            collate(self.train, [], pad_id=pad_id, device=device)
-        ]
+        batches = [collate(self.train, part, pad_id=pad_id, device=device) for part in parts if part]
+        batches = batches or [collate(self.train, [], pad_id=pad_id, device=device)]
+        return [replace(batch, tokens=self.static.attach(batch.tokens, batch.encodings)) for batch in batches]
 
     def piece_share(self, size: int) -> float:
         """One over the number of pieces that all processes together cut a global batch of this size into."""
@@ -187,8 +192,9 @@ class Trainer:
 
     def epoch(self, epoch: int, stopping: EarlyStopping) -> None:
         """All batches of one epoch, then validation; the best weights so far go to disk."""
-        self.rates.enter(epoch)
-        self.rates.set_modes(epoch)
+        self.rates.enter(epoch, self.scores)
+        self.rates.set_modes()
+        notes = self.static.enter(len(self.rates.static_layers()))
         started, seen = time.perf_counter(), 0
         sums: dict[str, float] = defaultdict(float)
         for number, indices in enumerate(self.sampler.batches(epoch), start=1):
@@ -199,7 +205,10 @@ class Trainer:
                 sums[head] += loss * len(indices)
             self.notify_step(epoch, number, total, losses, rates)
         seconds = time.perf_counter() - started
+        means = {head: value / seen for head, value in sums.items()}
+        self.objective.balancing.end_epoch(means)
         validation = self.validate()
+        self.scores.append(validation.score)
         improved = stopping.update(validation.score, epoch)
         if improved and self.accelerator.is_main_process:
             self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
@@ -208,7 +217,7 @@ class Trainer:
                 EpochEnd(
                     epoch=epoch,
                     epochs=self.config.epochs,
-                    losses={head: value / seen for head, value in sums.items()},
+                    losses=means,
                     dev=validation.scores,
                     main=validation.main,
                     score=validation.score,
@@ -220,6 +229,7 @@ class Trainer:
                     examples_per_second=seen / seconds,
                     rates=rates,
                     samples=validation.samples,
+                    notes=notes,
                 )
             )
 

@@ -16,7 +16,22 @@ from nlu_kit.model.predict import predict
 from nlu_kit.model.protocols import Codec
 from nlu_kit.model.score import main_metrics, monitored, score
 from nlu_kit.training.events import Sample
+from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import Validation
+
+
+def rehearse(model: NluModel, codecs: Mapping[str, Codec], dev: EncodedDataset, *, monitor: str) -> None:
+    """Raise now what validation would raise after the first epoch: dev gives no figure called ``monitor``.
+
+    One annotated example per head is enough for that.
+    """
+    annotated = (
+        next((i for i, example in enumerate(dev.examples) if codec.gold(example) is not None), 0)
+        for codec in codecs.values()
+    )
+    chosen = sorted(set(annotated))
+    found = predict(model, codecs, [dev.encodings[i] for i in chosen], batch_size=len(chosen))
+    monitored(score(codecs, [dev.examples[i] for i in chosen], found), monitor, codecs)
 
 
 class Validator:
@@ -34,27 +49,20 @@ class Validator:
         batch_size: int,
         monitor: str,
         samples: int,
+        static: StaticLayers,
     ) -> None:
+        self.static = static
         self.accelerator, self.model, self.codecs = accelerator, model, codecs()
         self._make_codecs = codecs
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
-
-    def check(self, dev: EncodedDataset) -> None:
-        """Raise now what ``validate`` would raise after the first epoch: dev gives no figure called ``monitor``."""
-        annotated = (
-            next((i for i, example in enumerate(dev.examples) if codec.gold(example) is not None), 0)
-            for codec in self.codecs.values()
-        )
-        chosen = sorted(set(annotated))
-        found = predict(self.model, self.codecs, [dev.encodings[i] for i in chosen], batch_size=self.batch_size)
-        monitored(score(self.codecs, [dev.examples[i] for i in chosen], found), self.monitor, self.codecs)
 
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:
         """Predictions in the order of the dataset; every process gets all of them."""
         self.codecs = self._make_codecs()
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         own = range(rank, len(dataset), processes)
-        found = predict(self.model, self.codecs, [dataset.encodings[i] for i in own], batch_size=self.batch_size)
+        encodings = [dataset.encodings[i] for i in own]
+        found = predict(self.model, self.codecs, encodings, batch_size=self.batch_size, attach=self.static.attach)
         pairs = list(zip(own, found, strict=True))
         if processes > 1:
             pairs = gather_object(pairs)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from sentence_transformers.sentence_transformer.modules import Pooling
+from torch import Tensor
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone, Encoded, TokenBatch
 from nlu_kit_backbones.layers import layer_prefixes
+from nlu_kit_backbones.resume import Blocks
 from nlu_kit_backbones.source import read_config
 
 SETTINGS_FILE = "backbone.json"
@@ -36,7 +39,9 @@ class EncoderBackbone(Backbone):
         self.tokenizer = tokenizer
         self.pad_id = pad_id
         self.width: int = encoder.config.hidden_size
-        self.layers = [f"encoder.{name}" for name in layer_prefixes(encoder)]
+        prefixes = layer_prefixes(encoder)
+        self.layers = [f"encoder.{name}" for name in prefixes]
+        self._blocks = Blocks(encoder, prefixes)
 
     @classmethod
     def restore(cls, folder: Path) -> EncoderBackbone:
@@ -63,9 +68,28 @@ class EncoderBackbone(Backbone):
         _write_json(folder / SETTINGS_FILE, settings)
         self.tokenizer.save(folder)
 
+    def resume_points(self) -> Collection[int]:
+        return self._blocks.starts
+
+    def static_output(self, batch: TokenBatch, count: int) -> Tensor:
+        if count == len(self.layers):
+            return self._run(batch)
+        return self._blocks.input_of(count, lambda: self._run(batch))
+
+    def _run(self, batch: TokenBatch) -> Tensor:
+        output: Tensor = self.encoder(input_ids=batch.ids_BT, attention_mask=batch.mask_BT.long()).last_hidden_state
+        return output
+
+    def _tokens(self, batch: TokenBatch) -> Tensor:
+        if batch.static_BTD is None:
+            return self._run(batch)
+        if batch.start == len(self.layers):
+            return batch.static_BTD
+        return self._blocks.above(batch.start, batch.static_BTD, lambda: self._run(batch))
+
     def forward(self, batch: TokenBatch) -> Encoded:
         mask_BT = batch.mask_BT.long()
-        tokens_BTD = self.encoder(input_ids=batch.ids_BT, attention_mask=mask_BT).last_hidden_state
+        tokens_BTD = self._tokens(batch)
         pooled = self.pooling({"token_embeddings": tokens_BTD, "attention_mask": mask_BT})
         return Encoded(tokens_BTD, pooled["sentence_embedding"], batch.mask_BT)
 

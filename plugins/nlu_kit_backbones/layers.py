@@ -21,7 +21,7 @@ def layer_prefixes(encoder: Any) -> list[str]:
 
     Raises ModelError for an architecture without such a stack.
     """
-    stack, blocks = _stack(encoder)
+    stack, blocks = stack_of(encoder)
     begins = _first_dependent_block(encoder, blocks)
     names = [f"{stack}.{position}" for position in range(len(blocks))]
     beside: dict[str, int] = {}  # prefix -> the lowest block that depends on any of its parameters
@@ -64,7 +64,7 @@ def token_limit(encoder: Any, *, asked: int | None, usual: int) -> int:
     return asked
 
 
-def _stack(encoder: Any) -> tuple[str, nn.ModuleList]:
+def stack_of(encoder: Any) -> tuple[str, nn.ModuleList]:
     depth = getattr(encoder.config, "num_hidden_layers", None)
     for name, module in encoder.named_modules():
         if isinstance(module, nn.ModuleList) and len(module) == depth:

@@ -1,4 +1,4 @@
-"""How the heads' mean losses become one scalar: their sum, or a sum with weights given by hand."""
+"""How the heads' mean losses become one scalar: sums, with weights that are given by hand, learnt or computed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import BalancingSpec
-from nlu_kit_balancing.build import build_sum, build_weighted
-from nlu_kit_balancing.params import SumParams, WeightedParams
+from nlu_kit_balancing.build import build_dynamic_weight_average, build_sum, build_uncertainty, build_weighted
+from nlu_kit_balancing.params import DynamicWeightAverageParams, SumParams, UncertaintyParams, WeightedParams
 
 
 @hookimpl
@@ -26,5 +26,17 @@ def nlu_kit_balancing() -> Iterable[BalancingSpec[Any]]:
             summary="The sum of the heads' losses, each times its own weight.",
             params=WeightedParams,
             build=build_weighted,
+        ),
+        BalancingSpec(
+            name="uncertainty",
+            summary="Each head's loss is weighted by a learnt uncertainty: L / σ² + log σ (Kendall et al. 2018).",
+            params=UncertaintyParams,
+            build=build_uncertainty,
+        ),
+        BalancingSpec(
+            name="dynamic_weight_average",
+            summary="From epoch to epoch, heads whose loss falls slowly count more (Liu et al. 2019).",
+            params=DynamicWeightAverageParams,
+            build=build_dynamic_weight_average,
         ),
     ]

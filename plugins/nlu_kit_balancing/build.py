@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nlu_kit.errors import ConfigError, Problem, did_you_mean
 from nlu_kit.specs import BalancingContext
-from nlu_kit_balancing.params import SumParams, WeightedParams
+from nlu_kit_balancing.params import DynamicWeightAverageParams, SumParams, UncertaintyParams, WeightedParams
 
 if TYPE_CHECKING:
     from nlu_kit.model.modules import Balancing
@@ -36,3 +36,17 @@ def build_weighted(params: WeightedParams, context: BalancingContext) -> Balanci
     from nlu_kit_balancing.weighted import WeightedSumOfLosses
 
     return WeightedSumOfLosses(params.weights)
+
+
+def build_uncertainty(params: UncertaintyParams, context: BalancingContext) -> Balancing:
+    """The balancing ``uncertainty``."""
+    from nlu_kit_balancing.uncertainty import UncertaintyWeighting
+
+    return UncertaintyWeighting(context.heads)
+
+
+def build_dynamic_weight_average(params: DynamicWeightAverageParams, context: BalancingContext) -> Balancing:
+    """The balancing ``dynamic_weight_average``."""
+    from nlu_kit_balancing.dynamic_weight_average import DynamicWeightAverage
+
+    return DynamicWeightAverage(context.heads, temperature=params.temperature)

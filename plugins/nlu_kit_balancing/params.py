@@ -19,3 +19,15 @@ class WeightedParams(Params):
     weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         description="What each head's loss is multiplied with, by head name; a head that is not named gets 1."
     )
+
+
+class UncertaintyParams(Params):
+    """``uncertainty`` has no parameters: what it weighs with is learnt."""
+
+
+class DynamicWeightAverageParams(Params):
+    """Parameters of ``dynamic_weight_average``."""
+
+    temperature: float = Field(
+        default=2.0, gt=0, allow_inf_nan=False, description="Higher brings the weights closer to each other."
+    )

@@ -1,4 +1,4 @@
-"""What trains, at which learning rate: only the classifiers, the heads, or everything. No torch anywhere here."""
+"""What trains, at which learning rate, and from which epoch on. No torch anywhere here."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any
 
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import FreezingSpec
-from nlu_kit_freezing.build import build_discriminative, build_freeze_all, build_freeze_backbone
-from nlu_kit_freezing.params import DiscriminativeParams, FreezeAllParams, FreezeBackboneParams
+from nlu_kit_freezing import build, params
 
 
 @hookimpl
@@ -17,20 +16,50 @@ def nlu_kit_freezing_strategies() -> Iterable[FreezingSpec[Any]]:
         FreezingSpec(
             name="freeze_all",
             summary="Only each head's final classifier trains; the encoder and the heads' hidden layers are fixed.",
-            params=FreezeAllParams,
-            build=build_freeze_all,
+            params=params.FreezeAllParams,
+            build=build.build_freeze_all,
         ),
         FreezingSpec(
             name="freeze_backbone",
             summary="The heads train, all their layers; the encoder is fixed.",
-            params=FreezeBackboneParams,
-            build=build_freeze_backbone,
+            params=params.FreezeBackboneParams,
+            build=build.build_freeze_backbone,
+        ),
+        FreezingSpec(
+            name="freeze_lower",
+            summary="The encoder's lower half (or as much of it as you say) is fixed; the rest and the heads train.",
+            params=params.FreezeLowerParams,
+            build=build.build_freeze_lower,
+        ),
+        FreezingSpec(
+            name="freeze_embeddings",
+            summary="The encoder's embeddings are fixed; its layers train slowly, the heads fast.",
+            params=params.FreezeEmbeddingsParams,
+            build=build.build_freeze_embeddings,
         ),
         FreezingSpec(
             name="discriminative",
             summary="Everything trains: the encoder slowly, the heads fast.",
-            params=DiscriminativeParams,
-            build=build_discriminative,
+            params=params.DiscriminativeParams,
+            build=build.build_discriminative,
             default=True,
+        ),
+        FreezingSpec(
+            name="layerwise_decay",
+            summary="Everything trains, each layer of the encoder more slowly than the one above it (LLRD).",
+            params=params.LayerwiseDecayParams,
+            build=build.build_layerwise_decay,
+        ),
+        FreezingSpec(
+            name="gradual_unfreezing",
+            summary="The heads train first; then the encoder thaws from the top, one layer every few epochs.",
+            params=params.GradualUnfreezingParams,
+            build=build.build_gradual_unfreezing,
+        ),
+        FreezingSpec(
+            name="schedule",
+            summary="One strategy after the other: until an epoch, or until the dev score no longer rises.",
+            params=params.ScheduleParams,
+            build=build.build_schedule,
         ),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlu_kit.specs import Layer, ParameterGroup
-from nlu_kit_freezing.grouping import group_by_rate
+from nlu_kit_freezing.grouping import group_by_rate, training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,9 +15,13 @@ class FreezeAll:
 
     head_lr: float
 
-    def groups(self, layers: Sequence[Layer], epoch: int) -> list[ParameterGroup]:
+    def groups(self, layers: Sequence[Layer], epoch: int, scores: Sequence[float]) -> list[ParameterGroup]:
         """The same groups at every epoch."""
         return group_by_rate(layers, self._rate)
+
+    def may_train(self, layers: Sequence[Layer], epoch: int, scores: Sequence[float]) -> set[str]:
+        """What trains now."""
+        return training(self.groups(layers, epoch, scores))
 
     def _rate(self, layer: Layer) -> float | None:
         return self.head_lr if layer.final or layer.part == "objective" else None

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any, Literal
 
-from nlu_kit.specs import Params
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from nlu_kit.specs import Component, Nested, Params
+
+PLATEAU: Literal["plateau"] = "plateau"
+PLATEAU_PATIENCE = 2
+
+
+class _Heads(Params):
+    head_lr: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads.")
+
+
+class _EncoderAndHeads(Params):
+    encoder_lr: float = Field(default=5e-5, gt=0, allow_inf_nan=False, description="Learning rate of the encoder.")
+    head_lr: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads.")
 
 
 class FreezeAllParams(Params):
@@ -15,14 +29,100 @@ class FreezeAllParams(Params):
     )
 
 
-class FreezeBackboneParams(Params):
+class FreezeBackboneParams(_Heads):
     """Parameters of ``freeze_backbone``."""
 
-    head_lr: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads.")
 
-
-class DiscriminativeParams(Params):
+class DiscriminativeParams(_EncoderAndHeads):
     """Parameters of ``discriminative``."""
 
-    encoder_lr: float = Field(default=5e-5, gt=0, allow_inf_nan=False, description="Learning rate of the encoder.")
-    head_lr: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads.")
+
+class FreezeEmbeddingsParams(_EncoderAndHeads):
+    """Parameters of ``freeze_embeddings``."""
+
+
+class FreezeLowerParams(_EncoderAndHeads):
+    """Parameters of ``freeze_lower``."""
+
+    layers: int | None = Field(
+        default=None, ge=0, description="How many of the encoder's layers are fixed, counted from the embeddings up."
+    )
+    fraction: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Or the share of them, rounded down to whole layers; 0.5 where neither is given.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> FreezeLowerParams:
+        if self.layers is not None and self.fraction is not None:
+            raise ValueError("'layers' and 'fraction' both say how much is fixed: give one of them")
+        return self
+
+
+class LayerwiseDecayParams(_EncoderAndHeads):
+    """Parameters of ``layerwise_decay``."""
+
+    encoder_lr: float = Field(
+        default=5e-5, gt=0, allow_inf_nan=False, description="Learning rate of the encoder's top layer."
+    )
+    decay: float = Field(
+        default=0.9, gt=0, le=1, description="What the rate is multiplied with from each layer to the one below."
+    )
+
+
+class GradualUnfreezingParams(_EncoderAndHeads):
+    """Parameters of ``gradual_unfreezing``."""
+
+    every: int = Field(default=1, ge=1, description="Epochs after which the next layer of the encoder thaws.")
+
+
+def _epochs_or_plateau(value: Any) -> Any:
+    if value in (None, PLATEAU) or (type(value) is int and value >= 1):
+        return value
+    raise ValueError('an epoch from 1, or "plateau"')
+
+
+class StageParams(Component):
+    """One stage of ``schedule``: a strategy's own section with two more keys."""
+
+    until: Annotated[Annotated[int, Field(ge=1)] | Literal["plateau"] | None, BeforeValidator(_epochs_or_plateau)] = (
+        Field(default=None, description="The last epoch of this stage, or 'plateau'; the last stage has none.")
+    )
+    plateau_patience: int | None = Field(
+        default=None,
+        ge=1,
+        description=f"With 'plateau': epochs without a better dev score before the next stage; {PLATEAU_PATIENCE} "
+        "when absent. Keep it below training.patience.",
+    )
+
+
+def _one_after_the_other(stages: list[StageParams]) -> list[StageParams]:
+    reached = 0
+    for number, stage in enumerate(stages, start=1):
+        if (stage.until is None) != (number == len(stages)):
+            missing = (
+                "needs an 'until' (an epoch, or \"plateau\")" if stage.until is None else "is the last: no 'until'"
+            )
+            raise ValueError(f"stage {number} ({stage.type}) {missing}")
+        if stage.plateau_patience is not None and stage.until != PLATEAU:
+            raise ValueError(f'stage {number} ({stage.type}) has a \'plateau_patience\', but not "until": "plateau"')
+        if isinstance(stage.until, int):
+            if stage.until <= reached:
+                raise ValueError(f"stage {number} ({stage.type}) ends with epoch {stage.until}, not after {reached}")
+            reached = stage.until
+    return stages
+
+
+class ScheduleParams(Params):
+    """Parameters of ``schedule``."""
+
+    stages: Annotated[
+        list[Annotated[StageParams, Nested("freezing")]], Field(min_length=1), AfterValidator(_one_after_the_other)
+    ] = Field(
+        default=[StageParams(type="freeze_backbone", until=3), StageParams(type="discriminative")],
+        description="Strategies in turn, each a section like `freezing` itself. All but the last also have 'until': "
+        "the last epoch of their stage (of the whole run, from 1), or 'plateau': until the dev score has not risen for "
+        f"'plateau_patience' epochs ({PLATEAU_PATIENCE} when absent; keep it below training.patience).",
+    )

@@ -32,12 +32,20 @@ class Rich(specs.Params):
     flag: bool = False
 
 
+class Part(specs.Component):
+    """A component with two more keys in its section."""
+
+    share: float = Field(default=1.0, gt=0)
+    more: Inner | None = None
+
+
 class Wrapping(specs.Params):
     base: Annotated[specs.Component, specs.Nested("sampler")] = Field(
         default=specs.Component(type="plain"), description="The sampler inside."
     )
     others: Annotated[list[specs.Component], specs.Nested("sampler")] = Field(default=[])
     maybe: Annotated[specs.Component, specs.Nested("loss")] | None = None
+    parts: Annotated[list[Part], specs.Nested("sampler")] = Field(default=[])
 
 
 def spec(cls: Any, name: str, params: Any = Plain, **more: Any) -> Any:

@@ -92,9 +92,26 @@ def test_nested_defaults_are_written_out_and_listed(registry: Registry) -> None:
     sampler = {"type": "wrapping", "base": {"type": "rich", "rate": 2}, "others": ["plain"]}
     pipeline = resolve({"data": DATA, "sampler": sampler}, base_dir=Path(), registry=registry)
     rich = {"type": "rich", "rate": 2.0, "mode": "a", "sizes": [1, 2], "inner": {"depth": 1}, "flag": False}
-    expected = {"type": "wrapping", "base": rich, "others": [{"type": "plain"}], "maybe": None}
+    expected = {"type": "wrapping", "base": rich, "others": [{"type": "plain"}], "maybe": None, "parts": []}
     assert pipeline.sampler.to_json() == expected
     assert [part.type for part in pipeline.components() if part.kind == "sampler"] == ["wrapping", "rich", "plain"]
+
+
+def test_a_nested_section_may_have_keys_of_its_own(registry: Registry, problems: Problems) -> None:
+    part = {"type": "rich", "rate": 2, "share": 0.5, "more": {"depth": 3}}
+    sampler = {"type": "wrapping", "parts": [part, "plain"]}
+    pipeline = resolve({"data": DATA, "sampler": sampler}, base_dir=Path(), registry=registry)
+    assert [inner.type for inner in pipeline.sampler.nested] == ["plain", "rich", "plain"]
+    assert pipeline.sampler.to_json()["parts"] == [
+        {**part, "rate": 2.0, "mode": "a", "sizes": [1, 2], "inner": {"depth": 1}, "flag": False},
+        {"type": "plain", "share": 1.0, "more": None},
+    ]
+    wrong = [{"type": "rich", "share": 2}, {"type": "plian"}, {"type": "plain", "shape": 1}]
+    found = problems(sampler={"type": "wrapping", "parts": wrong})
+    assert set(found) == {"sampler.parts.0.rate", "sampler.parts.1.type", "sampler.parts.2.shape"}
+    assert set(problems(sampler={"type": "wrapping", "parts": [{"type": "plain", "share": 0}]})) == {
+        "sampler.parts.0.share"
+    }
 
 
 def test_the_resolved_pipeline_is_a_pipeline(registry: Registry) -> None:

@@ -24,7 +24,7 @@ def test_parameters_in_words(registry: Registry) -> None:
 
 def test_nested_components_are_called_by_their_kind(registry: Registry) -> None:
     types = [parameter.type for parameter in describe_parameters(registry.get("sampler", "wrapping"))]
-    assert types == ["a sampler", "list of a sampler", "a loss or null"]
+    assert types == ["a sampler", "list of a sampler", "a loss or null", "list of a sampler"]
 
 
 def test_sections_of_the_frame(registry: Registry) -> None:

@@ -15,9 +15,13 @@ specs = [
 for spec in specs:
     spec.params.model_json_schema()
 from nlu_kit.specs import FreezingContext, Layer
-for spec in nlu_kit_freezing.nlu_kit_freezing_strategies():
-    strategy = spec.build(spec.params(), FreezingContext(epochs=1, nested=None))
-    strategy.groups([Layer(name="a", part="backbone", parameters=1)], 0)
+known = {spec.name: spec for spec in nlu_kit_freezing.nlu_kit_freezing_strategies()}
+context = FreezingContext(epochs=1, nested=lambda inner: known[inner.type].build(known[inner.type].params(), context))
+for spec in known.values():
+    strategy = spec.build(spec.params(), context)
+    layers = [Layer(name="a", part="backbone", parameters=1)]
+    strategy.groups(layers, 0, ())
+    strategy.may_train(layers, 0, ())
 import pathlib, tempfile
 with tempfile.TemporaryDirectory() as folder:
     file = pathlib.Path(folder) / "a.jsonl"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,12 @@ from torch import nn
 
 from nlu_kit.config.check import resolve
 from nlu_kit.errors import PluginError, TrainingError
-from nlu_kit.model.modules import Balancing
 from nlu_kit.specs import ParameterGroup
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd
 from nlu_kit.training.prepare import prepare
+from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import Listeners, Trainer, Validation
 
 MakeTrainer = Callable[..., Trainer]
@@ -30,15 +30,11 @@ HEADS = {"intent": {"type": "intent", "dropout": 0.0, "hidden": 8}, "ner": {"typ
 def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> MakeTrainer:
     """``make_trainer(scores=[0.1, 0.2], **sections)``: a trainer whose dev scores are these, one an epoch."""
 
-    def make(
-        scores: Any = None, listening: Any = None, objective: Any = None, freezing_strategy: Any = None, **sections: Any
-    ) -> Trainer:
+    def make(scores: Any = None, listening: Any = None, freezing_strategy: Any = None, **sections: Any) -> Trainer:
         pipeline = resolve(pipeline_sections(**sections), base_dir=Path())
         accelerator, _ = make_accelerator(pipeline.training)
         set_seed(pipeline.training.seed)
         prepared = prepare(pipeline)
-        for name, module in (objective or {}).items():
-            setattr(prepared.objective, name, module)
         values = iter(scores or [])
 
         def validate() -> Validation:
@@ -55,6 +51,9 @@ def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> MakeTra
             freezing=freezing_strategy or prepared.freezing,
             checkpoint=Checkpoint(tmp_path / "checkpoints"),
             validate=validate,
+            static=StaticLayers(
+                prepared.objective.model.backbone, [prepared.train], budget=0, folder=tmp_path / "static", processes=1
+            ),
             listeners=Listeners(step=listening.on_step_end, epoch=listening.on_epoch_end),
         )
 
@@ -74,7 +73,7 @@ def moved(before: dict[str, torch.Tensor], module: nn.Module) -> set[str]:
 
 def test_a_step_reports_the_means_of_its_batch(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer()
-    trainer.rates.set_modes(0)
+    trainer.rates.set_modes()
     batch = trainer.pieces(range(7))[0]
     with torch.no_grad():
         total, losses = trainer.objective(batch, trainer.objective.denominators(batch), 1.0)
@@ -98,27 +97,25 @@ def test_accumulated_gradients_give_the_same_weights(make_trainer: MakeTrainer, 
             torch.testing.assert_close(cut.objective.get_parameter(name), expected, atol=2e-6, rtol=1e-5)
 
 
-class Kendall(Balancing):
-    """Uncertainty weighting (Kendall et al. 2018): learnable, and not a mere sum of its losses."""
-
-    def __init__(self, heads: list[str]) -> None:
-        super().__init__()
-        self.log_variances = nn.ParameterDict({head: torch.zeros(()) for head in heads})
-
-    def forward(self, losses: Mapping[str, torch.Tensor], *, share: float = 1.0) -> torch.Tensor:
-        terms = [torch.exp(-self.log_variances[head]) * loss for head, loss in losses.items()]
-        return torch.stack([*terms, *(share * value for value in self.log_variances.values())]).sum()
-
-
 def test_a_learnable_balancing_takes_the_same_step_in_pieces(make_trainer: MakeTrainer) -> None:
     steps = {}
     for pieces in (1, 4):
-        objective = {"balancing": Kendall(["intent", "ner"])}
-        trainer = make_trainer(objective=objective, training={"gradient_accumulation": pieces})
+        trainer = make_trainer(balancing="uncertainty", training={"gradient_accumulation": pieces})
         totals = [trainer.step(range(16))[0] for _ in range(3)]
-        steps[pieces] = [*totals, *(value.item() for value in trainer.objective.balancing.parameters())]
+        steps[pieces] = [*totals, *trainer.objective.balancing.get_parameter("log_variances").tolist()]
     assert steps[4] == pytest.approx(steps[1], rel=1e-4)
-    assert steps[1][-1] != 0
+    assert 0 not in steps[1][-2:]
+
+
+def test_a_balancing_hears_of_each_epochs_losses(listen: Any, make_trainer: MakeTrainer) -> None:
+    listening = listen()
+    trainer = make_trainer(balancing="dynamic_weight_average", listening=listening, training={"epochs": 3})
+    weighing = trainer.objective.balancing.get_buffer("weights")
+    for epoch in range(2):
+        assert weighing.tolist() == [1, 1]
+        trainer.epoch(epoch, run_module_stopping())
+    first, second = (torch.tensor(list(event.losses.values())) for event in listening.of(EpochEnd))
+    torch.testing.assert_close(weighing, 2 * torch.softmax(second / first / 2, dim=0))
 
 
 def test_a_loss_that_is_no_number_ends_the_run(make_trainer: MakeTrainer) -> None:
@@ -220,16 +217,19 @@ def run_module_stopping() -> Any:
 class Thawing:
     """Frozen but for the heads; from epoch 1 on the upper block trains too."""
 
-    def groups(self, layers: Any, epoch: int) -> list[ParameterGroup]:
+    def groups(self, layers: Any, epoch: int, scores: Any) -> list[ParameterGroup]:
         def rate(layer: Any) -> float | None:
             return 1e-3 if layer.part == "head" or (epoch and layer.name.endswith("layer.1")) else None
 
         return [ParameterGroup(layers=(layer.name,), lr=rate(layer)) for layer in layers]
 
+    def may_train(self, layers: Any, epoch: int, scores: Any) -> set[str]:
+        return {layer.name for layer in layers if layer.part == "head" or layer.name.endswith("layer.1")}
+
 
 def test_a_layer_that_thaws_later_is_not_static_and_then_moves(make_trainer: MakeTrainer) -> None:
     trainer = make_trainer(freezing_strategy=Thawing(), training={"epochs": 3})
-    assert [layer.name for layer in trainer.rates.static_layers(0)] == [
+    assert [layer.name for layer in trainer.rates.static_layers()] == [
         "model.backbone.encoder.embeddings",
         "model.backbone.encoder.encoder.layer.0",
     ]
@@ -248,12 +248,68 @@ def test_a_layer_that_thaws_later_is_not_static_and_then_moves(make_trainer: Mak
         (lambda layers: [], "leaves out model.backbone"),
         (lambda layers: [ParameterGroup(layers=(layers[0].name,) * 2, lr=1.0)], "embeddings' is in two groups"),
         (lambda layers: [ParameterGroup(layers=("nowhere",), lr=1.0)], "layer 'nowhere' is unknown"),
+        (
+            lambda layers: [ParameterGroup(layers=tuple(layer.name for layer in layers), lr=1.0)],
+            "trains model.backbone.*embeddings.*, which it had said would not train again",
+        ),
     ],
 )
 def test_a_strategy_that_breaks_its_contract(make_trainer: MakeTrainer, groups: Any, message: str) -> None:
-    broken = type("Broken", (), {"groups": lambda self, layers, epoch: groups(layers)})()
+    class Broken:
+        def groups(self, layers: Any, epoch: int, scores: Any) -> Any:
+            return groups(layers)
+
+        def may_train(self, layers: Any, epoch: int, scores: Any) -> set[str]:
+            return {layer.name for layer in layers if layer.part == "head"}
+
+    broken = Broken()
     with pytest.raises(PluginError, match=f"contract: .*{message}"):
         make_trainer(freezing_strategy=broken)
+
+
+PLATEAU = {"type": "freeze_backbone", "until": "plateau", "plateau_patience": 1}
+
+
+def test_a_schedule_moves_on_when_the_dev_score_stops_rising(make_trainer: MakeTrainer) -> None:
+    stages = [PLATEAU, {"type": "freeze_lower", "fraction": 0.5}]
+    trainer = make_trainer(
+        scores=[0.2, 0.3, 0.3, 0.1],
+        freezing={"type": "schedule", "stages": stages},
+        training={"epochs": 4, "patience": 9},
+    )
+    before = weights(trainer.objective.model.backbone)
+    for epoch in range(3):
+        trainer.epoch(epoch, run_module_stopping())
+    assert moved(before, trainer.objective.model.backbone) == set()
+    trainer.epoch(3, run_module_stopping())
+    touched = moved(before, trainer.objective.model.backbone)
+    assert touched
+    assert all("layer.1." in name for name in touched)
+
+
+@pytest.mark.parametrize(
+    ("freezing", "varies"),
+    [
+        ("discriminative", False),
+        ("freeze_lower", False),
+        ("gradual_unfreezing", True),
+        ({"type": "schedule", "stages": [{"type": "discriminative", "until": 2}, "layerwise_decay"]}, False),
+        # all trains in the first epoch, and may in the last: only between them something is frozen
+        ({"type": "schedule", "stages": [{"type": "discriminative", "until": 1}, PLATEAU, "layerwise_decay"]}, True),
+        (
+            {
+                "type": "schedule",
+                "stages": [{"type": "discriminative", "until": "plateau", "plateau_patience": 1}, "freeze_backbone"],
+            },
+            True,
+        ),
+    ],
+)
+def test_several_processes_look_for_unused_parameters_where_what_trains_varies(
+    make_trainer: MakeTrainer, freezing: Any, varies: bool
+) -> None:
+    trainer = make_trainer(freezing=freezing, training={"epochs": 4})
+    assert trainer.rates.wrap_for(4) is varies
 
 
 # --- the best epoch ---------------------------------------------------------------------------------------------------

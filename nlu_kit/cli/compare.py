@@ -1,0 +1,73 @@
+"""``nlu-kit compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from nlu_kit.cli.compare_progress import GridProgress
+from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
+from nlu_kit.compare.grid import parse_axes
+from nlu_kit.compare.plan import make_plan
+from nlu_kit.errors import TrainingError
+
+
+@click.command("compare")
+@pipeline_argument
+@click.option(
+    "--vary", "vary", multiple=True, metavar="PATH=VALUE,…",
+    help="A setting and the values that it takes; may be given several times, for all combinations.",
+)  # fmt: skip
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=3, show_default=True,
+    help="Runs of each combination: with training.seed, that plus 1, and so on.",
+)  # fmt: skip
+@set_option
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("compare"), show_default=True,
+    metavar="DIR", help="Folder for the results; runs that are finished there are not run again.",
+)  # fmt: skip
+@click.option("--keep-models", is_flag=True, help="Keep every run's model; else only its figures and logs stay.")
+@click.option("--quiet", "-q", is_flag=True, help="Only the table.")
+def command(
+    pipeline: Path,
+    vary: tuple[str, ...],
+    seeds: int,
+    overrides: tuple[str, ...],
+    output: Path,
+    keep_models: bool,
+    quiet: bool,
+) -> None:
+    """Train PIPELINE (default: pipeline.json) with every combination of settings, and say which is better.
+
+    Each run is a process of its own. Prints a table with mean and standard deviation over the seeds and a paired
+    bootstrap test, and writes compare.json, compare.csv and compare.html. After Ctrl-C, the same command goes on with
+    what is not finished; with more values or seeds, it runs only what is new.
+
+    \b
+    Examples:
+      nlu-kit compare pipeline.json --vary freezing=freeze_backbone,discriminative
+      nlu-kit compare pipeline.json --vary sampler=random,weighted --vary training.batch_size=16,32 --seeds 5
+      nlu-kit compare --vary 'freezing={"type":"discriminative","encoder_lr":1e-4},freeze_all' --output lr
+      nlu-kit compare --seeds 10 --set training.epochs=20
+    """
+    plan = make_plan(pipeline, axes=parse_axes(vary), settings=overrides, seeds=seeds, registry=load_registry())
+    # Imported late: numpy is not needed to find a mistake.
+    from nlu_kit.compare.files import write_files
+    from nlu_kit.compare.runner import run_plan
+    from nlu_kit.compare.summary import summarise
+    from nlu_kit.compare.table import table_lines
+
+    with GridProgress(quiet=quiet) as progress:
+        results = run_plan(plan, output, progress, keep_models=keep_models)
+    if results.records:
+        summary = summarise(plan, results)
+        files = write_files(output, summary)  # first: whoever reads the table may close the pipe early
+        for line in table_lines(summary):
+            click.echo(line)
+        click.echo(f"wrote {', '.join(str(file) for file in files)}")
+    if results.failed:
+        first, error = results.failed[0]
+        count = f"{len(results.failed)} of {len(plan.cells)} runs failed"
+        raise TrainingError(f"{count}; the same command tries them again. The first, {first.label}: {error}")

@@ -1,0 +1,73 @@
+"""What a model did on each utterance, as numbers that can be resampled; from codecs only, so for any head.
+
+For each head, by kind:
+
+- ``right``: 1 over 1 where the codec says that the prediction is entirely right, 0 over 1 where not, 0 over 0 where the
+  utterance is not annotated. Its ratio of sums is accuracy.
+- ``spans``, where the annotation is spans: twice the spans found over the spans of both sides. Its ratio is micro F1.
+
+Whether a head's main metric *is* one of these ratios is not assumed but compared, by whoever resamples (``explains``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from nlu_kit.data.example import Example
+from nlu_kit.data.prediction import EntityPrediction, Prediction
+from nlu_kit.model.protocols import Codec
+from nlu_kit.model.score import EXACT_MATCH
+
+RIGHT, SPANS = "right", "spans"
+KINDS = (SPANS, RIGHT)  # in the order in which they are tried on a main metric: where all is right, both fit
+
+Pairs = list[tuple[int, int]]
+
+
+def outcomes(
+    codecs: Mapping[str, Codec], examples: Sequence[Example], predictions: Sequence[Prediction]
+) -> dict[str, dict[str, dict[str, list[int]]]]:
+    """Head (and ``exact_match``) -> kind -> ``numerators`` and ``denominators``, one per utterance."""
+    fields = [prediction.fields for prediction in predictions]
+    found: dict[str, dict[str, Pairs]] = {}
+    verdicts: list[list[bool]] = [[] for _ in examples]
+    for name, codec in codecs.items():
+        matches = [codec.matches(example, values) for example, values in zip(examples, fields, strict=True)]
+        for verdict, match in zip(verdicts, matches, strict=True):
+            verdict += [] if match is None else [bool(match)]
+        found[name] = {RIGHT: [(0, 0) if match is None else (int(match), 1) for match in matches]}
+        golds = [codec.gold(example) for example in examples]
+        for field in codec.fields:
+            if _are_spans([gold[field] for gold in golds if gold is not None and field in gold]):
+                found[name][SPANS] = [_spans(gold, values, field) for gold, values in zip(golds, fields, strict=True)]
+                break
+    found[EXACT_MATCH] = {RIGHT: [(int(all(verdict)), 1) if verdict else (0, 0) for verdict in verdicts]}
+    return {
+        name: {
+            kind: {"numerators": [top for top, _ in pairs], "denominators": [bottom for _, bottom in pairs]}
+            for kind, pairs in kinds.items()
+        }
+        for name, kinds in found.items()
+    }
+
+
+def explains(part: Mapping[str, Sequence[int]], figure: float) -> bool:
+    """Whether the ratio of sums is this figure."""
+    top, bottom = sum(part["numerators"]), sum(part["denominators"])
+    return math.isclose(top / bottom if bottom else 1.0, figure, abs_tol=1e-9)
+
+
+def _are_spans(values: Sequence[Any]) -> bool:
+    """Every annotation is a tuple of entities, and at least one is not empty."""
+    return any(values) and all(
+        isinstance(value, tuple) and all(isinstance(item, EntityPrediction) for item in value) for value in values
+    )
+
+
+def _spans(gold: Mapping[str, Any] | None, predicted: Mapping[str, Any], field: str) -> tuple[int, int]:
+    if gold is None:
+        return 0, 0
+    sides = [{(e.start, e.end, e.label) for e in fields[field]} for fields in (gold, predicted)]
+    return 2 * len(sides[0] & sides[1]), len(sides[0]) + len(sides[1])

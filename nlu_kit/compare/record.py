@@ -1,0 +1,40 @@
+"""The record of a finished cell, ``cells/<key>/cell.json``. It is written last and renamed into place: there or not."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+RECORD = "cell.json"
+FORMAT = 1
+
+
+def write_record(folder: Path, record: Mapping[str, Any]) -> None:
+    write_whole(folder / RECORD, json.dumps({"format": FORMAT, **record}, ensure_ascii=False) + "\n")
+
+
+def read_record(folder: Path, key: str) -> dict[str, Any] | None:
+    """The record in ``folder``; None where there is none of this key and this format, or it is damaged."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(record, dict) or (record.get("format"), record.get("key")) != (FORMAT, key):
+        return None
+    return record
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write beside its place and rename: a reader never sees half a file."""
+    temporary = file.with_name(f".{file.name}-{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8", newline="")
+    temporary.replace(file)
+
+
+def utterances_digest(texts: Sequence[str]) -> str:
+    """Tells whether two runs were evaluated on the same utterances in the same order."""
+    return hashlib.sha256(json.dumps(list(texts)).encode()).hexdigest()

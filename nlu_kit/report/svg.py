@@ -1,0 +1,41 @@
+"""Elements as text. Whatever a user wrote is escaped here, and nowhere else: children are markup, text goes in by
+``text``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+_VOID = {"br", "hr", "meta"}
+
+
+def tag(name: str, /, *children: str, **attributes: str | float | None) -> str:
+    """``tag("text", text("a & b"), x=3, class_="tick")``: ``_`` in a name is ``-``, a trailing one is dropped, and an
+    attribute that is None is left out."""
+    written = "".join(
+        f' {_name(key)}="{escape(_value(value), quote=True)}"' for key, value in attributes.items() if value is not None
+    )
+    return f"<{name}{written}>" + ("" if name in _VOID else f"{''.join(children)}</{name}>")
+
+
+def text(value: object) -> str:
+    """``value`` as text of an element."""
+    return escape(str(value), quote=False)
+
+
+def chart(*children: str, width: float, height: float, label: str) -> str:
+    """An ``<svg>`` that scales with its place; ``label`` tells those who can't see it what it shows."""
+    return tag("svg", *children, viewBox=f"0 0 {_value(width)} {_value(height)}", role="img", aria_label=label)
+
+
+def path(points: Sequence[tuple[float, float]], *, close: bool = False) -> str:
+    """The ``d`` of a line through the points."""
+    return "M" + "L".join(f"{_value(x)} {_value(y)}" for x, y in points) + ("Z" if close else "")
+
+
+def _name(key: str) -> str:
+    return key.rstrip("_").replace("_", "-") if key != "viewBox" else key
+
+
+def _value(value: str | float) -> str:
+    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
