@@ -107,9 +107,7 @@ def measure(encoder: str, batch: int, precision: str, steps: int) -> dict[str, f
     seconds = []
     for _ in range(steps + 2):
         started = time.perf_counter()
-        with torch.autocast(
-            device.type, dtype=getattr(torch, TYPES.get(precision, "bfloat16")), enabled=precision != "fp32"
-        ):
+        with torch.autocast(device.type, dtype=dtype, enabled=precision != "fp32"):
             loss = model(input_ids=ids, attention_mask=mask).last_hidden_state.float().pow(2).mean()
         scaler.scale(loss).backward()
         scaler.unscale_(optimiser)

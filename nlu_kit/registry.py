@@ -56,6 +56,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.failures: list[Failure] = []
+        self.disabled: list[str] = []
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(NluKitSpecs)
         self._origins: dict[str, _Origin] = {}
@@ -74,6 +75,7 @@ class Registry:
         found = sorted(entry_points(group=PROJECT), key=lambda point: (point.name, point.value))
         for point in found:
             if point.name in disabled:
+                registry.disabled.append(point.name)
                 continue
             distribution = point.dist.name if point.dist else "unknown"
             origin = _Origin(point.name, distribution, point.dist.version if point.dist else "unknown")
@@ -204,6 +206,8 @@ class Registry:
         if self.failures:
             broken = ", ".join(f"{failure.plugin} ({failure.error})" for failure in self.failures)
             hint += f"; these plugins failed to load: {broken}"
+        if self.disabled:
+            hint += f"; switched off by {DISABLE_VARIABLE}: {', '.join(self.disabled)}"
         return hint
 
     def defaults(self, kind: str) -> Sequence[Provided]:

@@ -12,6 +12,7 @@ from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.json_schema import pipeline_schema
 from nlu_kit.config.pipeline import Pipeline, Resolved
+from nlu_kit.errors import NluKitError
 
 
 @click.group("config", cls=Group)
@@ -81,7 +82,10 @@ def schema(output: Path | None) -> None:
     if output is None:
         click.echo(text)
         return
-    output.write_text(text + "\n", encoding="utf-8")
+    try:
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise NluKitError(f"can't write {output}: {error.strerror}; name another --output") from error
     click.echo(f'wrote {output}; point "$schema" of pipeline.json at it')
 
 

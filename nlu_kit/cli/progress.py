@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from typing import Any
@@ -12,7 +13,7 @@ from tqdm import tqdm
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
 
-_BAR = "{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
+_BAR = "{desc} {n_fmt}/{total_fmt}{postfix} |{bar:6}|"
 
 
 class ProgressCallback:
@@ -24,6 +25,7 @@ class ProgressCallback:
         self.epochs = 0
         self.steps_done = 0
         self.started = 0.0
+        self.example = "book a table in Paris"
 
     def on_run_start(self, event: RunStart) -> None:
         self.epochs = event.epochs
@@ -41,17 +43,19 @@ class ProgressCallback:
             self.bar = tqdm(total=event.steps, desc=description, bar_format=_BAR, leave=False, dynamic_ncols=True)
         losses = " ".join(f"{head} {loss:.3f}" for head, loss in event.losses.items())
         rates = "/".join(f"{rate:.1e}" for rate in event.rates.values())
-        self.bar.set_postfix_str(f"loss {losses} lr {rates} all ≤{self._time_left(event)}", refresh=False)
+        self.bar.set_postfix_str(f"left {self._time_left(event)} lr {rates} loss {losses}", refresh=False)
         self.bar.update()
 
     def _time_left(self, event: StepEnd) -> str:
-        """For all epochs, if none of them is saved by early stopping."""
+        """For all epochs; early stopping may make it less."""
         total = self.epochs * event.steps
         seconds = (time.perf_counter() - self.started) / self.steps_done * (total - self.steps_done)
         return str(tqdm.format_interval(seconds))
 
     def on_epoch_end(self, event: EpochEnd) -> None:
         self._close_bar()
+        if event.samples:
+            self.example = event.samples[0].prediction.text
         if self.quiet:
             return
         figures, *samples = epoch_lines(event)
@@ -65,7 +69,7 @@ class ProgressCallback:
             click.echo(line)
         latest = event.run_dir.parent / "latest"
         model = "" if str(latest) == "runs/latest" else f" --model {latest}"
-        click.echo(f'next: nlu-kit predict{model} "book a table in Paris"')
+        click.echo(f"next: nlu-kit predict{model} {shlex.quote(self.example)}")
 
     def _close_bar(self) -> None:
         if self.bar is not None:

@@ -50,6 +50,9 @@ class Predictor:
         """Parse texts, in their order; texts of like length share a batch."""
         if isinstance(texts, str):
             raise TypeError("parse_many takes a sequence of texts; for one text call the model itself")
+        for text in texts:
+            if not isinstance(text, str):
+                raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}")
         encodings = self.model.backbone.tokenizer.encode(texts)
         return predict(self.model, self.codecs, encodings, batch_size=batch_size)
 

@@ -65,6 +65,8 @@ def save_model(folder: Path, *, pipeline: Pipeline, model: Any, codecs: Mapping[
         }
         _write(temporary / DESCRIPTION, description)
         _write(temporary / "pipeline.json", pipeline.to_json())
+        # safetensors lets only the owner read what it writes; the other files have the mode of the user's umask.
+        (temporary / WEIGHTS).chmod((temporary / DESCRIPTION).stat().st_mode & 0o777)
         (temporary / "README.md").write_text(model_card(description, pipeline), encoding="utf-8")
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         hashes = {file.relative_to(temporary).as_posix(): sha256(file) for file in files}
@@ -174,7 +176,8 @@ def _resolve(
     provided = registry.find(kind, type_name)
     if provided is None:
         raise ModelError(
-            f"the model in {folder} needs the {kind} '{type_name}', which is not installed: pip install {built_with}"
+            f"the model in {folder} needs the {kind} '{type_name}', which is not there: pip install {built_with} "
+            f"({registry.hint(kind, type_name)})"
         )
     try:
         params = provided.spec.params.model_validate({k: v for k, v in section.items() if k != "type"})

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
+from nlu_kit.errors import ModelError
 from nlu_kit.model.nlu_model import NluModel
 from nlu_kit.model.protocols import Codec
 
@@ -41,11 +43,16 @@ def predict(
 def decode(
     outputs: Mapping[str, Mapping[str, torch.Tensor]], codecs: Mapping[str, Codec], encodings: Sequence[Encoding]
 ) -> list[Prediction]:
-    """Hand every head's outputs to its codec as float32 numpy arrays and join the fields."""
-    by_head = [
-        codec.decode({key: value.float().cpu().numpy() for key, value in outputs[name].items()}, encodings)
-        for name, codec in codecs.items()
-    ]
+    """Hand every head's outputs to its codec as float32 numpy arrays and join the fields.
+
+    Raises ModelError where an output is no number: weights that training ruined would otherwise pass for a model.
+    """
+    by_head = []
+    for name, codec in codecs.items():
+        arrays = {key: value.float().cpu().numpy() for key, value in outputs[name].items()}
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise ModelError(f"the head '{name}' gives outputs that are no numbers: train with lower learning rates")
+        by_head.append(codec.decode(arrays, encodings))
     return [
         Prediction(
             text=encoding.text,

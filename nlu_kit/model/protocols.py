@@ -53,7 +53,7 @@ class Codec(Protocol):
 
     def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
         """Metrics in [0, 1] against the raw annotation; labels that train never had count as wrong. An empty mapping
-        when no example is annotated."""
+        where the annotation gives nothing to measure."""
         ...
 
     def lost(self, example: Example, encoding: Encoding) -> int:

@@ -26,12 +26,12 @@ def run_start_lines(event: RunStart) -> list[str]:
 
 def epoch_lines(event: EpochEnd) -> list[str]:
     """One line of figures, then the sanity print."""
-    best = "best so far" if event.improved else f"best {event.best_score:.4f} in epoch {event.best_epoch + 1}"
+    best = "best so far" if event.improved else f"best {100 * event.best_score:.2f} in epoch {event.best_epoch + 1}"
     main = {name: event.dev[name] for name in event.main}
     losses = " ".join(f"{head} {loss:.4f}" for head, loss in event.losses.items())
     lines = [
         f"epoch {event.epoch + 1}/{event.epochs}  loss {losses}  |  dev {figures(main)}  |  "
-        f"score {event.score:.4f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
+        f"score {100 * event.score:.2f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
     ]
     lines += [f"    note: {note}" for note in event.notes]
     return lines + [line for sample in event.samples for line in sample_lines(sample)]

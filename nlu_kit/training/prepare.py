@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,6 +11,8 @@ from nlu_kit.config.nested import build_nested
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.corpus import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
+from nlu_kit.data.example import Example
+from nlu_kit.errors import did_you_mean
 from nlu_kit.model.build import (
     build_backbone,
     build_codecs,
@@ -99,8 +102,12 @@ def build_freezing(pipeline: Pipeline) -> Freezing:
 def data_warnings(prepared: Prepared) -> list[str]:
     """What the data loses on its way to the model: said once, never silently."""
     found = []
+    found += _label_warnings(prepared.codecs())
+    found += _field_warnings(prepared.train.examples, prepared.codecs())
     if prepared.corpus.dev_from_train:
         found.append(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping")
+    if prepared.corpus.dev == prepared.corpus.train:
+        found.append("dev holds the same examples as train: its figures will flatter")
     for split in ("train", "dev", "test"):
         dataset: EncodedDataset = getattr(prepared, split)
         if dataset.truncated:
@@ -121,6 +128,29 @@ def _annotation_warnings(split: str, dataset: EncodedDataset, codecs: Mapping[st
             found.append(
                 f"{split}: {unseen} annotations of '{head}' have labels that train never had and count as wrong"
             )
-        if all(codec.gold(example) is None for example in dataset.examples):
-            found.append(f"{split}: no example is annotated for '{head}', so it has no figures there")
+        if not codec.evaluate(dataset.examples, [codec.gold(example) or {} for example in dataset.examples]):
+            found.append(f"{split}: nothing is annotated for '{head}', so it has no figures there")
     return found
+
+
+def _label_warnings(codecs: Mapping[str, Codec]) -> list[str]:
+    """Labels that differ in case or outer white space only are classes of their own, and hardly ever meant so."""
+    found = []
+    for head, codec in codecs.items():
+        first: dict[str, str] = {}
+        for name in codec.labels.names:
+            other = first.setdefault(name.strip().casefold(), name)
+            if other != name:
+                found.append(f"train: '{head}' has a label '{other}' and a label '{name}': is one of them a slip?")
+    return found
+
+
+def _field_warnings(examples: Sequence[Example], codecs: Mapping[str, Codec]) -> list[str]:
+    """Fields that no head reads, but whose name is close to one that a head does read."""
+    read = {field for codec in codecs.values() for example in examples for field in codec.gold(example) or ()}
+    counts = Counter(field for example in examples for field in example.labels if field not in read)
+    return [
+        f"train: no head reads the field '{field}' of {count} examples; {hint.strip()}"
+        for field, count in sorted(counts.items())
+        if (hint := did_you_mean(field, read))
+    ]

@@ -65,6 +65,8 @@ def train(
     reset_peak_memory(accelerator.device)
     set_seed(pipeline.training.seed)
     prepared = prepare(pipeline)
+    # The weights above are the same in every process; dropout, which follows, must not be.
+    set_seed(pipeline.training.seed + accelerator.process_index)
     rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
 
     run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)

@@ -17,7 +17,7 @@ from torch import Tensor
 from nlu_kit.config.schema import TrainingConfig
 from nlu_kit.data.batch import Batch, collate
 from nlu_kit.data.dataset import EncodedDataset
-from nlu_kit.errors import TrainingError
+from nlu_kit.errors import ModelError, TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Freezing, Sampler
 from nlu_kit.training.checkpoint import Best, Checkpoint
@@ -168,9 +168,9 @@ class Trainer:
     # --- epochs -------------------------------------------------------------------------------------------------------
 
     def fit(self) -> FitResult:
-        """Train until the last epoch, early stopping or Ctrl-C; the objective ends with its best weights.
+        """Train until the last epoch, early stopping, divergence or Ctrl-C; the objective ends with its best weights.
 
-        Ctrl-C before the first validation is raised on: there is nothing to keep yet.
+        What ends it before the first validation is raised on: there is nothing to keep yet.
         """
         stopping = EarlyStopping(self.config.patience)
         reason, epochs_run = "finished", 0
@@ -178,13 +178,18 @@ class Trainer:
             for epoch in range(self.config.epochs):
                 self.epoch(epoch, stopping)
                 epochs_run = epoch + 1
-                if stopping.stop:
+                if stopping.stop and epochs_run < self.config.epochs:
                     reason = "early stopping"
                     break
-        except KeyboardInterrupt:
-            if not self.checkpoint.exists() or self.accelerator.num_processes > 1:
+        except (KeyboardInterrupt, TrainingError, ModelError) as error:
+            # Every process diverges at the same step, but Ctrl-C reaches them at different ones.
+            interrupted = isinstance(error, KeyboardInterrupt)
+            if not self.checkpoint.exists() or (interrupted and self.accelerator.num_processes > 1):
+                self.checkpoint.remove()
                 raise
-            reason = "interrupted"
+            reason = (
+                "interrupted" if interrupted else f"diverged ({error}), so the best epoch before is kept, and ended"
+            )
         self.accelerator.wait_for_everyone()
         # Epoch and figures come from the file, with the weights: wherever Ctrl-C struck, they belong together.
         best = self.checkpoint.restore(self.objective)

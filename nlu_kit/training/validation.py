@@ -23,13 +23,10 @@ from nlu_kit.training.trainer import Validation
 def rehearse(model: NluModel, codecs: Mapping[str, Codec], dev: EncodedDataset, *, monitor: str) -> None:
     """Raise now what validation would raise after the first epoch: dev gives no figure called ``monitor``.
 
-    One annotated example per head is enough for that.
+    For each head, the example with the most annotations is enough for that.
     """
-    annotated = (
-        next((i for i, example in enumerate(dev.examples) if codec.gold(example) is not None), 0)
-        for codec in codecs.values()
-    )
-    chosen = sorted(set(annotated))
+    golds = [[codec.gold(example) or {} for example in dev.examples] for codec in codecs.values()]
+    chosen = sorted({max(range(len(dev)), key=lambda i: _annotations(gold[i])) for gold in golds})
     found = predict(model, codecs, [dev.encodings[i] for i in chosen], batch_size=len(chosen))
     monitored(score(codecs, [dev.examples[i] for i in chosen], found), monitor, codecs)
 
@@ -54,6 +51,7 @@ class Validator:
         self.static = static
         self.accelerator, self.model, self.codecs = accelerator, model, codecs()
         self._make_codecs = codecs
+        self._validated = 0
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
 
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:
@@ -83,10 +81,14 @@ class Validator:
         )
 
     def _chosen(self, dev: EncodedDataset) -> Sequence[int]:
-        """The same utterances every epoch: spread over dev, those with the most annotations first of their stretch."""
+        """Utterances spread over dev, others in every epoch: of each stretch those with the most annotations first."""
         count = min(self.samples, len(dev))
-        stretches = [range(len(dev) * i // count, len(dev) * (i + 1) // count) for i in range(count)]
-        return [max(stretch, key=lambda i: _annotations(self._gold(dev.examples[i]))) for stretch in stretches]
+        chosen = []
+        for stretch in (range(len(dev) * i // count, len(dev) * (i + 1) // count) for i in range(count)):
+            ranked = sorted(stretch, key=lambda i: -_annotations(self._gold(dev.examples[i])))
+            chosen.append(ranked[self._validated % len(ranked)])
+        self._validated += 1
+        return chosen
 
     def _sample(self, dev: EncodedDataset, position: int, prediction: Prediction) -> Sample:
         return Sample(gold=self._gold(dev.examples[position]), prediction=prediction)

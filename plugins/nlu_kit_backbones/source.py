@@ -24,6 +24,7 @@ def local_folder(name: str, base_dir: Path) -> Path:
         folder = _download(name, folder)
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder} holds no config.json: not a Hugging Face model folder")
+    read_config(folder / "config.json")  # says so where it is broken
     refuse_remote_code(folder)
     return folder
 
@@ -43,9 +44,16 @@ def _download(name: str, tried: Path) -> Path:
 
 
 def refuse_remote_code(folder: Path) -> None:
-    """Raise ModelError where a config.json below ``folder`` names Python code to run (``auto_map``)."""
+    """Raise ModelError where a configuration below ``folder`` names Python code to run (``auto_map``).
+
+    Files that are no JSON objects (model folders come with all sorts) can't ask for anything.
+    """
     for file in sorted(folder.rglob("*config.json")):
-        if "auto_map" in read_config(file):
+        try:
+            config = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(config, dict) and "auto_map" in config:
             raise ModelError(
                 f"{file} asks to run code of its own (auto_map); nlu-kit never does that. Use a model whose "
                 "architecture is part of transformers"

@@ -80,12 +80,17 @@ class NerCodec:
         return {_key(entity) for entity in entities} == {_key(entity) for entity in prediction[self.field]}
 
     def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-        """Strict span ``precision``, ``recall`` and ``f1`` (seqeval) over the annotated examples."""
+        """Strict span ``precision``, ``recall`` and ``f1`` (seqeval) over the annotated examples.
+
+        Nothing where none of these has an entity: an F1 would say nothing there.
+        """
         pairs = [
             (entities, prediction[self.field])
             for example, prediction in zip(examples, predictions, strict=True)
             if (entities := entities_of(example, self.field)) is not None
         ]
+        if not any(gold for gold, _ in pairs):
+            return {}
         return span_scores([gold for gold, _ in pairs], [predicted for _, predicted in pairs])
 
     def lost(self, example: Example, encoding: Encoding) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -80,7 +82,8 @@ def test_train_without_a_terminal_prints_plain_lines(bot: Path) -> None:
     assert sum(line.startswith("      ") and "intent: gold " in line for line in lines) == 10
     assert lines[-3].startswith("test  intent.accuracy ")
     assert lines[-2].startswith("model ")
-    assert lines[-1] == 'next: nlu-kit predict "book a table in Paris"'
+    assert lines[-1].startswith("next: nlu-kit predict '")
+    assert any(shlex.split(lines[-1])[-1] == line.strip() for line in lines)  # a dev utterance of the sanity print
 
 
 def test_what_was_printed_is_in_the_log(bot: Path) -> None:
@@ -130,8 +133,7 @@ def test_train_on_a_terminal_shows_a_bar(bot: Path, tmp_path: Path) -> None:
     text = shown.decode()
     assert "\repoch 1/2" in text
     bar = next(part for part in text.split("\r") if part.startswith("epoch 1/2") and "loss intent" in part)
-    assert "/57 [" in bar
-    assert all(name in bar for name in ("loss intent ", " ner ", " lr ", "all ≤"))
+    assert re.match(r"epoch 1/2 \d+/57, left \S+ lr \S+/\S+ loss intent \S+ ner \S+ \|", bar)
     assert "next: nlu-kit predict" in text
 
 

@@ -60,6 +60,11 @@ def words(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\{\w+\}|[\w']+", text))
 
 
+def letters(text: str) -> str:
+    """Return the text without white space and punctuation; a ``{label}`` stays."""
+    return re.sub(r"[^\w{}]", "", text.lower())
+
+
 def test_rows_have_exactly_the_documented_shape(corpus: dict[str, list[dict]]) -> None:
     for rows in corpus.values():
         for row in rows:
@@ -118,6 +123,22 @@ def test_a_pattern_belongs_to_one_split(corpus: dict[str, list[dict]]) -> None:
     patterns = {split: {fold(delex(row)) for row in rows} for split, rows in corpus.items()}
     for a, b in (("train", "dev"), ("train", "test"), ("dev", "test")):
         assert patterns[a] & patterns[b] == set()
+
+
+def test_same_words_or_letters_are_in_one_split_only(corpus: dict[str, list[dict]]) -> None:
+    """At any length: neither another order of the same words nor another spelling of the same letters."""
+    for kind in (words, lambda d: words(fold(d)), letters):
+        keys = {split: {kind(delex(row)): row["text"] for row in rows} for split, rows in corpus.items()}
+        for a, b in (("train", "dev"), ("train", "test"), ("dev", "test")):
+            assert [(keys[a][key], keys[b][key]) for key in keys[a].keys() & keys[b].keys()] == []
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [("Forgotten password.", "Password forgotten."), ("hi hi hello", "hi hello"), ("goodnight", "Good night.")],
+)
+def test_short_near_duplicates_are_recognised(a: str, b: str) -> None:
+    assert words(a.lower()) == words(b.lower()) or letters(a) == letters(b)
 
 
 def test_no_near_duplicates_across_splits(corpus: dict[str, list[dict]]) -> None:

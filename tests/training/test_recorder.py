@@ -119,9 +119,9 @@ def test_a_run_starts_with_where_what_and_the_warnings() -> None:
 
 def test_an_epoch_counts_from_one_and_shows_percent() -> None:
     line = epoch_lines(EPOCH)[0]
-    for part in ("epoch 2/20", "intent 0.2500 ner 0.5000", "intent.accuracy 97.50", "score 0.7000", "875 examples/s"):
+    for part in ("epoch 2/20", "intent 0.2500 ner 0.5000", "intent.accuracy 97.50", "score 70.00", "875 examples/s"):
         assert part in line
-    assert "best 0.8000 in epoch 1" in line
+    assert "best 80.00 in epoch 1" in line
     assert "best so far" in epoch_lines(replace(EPOCH, improved=True))[0]
 
 

@@ -241,4 +241,55 @@ def test_what_dev_lacks_is_said(listen: Any, records: Any, jsonl: Any, write_pip
     train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
     (start,) = listening.of(RunStart)
     assert "dev: 4 annotations of 'intent' have labels that train never had and count as wrong" in start.warnings
-    assert "dev: no example is annotated for 'ner', so it has no figures there" in start.warnings
+    assert "dev: nothing is annotated for 'ner', so it has no figures there" in start.warnings
+
+
+def test_divergence_after_a_good_epoch_keeps_that_epoch(listen: Any, write_pipeline: Any, tmp_path: Path) -> None:
+    def spoil(event: EpochEnd) -> None:
+        if event.epoch == 1:
+            raise TrainingError("the loss is no longer a number")
+
+    listening = listen(at_epoch=spoil)
+    result = train(write_pipeline(tmp_path, training={"epochs": 9}), runs=tmp_path / "runs", callbacks=[listening])
+    assert result.reason.startswith("diverged (the loss is no longer a number)")
+    assert result.best_epoch in (0, 1)
+    assert load(tmp_path / "runs" / "latest")("play jazz").intent.confidence > 0
+
+
+def test_a_model_that_gives_no_numbers_is_not_saved(write_pipeline: Any, tmp_path: Path) -> None:
+    freezing = {"type": "discriminative", "encoder_lr": 1e30, "head_lr": 1e30}
+    pipeline = write_pipeline(tmp_path, freezing=freezing, training={"epochs": 1, "batch_size": 64})  # a single step
+    with pytest.raises(ModelError, match=r"the head '\w+' gives outputs that are no numbers"):
+        train(pipeline, runs=tmp_path / "runs")
+    assert not list((tmp_path / "runs").glob("*/checkpoints"))
+    assert not list((tmp_path / "runs").glob("*/model"))
+
+
+def test_slips_in_the_data_are_pointed_out(
+    listen: Any, records: Any, jsonl: Any, write_pipeline: Any, tmp_path: Path
+) -> None:
+    slips = [{"text": "hello", "intent": "Play "}, {"text": "hi", "intents": "play"}, {"text": "ho", "id": 7}]
+    file = jsonl(tmp_path / "train.jsonl", [*records, *slips])
+    data = {"train": str(file), "dev": str(file)}
+    listening = listen()
+    train(write_pipeline(tmp_path, data=data, training={"epochs": 1}), runs=tmp_path / "runs", callbacks=[listening])
+    (start,) = listening.of(RunStart)
+    assert "train: 'intent' has a label 'Play ' and a label 'play': is one of them a slip?" in start.warnings
+    assert "train: no head reads the field 'intents' of 1 examples; did you mean 'intent'?" in start.warnings
+    assert "dev holds the same examples as train: its figures will flatter" in start.warnings
+    assert not any("'id'" in warning for warning in start.warnings)
+
+
+def test_a_dev_set_without_entities_gives_no_f1(listen: Any, jsonl: Any, write_pipeline: Any, tmp_path: Path) -> None:
+    dev = [{"text": "play music", "intent": "play", "entities": []}]
+    file = jsonl(tmp_path / "dev.jsonl", dev)
+    listening = listen()
+    pipeline = write_pipeline(tmp_path, data={"dev": str(file)}, training={"epochs": 1})
+    result = train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
+    assert set(result.dev) == {"intent.accuracy", "intent.macro_f1", "exact_match"}
+    assert "dev: nothing is annotated for 'ner', so it has no figures there" in listening.of(RunStart)[0].warnings
+
+
+def test_every_file_of_the_model_may_be_read_by_whom_the_umask_allows(trained: Any) -> None:
+    modes = {file.name: file.stat().st_mode & 0o777 for file in trained.model_dir.rglob("*") if file.is_file()}
+    assert set(modes.values()) == {modes["model.json"]}

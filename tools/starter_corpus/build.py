@@ -11,7 +11,9 @@ Pattern files (``patterns/*.txt``)::
     book {restaurant} on {date.on}                slots: {label} or {label.list}
 
 Values live in ``patterns/values.txt``; a list headed ``== label !`` is held out: only dev and test draw from it.
-A pattern belongs to one split. What would come out as a near-duplicate of another split's utterance is dropped.
+A pattern belongs to one split. What would come out as a near-duplicate of another split's utterance is dropped: the
+same set of words, the same letters once white space and punctuation are gone, or (from four words on) a Jaccard
+similarity of the word sets of 0.8 or more.
 """
 
 from __future__ import annotations
@@ -308,12 +310,17 @@ def tokens(text: str) -> frozenset[str]:
     return frozenset(re.findall(r"\{\w+\}|[\w']+", text.lower()))
 
 
+def letters(text: str) -> str:
+    """Return the lower-cased text without white space and punctuation; a ``{label}`` stays."""
+    return re.sub(r"[^\w{}]", "", text.lower())
+
+
 class Ledger:
     """Remembers what each split holds and refuses duplicates and near-duplicates."""
 
     def __init__(self) -> None:
         self.texts: set[str] = set()
-        self.patterns: dict[str, str] = {}
+        self.owners: dict[str | frozenset[str], str] = {}
         self.sets: dict[str, list[frozenset[str]]] = {s: [] for s in SPLITS}
 
     def admit(self, split: str, plain: list[Segment], styled: list[Segment]) -> bool:
@@ -323,15 +330,16 @@ class Ledger:
         folded = {fold(f) for f in forms}
         if text in self.texts or folded & FORBIDDEN or text in FORBIDDEN:
             return False
-        if any(self.patterns.get(f, split) != split for f in folded):
-            return False
         mine = {tokens(f) for f in forms} | {tokens(f) for f in folded}
+        keys = mine | {letters(f) for f in forms}
+        if any(self.owners.get(key, split) != split for key in keys):
+            return False
         for other in (s for s in SPLITS if s != split):
             for a in self.sets[other]:
                 if any(len(a & b) >= JACCARD_LIMIT * len(a | b) and max(len(a), len(b)) >= 4 for b in mine):
                     return False
         self.texts.add(text)
-        self.patterns.update(dict.fromkeys(folded, split))
+        self.owners.update(dict.fromkeys(keys, split))
         self.sets[split] += sorted(mine, key=sorted)
         return True
 

@@ -14,7 +14,7 @@ from nlu_kit.errors import ModelError
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones import sentence_transformer, transformer
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
-from nlu_kit_backbones.source import read_config
+from nlu_kit_backbones.source import local_folder, read_config
 
 
 def load(model: str, base_dir: Path = Path()) -> Any:
@@ -106,3 +106,11 @@ def test_a_sentence_transformer_in_a_local_folder(tiny_bert: Path, tmp_path: Pat
     backbone = sentence_transformer.build(params, BackboneContext(base_dir=Path()))
     assert (backbone.width, backbone.tokenizer.max_length) == (32, 16)
     assert backbone.pooling.pooling_mode == "cls"
+
+
+def test_other_files_called_config_may_hold_what_they_like(tiny_bert: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_bert, folder)
+    (folder / "data_config.json").write_text('[{"name": "auto_map"}]')  # all-MiniLM's own folder has one
+    (folder / "other_config.json").write_text("no JSON at all")
+    assert local_folder(str(folder), tmp_path) == folder
