@@ -84,5 +84,5 @@ def test_schema_accepts_the_pipelines_that_ship(nlu_kit: Any, tmp_path: Path) ->
 
 def test_schema_to_a_place_that_is_not_there(nlu_kit: Any) -> None:
     done = nlu_kit("config", "schema", "--output", "gone/schema.json")
-    assert done.returncode == 1
-    assert done.stderr == "error: No such file or directory: gone/schema.json\n"
+    assert done.returncode == 2
+    assert done.stderr == "error: can't write gone/schema.json: No such file or directory; name another --output\n"
