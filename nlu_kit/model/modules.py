@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.encoding import Tokenizer
+from nlu_kit.errors import PluginError
 
 __all__ = ["Backbone", "Balancing", "Encoded", "Head", "Loss", "TokenBatch"]
 
@@ -54,7 +55,7 @@ class Backbone(nn.Module, ABC):
 
     def static_output(self, batch: TokenBatch, count: int) -> Tensor:
         """What the lowest ``count`` layers put out, [B, T, D]; only for counts that ``resume_points`` names."""
-        raise NotImplementedError
+        raise PluginError(f"contract: {type(self).__name__} names resume points, but has no static_output()")
 
     @abstractmethod
     def save_assets(self, folder: Path) -> None:

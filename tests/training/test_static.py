@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 
 from nlu_kit.config.check import resolve
 from nlu_kit.data.batch import collate_tokens
+from nlu_kit.errors import PluginError
+from nlu_kit.model.modules import Backbone
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.run import RunResult, train
 from nlu_kit.training.static import Room, StaticCache, StaticLayers, memory_budget
@@ -140,6 +142,16 @@ def test_a_backbone_that_goes_on_wrongly_is_found_out(
     static = StaticLayers(backbone, [prepared.train], budget=2**20, folder=tmp_path, processes=1)
     (note,) = static.enter(LOWER)
     assert note.endswith("going on from it does not give the same result")
+
+
+def test_a_backbone_that_only_promises_to_go_on_breaks_the_contract(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backbone = prepared.objective.model.backbone
+    monkeypatch.setattr(type(backbone), "static_output", Backbone.static_output)
+    static = StaticLayers(backbone, [prepared.train], budget=2**20, folder=tmp_path, processes=1)
+    with pytest.raises(PluginError, match="contract: EncoderBackbone names resume points, but has no static_output"):
+        static.enter(LOWER)
 
 
 def test_without_memory_and_disk_it_says_so(
