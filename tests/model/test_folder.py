@@ -217,6 +217,8 @@ def test_what_a_path_may_mean(trained: Any, tmp_path: Path) -> None:
 def test_a_path_that_means_no_model(trained: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no trained model: .*Train one: nlu-kit train pipeline\.json"):
         find_model(tmp_path / "latest")
-    for path in (tmp_path, tmp_path / "typo", trained.model_dir / WEIGHTS):
+    with pytest.raises(ModelError, match=r"there is no \S+typo: --model takes a model folder or a run's folder"):
+        find_model(tmp_path / "typo")
+    for path in (tmp_path, trained.model_dir / WEIGHTS):
         with pytest.raises(ModelError, match="is not a model folder"):
             find_model(path)
