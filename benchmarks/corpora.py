@@ -16,3 +16,10 @@ def corpus_folder(name: str) -> Path:
     if not folder.is_dir():
         raise SystemExit(f"no corpus in {folder}: set {VARIABLE} to the folder that holds '{name}'")
     return folder
+
+
+def cut(name: str, split: str, folder: Path, utterances: int) -> None:
+    """Write the first so many utterances of a corpus in parallel files into ``folder``; these corpora are shuffled."""
+    for file in ("seq.in", "seq.out", "label"):
+        lines = (corpus_folder(name) / split / file).read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / file).write_text("".join(lines[:utterances]), encoding="utf-8")

@@ -106,7 +106,8 @@ class HeadContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodecContext:
-    """``state`` is what ``Head.codec_state()`` returned when the model was saved (JSON), empty before training."""
+    """``state`` is what ``Head.codec_state()`` and ``Codec.calibrate()`` returned when the model was saved (JSON),
+    empty before training."""
 
     name: str
     labels: LabelSpace
@@ -188,7 +189,7 @@ class Layer:
 
     ``name`` is the prefix of its parameters' names; ``part`` is ``"backbone"`` (bottom to top, embeddings first),
     ``"head"`` (``head`` says which; ``final`` marks its classifier) or ``"objective"`` (learnable loss or balancing
-    parameters). ``parameters`` counts its numbers.
+    parameters). ``parameters`` counts its numbers. ``lr_scale`` multiplies the strategy's rate.
     """
 
     name: str
@@ -196,6 +197,7 @@ class Layer:
     parameters: int
     head: str | None = None
     final: bool = False
+    lr_scale: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

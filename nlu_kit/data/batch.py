@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from nlu_kit.data.dataset import EncodedDataset
-from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.encoding import NO_WORD, Encoding
 from nlu_kit.data.labels import IGNORE
+from nlu_kit.data.shapes import NO_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,17 @@ class TokenBatch:
 
     Where the backbone's lowest ``start`` layers are static, ``static_BTD`` may hold what they put out for these ids;
     the backbone then goes on from there.
+
+    For heads that look at words: ``words_BT`` int64, the number of the word that a token is part of, NO_WORD for
+    special tokens and padding; ``shapes_BT`` int64, how that word is written (``nlu_kit.data.shapes``).
     """
 
     ids_BT: Tensor
     mask_BT: Tensor
     static_BTD: Tensor | None = None
     start: int = 0
+    words_BT: Tensor | None = None
+    shapes_BT: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,14 @@ def collate_tokens(encodings: Sequence[Encoding], *, pad_id: int, device: torch.
     """Pad the ids of several texts to the longest."""
     ids = np.full((len(encodings), max(len(encoding) for encoding in encodings)), pad_id, dtype=np.int64)
     mask = np.zeros(ids.shape, dtype=bool)
+    words, shapes = np.full_like(ids, NO_WORD), np.full_like(ids, NO_SHAPE)
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding)] = encoding.ids
         mask[row, : len(encoding)] = True
-    return TokenBatch(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+        words[row, : len(encoding)] = encoding.token_words
+        shapes[row, : len(encoding)] = encoding.token_shapes
+    ids_BT, mask_BT, words_BT, shapes_BT = (torch.from_numpy(a).to(device) for a in (ids, mask, words, shapes))
+    return TokenBatch(ids_BT, mask_BT, words_BT=words_BT, shapes_BT=shapes_BT)
 
 
 def collate(dataset: EncodedDataset, indices: Sequence[int], *, pad_id: int, device: torch.device) -> Batch:

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from nlu_kit.data.shapes import NO_SHAPE, word_shape
 from nlu_kit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -21,19 +25,21 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as RawTokenizer
 
 TOKENIZER_FILE = "tokenizer.json"
+NO_WORD = -1
 _SURROGATES = re.compile("[\ud800-\udfff]")  # half characters: undecodable bytes of a command line, broken JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """``token``: position of its first subword among the ids; ``[start, end)``: its characters in the raw text."""
+    """``[token, stop)``: positions of its subwords among the ids; ``[start, end)``: its characters in the raw text."""
 
     token: int
+    stop: int
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Encoding:
     """One encoded text. ``ids`` include the special tokens; ``words`` are those that survived truncation."""
 
@@ -44,6 +50,22 @@ class Encoding:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @cached_property
+    def token_words(self) -> np.ndarray:
+        """Int64 [T]: the number of the word that each token is part of, -1 for special tokens."""
+        return self._spread(range(len(self.words)), NO_WORD)
+
+    @cached_property
+    def token_shapes(self) -> np.ndarray:
+        """Int64 [T]: how the word that each token is part of is written (``nlu_kit.data.shapes``)."""
+        return self._spread((word_shape(self.text[word.start : word.end]) for word in self.words), NO_SHAPE)
+
+    def _spread(self, values: Iterable[int], otherwise: int) -> np.ndarray:
+        spread = np.full(len(self), otherwise, dtype=np.int64)
+        for word, value in zip(self.words, values, strict=True):
+            spread[word.token : word.stop] = value
+        return spread
 
 
 class Tokenizer:
@@ -106,9 +128,9 @@ def find_words(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
         while end < len(text) and _is_mark(text[end]):
             end += 1
         if word_id != previous_id or start > last_end or _in_word(text[start]) != _in_word(text[start - 1]):
-            words.append(Word(token, start, end))
+            words.append(Word(token, token + 1, start, end))
         else:  # a further subword
-            words[-1] = Word(words[-1].token, words[-1].start, end)
+            words[-1] = Word(words[-1].token, token + 1, words[-1].start, end)
         previous_id = word_id
     return tuple(words)
 

@@ -107,9 +107,11 @@ def model_layers(objective: Objective) -> list[Layer]:
     layers: list[tuple[str, str, str | None, bool]] = [
         (f"model.backbone.{prefix}", "backbone", None, False) for prefix in model.backbone.layers
     ]
+    scales: dict[str, float] = {}
     for name, head in model.heads.items():
         prefixes: Sequence[str] = head.layers  # type: ignore[assignment]
         layers += [(f"model.heads.{name}.{prefix}", "head", name, prefix == prefixes[-1]) for prefix in prefixes]
+        scales |= {f"model.heads.{name}.{prefix}": scale for prefix, scale in head.lr_scales.items()}  # type: ignore[operator, union-attr]
     layers += [(f"losses.{name}", "objective", None, False) for name in objective.losses]
     layers.append(("balancing", "objective", None, False))
 
@@ -117,7 +119,14 @@ def model_layers(objective: Objective) -> list[Layer]:
     for parameter_name, parameter in objective.named_parameters():
         sizes[layer_of(parameter_name, list(sizes))] += parameter.numel()
     return [
-        Layer(name=prefix, part=part, parameters=sizes[prefix], head=head_name, final=final)
+        Layer(
+            name=prefix,
+            part=part,
+            parameters=sizes[prefix],
+            head=head_name,
+            final=final,
+            lr_scale=scales.get(prefix, 1.0),
+        )
         for prefix, part, head_name, final in layers
         if sizes[prefix] or part != "objective"
     ]

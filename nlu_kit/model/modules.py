@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,11 +23,15 @@ __all__ = ["Backbone", "Balancing", "Encoded", "Head", "Loss", "TokenBatch"]
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """``tokens_BTD`` one vector per token, ``pooled_BD`` one per sentence, ``mask_BT`` bool, False on padding."""
+    """``tokens_BTD`` one vector per token, ``pooled_BD`` one per sentence, ``mask_BT`` bool, False on padding.
+
+    A backbone gives these. The model adds ``batch``, what was encoded, for heads that look at words and their shapes.
+    """
 
     tokens_BTD: Tensor
     pooled_BD: Tensor
     mask_BT: Tensor
+    batch: TokenBatch | None = None
 
 
 class Backbone(nn.Module, ABC):
@@ -63,9 +68,14 @@ class Backbone(nn.Module, ABC):
 
 
 class Head(nn.Module, ABC):
-    """One task on top. ``layers``: parameter-name prefixes, the final classifier last."""
+    """One task on top. ``layers``: parameter-name prefixes, the final classifier last.
+
+    ``lr_scales``: by such a prefix, what to multiply the strategy's learning rate for heads with (a CRF's transitions
+    want a higher one than the classifier).
+    """
 
     layers: Sequence[str]
+    lr_scales: Mapping[str, float] = MappingProxyType({})
 
     @abstractmethod
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -22,7 +23,7 @@ class NluModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, tokens: TokenBatch) -> Outputs:
-        encoded = self.backbone(tokens)
+        encoded = replace(self.backbone(tokens), batch=tokens)
         return {name: head(encoded) for name, head in self.heads.items()}
 
 

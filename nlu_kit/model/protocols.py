@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nlu_kit.data.encoding import Encoding
     from nlu_kit.data.example import Example
     from nlu_kit.data.labels import LabelSpace
+    from nlu_kit.metrics.report import HeadReport
     from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
     from nlu_kit.specs import Layer, ParameterGroup
     from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
@@ -28,6 +29,8 @@ class Codec(Protocol):
 
     ``fields`` names what each prediction holds (``("intent", "intents")``); no two heads may share one.
     ``main_metric`` is the key of ``evaluate`` that model selection looks at.
+
+    Subclass it: the last three methods then have defaults, for a head that has nothing to say there.
     """
 
     labels: LabelSpace
@@ -63,6 +66,25 @@ class Codec(Protocol):
     def unseen(self, example: Example) -> int:
         """How many annotations of this example carry a label that train never had: they can only be got wrong."""
         ...
+
+    def calibrate(
+        self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
+    ) -> Mapping[str, Any]:
+        """Fit on dev, after training, what decoding needs beyond the weights: a temperature, thresholds.
+
+        JSON, which is stored and comes back as ``CodecContext.state``. ``outputs`` and ``targets`` hold one mapping per
+        text, without the axis B; outputs per token may be padded beyond the text's end, targets are not.
+        """
+        return {}
+
+    def judged(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
+        """Each thing predicted for this example: (confidence, whether it is right). From these an evaluation computes
+        calibration errors, and finds the worst errors: confident and wrong. Empty where there is no annotation."""
+        return ()
+
+    def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport | None:
+        """What `nlu-kit evaluate` shows beyond ``evaluate``: further figures, a row per label, a confusion matrix."""
+        return None
 
 
 class Sampler(Protocol):

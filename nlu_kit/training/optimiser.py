@@ -38,12 +38,14 @@ class LayerRates:
     def optimiser(self, *, weight_decay: float, device: torch.device) -> torch.optim.AdamW:
         """Fused AdamW (Loshchilov & Hutter 2019); biases and norms (fewer than two axes) do not decay."""
         groups: list[dict[str, Any]] = []
+        scales = {layer.name: layer.lr_scale for layer in self.layers}
         for layer, parameters in self._parameters.items():
             for decays in (True, False):
                 chosen = [parameter for parameter in parameters if (parameter.ndim >= 2) == decays]
                 if chosen:
                     decay = weight_decay if decays else 0.0
                     groups.append({"params": chosen, "layer": layer, "weight_decay": decay, "lr": 0.0})
+                    groups[-1]["lr_scale"] = scales[layer]
         return torch.optim.AdamW(groups, fused=device.type in ("cpu", "cuda"))
 
     def plan(self, epoch: int, scores: Sequence[float] = ()) -> dict[str, float | None]:
@@ -115,9 +117,9 @@ class LayerRates:
                 modules[layer.name].eval()
 
     def apply(self, optimiser: torch.optim.Optimizer, factor: float) -> None:
-        """Set every group's learning rate: the strategy's value times the schedule's factor."""
+        """Set every group's learning rate: strategy's value times layer's scale times schedule's factor."""
         for group in optimiser.param_groups:
-            group["lr"] = (self.rates[group["layer"]] or 0.0) * factor
+            group["lr"] = (self.rates[group["layer"]] or 0.0) * group["lr_scale"] * factor
 
     def highest(self, factor: float) -> dict[str, float]:
         """The highest rate in force, for ``backbone`` and ``heads``."""

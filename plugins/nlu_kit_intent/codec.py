@@ -12,12 +12,12 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.metrics.classification import classification_scores
-from nlu_kit.model.protocols import IGNORE
+from nlu_kit.model.protocols import IGNORE, Codec
 from nlu_kit_intent.annotation import label_of
 from nlu_kit_intent.params import IntentParams
 
 
-class IntentCodec:
+class IntentCodec(Codec):
     """Fills ``field`` with the best label and ``<field>s`` with the ranked top k."""
 
     main_metric = "accuracy"

@@ -12,13 +12,13 @@ from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import EntityPrediction
 from nlu_kit.metrics.spans import span_scores
-from nlu_kit.model.protocols import IGNORE
+from nlu_kit.model.protocols import IGNORE, Codec
 from nlu_kit_ner.annotation import entities_of
 from nlu_kit_ner.bio import legal_transitions, spans_of, tag_words, viterbi
 from nlu_kit_ner.params import NerParams
 
 
-class NerCodec:
+class NerCodec(Codec):
     """Fills ``field`` with a tuple of EntityPrediction, in text order."""
 
     main_metric = "f1"

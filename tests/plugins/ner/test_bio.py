@@ -28,7 +28,7 @@ def words(*sizes: int) -> list[Word]:
     """Words of these lengths, one space apart."""
     found, at = [], 0
     for token, size in enumerate(sizes, start=1):
-        found.append(Word(token, at, at + size))
+        found.append(Word(token, token + 1, at, at + size))
         at += size + 1
     return found
 

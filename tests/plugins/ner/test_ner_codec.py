@@ -23,7 +23,14 @@ LABELS = LabelSpace(("O", "B-city", "I-city", "B-date", "I-date"))
 OUT, B_CITY, I_CITY, B_DATE, I_DATE = range(5)
 TEXT = "fly to New York today?"
 # [CLS] fly to new yo ##rk to ##day ? [SEP]
-WORDS = (Word(1, 0, 3), Word(2, 4, 6), Word(3, 7, 10), Word(4, 11, 15), Word(6, 16, 21), Word(8, 21, 22))
+WORDS = (
+    Word(1, 2, 0, 3),
+    Word(2, 3, 4, 6),
+    Word(3, 4, 7, 10),
+    Word(4, 6, 11, 15),
+    Word(6, 8, 16, 21),
+    Word(8, 9, 21, 22),
+)
 ENCODING = Encoding(text=TEXT, ids=tuple(range(10)), words=WORDS, truncated=False)
 CITY = Entity(start=7, end=15, label="city")
 DATE = Entity(start=16, end=21, label="date")
