@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -16,6 +17,12 @@ def corpus_folder(name: str) -> Path:
     if not folder.is_dir():
         raise SystemExit(f"no corpus in {folder}: set {VARIABLE} to the folder that holds '{name}'")
     return folder
+
+
+def clinc150(split: str, *, out_of_scope: bool = False) -> list[tuple[str, str]]:
+    """(text, intent) of ``train``, ``val`` or ``test``; the out-of-scope ones have the intent ``oos``."""
+    data = json.loads((corpus_folder("clinc150") / "data_full.json").read_text(encoding="utf-8"))
+    return [(text, intent) for text, intent in data[f"oos_{split}" if out_of_scope else split]]
 
 
 def cut(name: str, split: str, folder: Path, utterances: int) -> None:

@@ -51,6 +51,10 @@ class NluKitSpecs:
         """What trains: ``return [FreezingSpec(name="freeze_all", summary="…", params=P, build=build_freeze_all)]``"""
 
     @hookspec
+    def nlu_kit_detectors(self) -> Iterable[specs.DetectorSpec[Any]]:  # type: ignore[empty-body]
+        """Out of scope: ``return [DetectorSpec(name="energy", summary="…", params=EnergyParams, build=build)]``"""
+
+    @hookspec
     def nlu_kit_readers(self) -> Iterable[specs.ReaderSpec[Any]]:  # type: ignore[empty-body]
         """Corpora: ``return [ReaderSpec(name="csv", summary="…", params=P, read=read_csv, detect=is_csv)]``"""
 
@@ -71,6 +75,7 @@ KINDS: dict[str, tuple[str, type[specs.AnySpec]]] = {
     "balancing": ("nlu_kit_balancing", specs.BalancingSpec),
     "sampler": ("nlu_kit_samplers", specs.SamplerSpec),
     "freezing": ("nlu_kit_freezing_strategies", specs.FreezingSpec),
+    "detector": ("nlu_kit_detectors", specs.DetectorSpec),
     "reader": ("nlu_kit_readers", specs.ReaderSpec),
     "callback": ("nlu_kit_callbacks", specs.CallbackSpec),
 }

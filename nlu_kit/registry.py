@@ -13,7 +13,7 @@ import pluggy
 
 from nlu_kit.errors import PluginError, did_you_mean
 from nlu_kit.hookspecs import KINDS, PROJECT, NluKitSpecs
-from nlu_kit.specs import AnySpec, Params
+from nlu_kit.specs import AnySpec
 
 if TYPE_CHECKING:
     import click
@@ -152,10 +152,10 @@ class Registry:
             )
         if not isinstance(spec.name, str) or not spec.name:
             raise PluginError(f"{origin}: {hook_name} gave a {kind} whose name is {spec.name!r}, not a text")
-        if not (isinstance(spec.params, type) and issubclass(spec.params, Params)):
+        if not (isinstance(spec.params, type) and issubclass(spec.params, spec_class.params_base)):
             raise PluginError(
-                f"{origin}: the params of the {kind} '{spec.name}' must be a subclass of nlu_kit.specs.Params, "
-                f"got {spec.params!r}"
+                f"{origin}: the params of the {kind} '{spec.name}' must be a subclass of "
+                f"nlu_kit.specs.{spec_class.params_base.__name__}, got {spec.params!r}"
             )
         taken = self._provided[kind].get(spec.name)
         if taken is not None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 if TYPE_CHECKING:
     import numpy as np
 
     from nlu_kit.data.example import Example
     from nlu_kit.data.labels import LabelSpace
-    from nlu_kit.model.protocols import Backbone, Balancing, Callback, Codec, Freezing, Head, Loss, Sampler
+    from nlu_kit.model.protocols import Backbone, Balancing, Callback, Codec, Detector, Freezing, Head, Loss, Sampler
 
 
 class Params(BaseModel):
@@ -68,6 +68,7 @@ class Spec(Generic[P]):
     """What every kind shares. ``default=True`` makes it the component used where the pipeline names none."""
 
     kind: ClassVar[str]
+    params_base: ClassVar[type[Params]] = Params
     name: str
     summary: str
     params: type[P]
@@ -119,7 +120,9 @@ class HeadSpec(Spec[P]):
     """A head has two halves: ``build`` gives the torch module, ``codec`` the torch-free one (targets, decoding,
     metrics). ``fit`` reads the label space off the training examples (empty for a head without classes) and raises
     DataError where they hold nothing to learn. ``produces`` says what its outputs are; the
-    head's loss must consume it (``"own_loss"``: the head computes its loss itself)."""
+    head's loss must consume it (``"own_loss"``: the head computes its loss itself). ``one_label=True`` says that the
+    output ``logits`` [B, C] scores the labels of the whole sentence, one of which is right, and that the codec's target
+    ``labels`` () is that one: a detector can then watch the head."""
 
     kind: ClassVar[str] = "head"
     build: Callable[[P, HeadContext], Head]
@@ -127,6 +130,7 @@ class HeadSpec(Spec[P]):
     fit: Callable[[P, Sequence[Example]], LabelSpace]
     produces: str = "logits"
     default_loss: str | None = None
+    one_label: bool = False
 
 
 # --- losses and balancing -------------------------------------------------------------------------------------------
@@ -220,6 +224,64 @@ class FreezingContext:
 class FreezingSpec(Spec[P]):
     kind: ClassVar[str] = "freezing"
     build: Callable[[P, FreezingContext], Freezing]
+
+
+# --- detectors ------------------------------------------------------------------------------------------------------
+
+
+class DetectorParams(Params):
+    """Base of every detector's parameters: what it watches, and how its threshold comes about."""
+
+    head: str | None = Field(
+        default=None,
+        description="The head whose labels are the scope; when absent, the first that gives one label per sentence.",
+    )
+    threshold: float | None = Field(
+        default=None, description="Scores above it are out of scope; when absent, it is tuned on dev."
+    )
+    criterion: Literal["auto", "accuracy", "false_rejection"] = Field(
+        default="auto",
+        description="What the threshold is tuned for. accuracy: the most right decisions, in scope and out of it, "
+        "which needs out-of-scope examples; false_rejection: as many rejections as that allows. auto: accuracy where "
+        "the data has such examples, else false_rejection.",
+    )
+    out_of_scope_share: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="For accuracy: which share of what users say you expect to be out of scope; the more, the lower "
+        "the threshold. When absent, the share in dev (in train, where dev has none).",
+    )
+    false_rejection: float = Field(
+        default=0.02,
+        ge=0,
+        lt=1,
+        description="Of dev's utterances in scope at most this share is rejected, whatever the criterion.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorContext:
+    """``head`` is the name of the head that is watched, ``labels`` its C classes; ``temperature`` was fitted on dev, to
+    divide its logits by."""
+
+    head: str
+    labels: LabelSpace
+    temperature: float = 1.0
+
+
+D = TypeVar("D", bound=DetectorParams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorSpec(Spec[D]):
+    """``learns=True``: ``Detector.fit`` wants the features of the training examples (one more pass over them, after
+    training). ``params`` is a subclass of DetectorParams."""
+
+    kind: ClassVar[str] = "detector"
+    params_base: ClassVar[type[Params]] = DetectorParams
+    build: Callable[[D, DetectorContext], Detector]
+    learns: bool = False
 
 
 # --- readers --------------------------------------------------------------------------------------------------------

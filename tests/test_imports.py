@@ -37,7 +37,8 @@ FLOORS = {
     "report": 7,
     "compare": 8,
     "testing": 8,
-    "cli": 9,
+    "evaluate": 9,
+    "cli": 10,
 }
 NEIGHBOURS = {("data", "metrics"), ("metrics", "data")}
 TOP = {"nlu_kit", "__main__"}  # the doors: they may lead anywhere, and only the version is taken from them
@@ -133,6 +134,9 @@ def test_plugins_import_contracts_only_and_never_each_other(file: Path) -> None:
         "from nlu_kit.cli.main import main; main(['train', '--help'])",
         "from nlu_kit.cli.main import main; main(['predict', '--help'])",
         "from nlu_kit.cli.main import main; main(['compare', '--help'])",
+        "from nlu_kit.cli.main import main; main(['evaluate', '--help'])",
+        "from nlu_kit.cli.main import main; main(['diff', '--help'])",
+        "import nlu_kit.evaluate.summary, nlu_kit.evaluate.page, nlu_kit.evaluate.diff, nlu_kit.evaluate.folds",
         "import nlu_kit.compare.plan, nlu_kit.compare.runner, nlu_kit.compare.summary",
     ],
 )

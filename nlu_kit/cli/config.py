@@ -106,6 +106,7 @@ def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
         ("balancing", _describe(pipeline.balancing)),
         ("sampler", _describe(pipeline.sampler)),
         ("freezing", _describe(pipeline.freezing)),
+        ("detector", f"{_describe(pipeline.detector)}, on {pipeline.watched}" if pipeline.detector else "none"),
         (
             "training",
             f"up to {training.epochs} epochs, batches of {training.batch_size}, {training.schedule} schedule, "

@@ -1,6 +1,7 @@
 """The ``nlu-kit`` command: finds its subcommands without importing them, and turns every error into an exit code.
 
-Exit codes: 0 done, 1 a fault of ours (or of disk or memory), 2 a mistake that the user can mend, 130 interrupted.
+Exit codes: 0 done, 1 a fault of ours (or of disk or memory) or a threshold that was not met, 2 a mistake that the user
+can mend, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ cli = LazyGroup(
         "config": ("nlu_kit.cli.config", "command", "Check a pipeline, show it in full, or write its JSON schema."),
         "train": ("nlu_kit.cli.train", "command", "Train a pipeline and write its model folder."),
         "compare": ("nlu_kit.cli.compare", "command", "Train a grid of settings and seeds, and say what is better."),
+        "evaluate": ("nlu_kit.cli.evaluate", "command", "Measure a trained model, or a pipeline by cross-validation."),
+        "diff": ("nlu_kit.cli.diff", "command", "Compare two models: which utterances got better, which worse."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
         "plugins": ("nlu_kit.cli.plugins", "command", "List the installed components and explain their parameters."),
     },

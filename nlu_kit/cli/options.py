@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -18,6 +19,20 @@ set_option = click.option(
     multiple=True,
     metavar="PATH=VALUE",
     help="Override a setting, for instance training.epochs=3; may be given several times.",
+)
+
+_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
+
+
+def _device(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    """Checked here, because torch accepts devices on which nothing can be computed (``meta``)."""
+    if not _DEVICE.fullmatch(value):
+        raise click.BadParameter(f"'{value}' is none of cpu, cuda, cuda:0 (and further numbers), mps")
+    return value
+
+
+device_option = click.option(
+    "--device", default="cpu", show_default=True, callback=_device, help="Where to run: cpu, cuda, cuda:N or mps."
 )
 
 

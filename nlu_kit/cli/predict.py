@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
-from nlu_kit.cli.options import load_registry
+from nlu_kit.cli.options import device_option, load_registry
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import DataError, ModelError
 
 _CHUNK = 256
-_DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
-
-
-def _device(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
-    """Checked here, because torch accepts devices on which nothing can be computed (``meta``)."""
-    if not _DEVICE.fullmatch(value):
-        raise click.BadParameter(f"'{value}' is none of cpu, cuda, cuda:0 (and further numbers), mps")
-    return value
 
 
 @click.command("predict")
@@ -37,11 +28,9 @@ def _device(_context: click.Context, _parameter: click.Parameter, value: str) ->
     help="Read texts from FILE: one a line, or .jsonl with a \"text\" each; '-' is stdin.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-@click.option(
-    "--device", default="cpu", show_default=True, callback=_device, help="Where to run: cpu, cuda, cuda:N or mps."
-)
+@device_option
 def command(texts: tuple[str, ...], model: Path, source: str | None, as_json: bool, device: str) -> None:
-    """Parse TEXTS: the intent with its confidence, and the entities marked in the text.
+    """Parse TEXTS: the intent with its confidence, the entities marked in the text, and whether it is out of scope.
 
     '-' as the only text reads stdin, one text a line.
 

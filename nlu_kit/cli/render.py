@@ -7,15 +7,24 @@ from typing import Any
 
 import click
 
-from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
+from nlu_kit.data.prediction import (
+    OUT_OF_SCOPE,
+    OUT_OF_SCOPE_SCORE,
+    EntityPrediction,
+    LabelPrediction,
+    Prediction,
+)
 
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
 
 
 def render(prediction: Prediction) -> str:
-    """The text with its entities marked ``[Paris](city 0.98)``, then a line per label and per further field."""
+    """The text with its entities marked ``[Paris](city 0.98)``, then a line per label and per further field, and
+    whether it is out of scope."""
     lines, marked = [], prediction.text
-    for field, value in prediction.fields.items():
+    fields = dict(prediction.fields)
+    scope = {key: fields.pop(key) for key in (OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE) if key in fields}
+    for field, value in fields.items():
         if isinstance(value, LabelPrediction):
             lines.append(f"  {field}: {click.style(value.name, bold=True)} ({value.confidence:.2f})")
         elif _all(value, EntityPrediction):
@@ -23,8 +32,14 @@ def render(prediction: Prediction) -> str:
                 marked = mark(prediction.text, value)
             found = ", ".join(f"{entity.label}={entity.text!r} ({entity.confidence:.2f})" for entity in value)
             lines.append(f"  {field}: {found or 'none'}")
-        elif not _all(value, LabelPrediction):  # the ranking is for --json
+        elif not _all(value, LabelPrediction):
             lines.append(f"  {field}: {value}")
+        elif field.removesuffix("s") not in prediction.fields:  # a ranking, beside the best label, is for --json
+            found = ", ".join(f"{click.style(label.name, bold=True)} ({label.confidence:.2f})" for label in value)
+            lines.append(f"  {field}: {found or 'none'}")
+    if scope:
+        verdict = click.style("yes", fg="yellow", bold=True) if scope[OUT_OF_SCOPE] else "no"
+        lines.append(f"  out of scope: {verdict} (score {scope[OUT_OF_SCOPE_SCORE]:.3g})")
     if prediction.truncated:
         lines.append(click.style("  the text is longer than the model reads; its end was ignored", fg="yellow"))
     return "\n".join([marked, *lines])
@@ -35,7 +50,7 @@ def mark(text: str, entities: Sequence[EntityPrediction]) -> str:
     colours = {label: _COLOURS[i % len(_COLOURS)] for i, label in enumerate(dict.fromkeys(e.label for e in entities))}
     pieces, position = [], 0
     for entity in sorted(entities, key=lambda entity: entity.start):
-        if entity.start < position:  # overlapping spans of other heads are listed below the text
+        if entity.start < position:  # overlapping spans are listed below the text only
             continue
         pieces += [text[position : entity.start], click.style(f"[{entity.text}]", fg=colours[entity.label], bold=True)]
         pieces.append(click.style(f"({entity.label})", fg=colours[entity.label]))

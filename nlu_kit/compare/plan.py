@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from nlu_kit.compare.grid import SEED, Axis, Combination, combinations
 from nlu_kit.compare.key import cell_key
@@ -16,12 +17,14 @@ from nlu_kit.registry import Registry
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """One run: a combination and a seed; ``overrides`` make it from the pipeline's file, ``key`` names its results."""
+    """One run: a combination and a seed; ``overrides`` make it from the pipeline's file, ``key`` names its results,
+    ``extra`` is whatever else the process that runs it must be told."""
 
     combination: Combination
     seed: int
     overrides: tuple[str, ...]
     key: str
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def label(self) -> str:

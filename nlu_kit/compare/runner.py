@@ -42,8 +42,11 @@ class Results:
     failed: list[tuple[Cell, str]] = field(default_factory=list)
 
 
-def run_plan(plan: Plan, output: Path, watcher: Watcher, *, keep_models: bool = False) -> Results:
+def run_plan(
+    plan: Plan, output: Path, watcher: Watcher, *, keep_models: bool = False, worker: str | None = None
+) -> Results:
     """Run what isn't finished. A cell that fails doesn't stop the others; Ctrl-C does, and leaves the finished ones.
+    ``worker`` is the module that runs a cell.
 
     Raises DataError where the output folder can't be made.
     """
@@ -60,7 +63,7 @@ def run_plan(plan: Plan, output: Path, watcher: Watcher, *, keep_models: bool = 
         if record is None:
             watcher.on_cell_start(cell)
             try:
-                record = _run(plan, cell, cells / cell.key, watcher, keep_models)
+                record = _run(plan, cell, cells / cell.key, watcher, keep_models, worker or WORKER)
             except CellError as error:
                 results.failed.append((cell, str(error)))
                 watcher.on_cell_failed(cell, str(error))
@@ -81,17 +84,18 @@ def _finished(folder: Path, cell: Cell, keep_models: bool) -> dict[str, Any] | N
     return record
 
 
-def _run(plan: Plan, cell: Cell, folder: Path, watcher: Watcher, keep_models: bool) -> dict[str, Any]:
+def _run(plan: Plan, cell: Cell, folder: Path, watcher: Watcher, keep_models: bool, worker: str) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)  # what an earlier try has left
     folder.mkdir(parents=True)
     task = {
+        **cell.extra,
         "pipeline": str(plan.file.resolve()),
         "overrides": list(cell.overrides),
         "folder": str(folder.resolve()),
         "key": cell.key,
     }
     with (folder / LOG).open("wb") as log:
-        process = _start(log)
+        process = _start(worker, log)
         try:
             error = _follow(process, task, cell, watcher)
             code = process.wait()
@@ -110,13 +114,13 @@ def _run(plan: Plan, cell: Cell, folder: Path, watcher: Watcher, keep_models: bo
     return record
 
 
-def _start(log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(worker: str, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Away from the terminal's Ctrl-C, upon which a run would end early and take itself for finished."""
     apart: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         apart = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(
-        [sys.executable, "-m", WORKER],
+        [sys.executable, "-m", worker],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,

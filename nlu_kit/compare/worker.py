@@ -10,6 +10,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -97,7 +98,7 @@ def _leave(number: int, frame: object) -> NoReturn:
     sys.exit(128 + number)
 
 
-def main() -> int:
+def main(run: Callable[[dict[str, Any], Teller], None] = run_cell) -> int:
     """0: the record is written. 2: a mistake that the user can mend, told on stdout as well."""
     task = json.loads(sys.stdin.buffer.read())
     signal.signal(signal.SIGTERM, _leave)
@@ -105,7 +106,7 @@ def main() -> int:
     os.dup2(2, 1)
     teller = Teller(ours)
     try:
-        run_cell(task, teller)
+        run(task, teller)
     except NluKitError as error:
         teller.tell({"event": "failed", "error": str(error)})
         return 2

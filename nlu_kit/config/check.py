@@ -13,11 +13,11 @@ from pydantic import BaseModel, ValidationError
 from nlu_kit.config.defaults import fill_types
 from nlu_kit.config.load import apply_overrides, read_json_object
 from nlu_kit.config.nested import nested_fields
-from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate
+from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, watchable
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
 from nlu_kit.registry import Provided, Registry
-from nlu_kit.specs import Component, HeadSpec, LossSpec
+from nlu_kit.specs import Component, DetectorParams, HeadSpec, LossSpec
 
 
 def load_pipeline(
@@ -70,6 +70,7 @@ class _Checker:
             kind: self.part(frame.get(kind), kind, kind) for kind in ("backbone", "balancing", "sampler", "freezing")
         }
         heads = self.heads(frame.get("heads"))
+        detector = self.detector(frame, heads)
         data = frame.get("data")
         reader = self.reader(data.get("reader") if isinstance(data, Mapping) else None)
         training = frame.get("training")
@@ -91,6 +92,7 @@ class _Checker:
             balancing=_present(parts["balancing"]),
             sampler=_present(parts["sampler"]),
             freezing=_present(parts["freezing"]),
+            detector=detector,
             callbacks=[_present(callback) for callback in callbacks],
             training=config.training,
             registry=self.registry,
@@ -115,6 +117,27 @@ class _Checker:
                 hint = 'name the reader that the parameter belongs to: {"type": "…"}'
                 self.problems.append(Problem(f"data.reader.{key}", "the reader 'auto' takes no parameters", hint))
         return None
+
+    def detector(self, frame: Mapping[str, Any], heads: Mapping[str, ResolvedHead] | None) -> Resolved | None:
+        """The one that is named; where none is, the default, if it has a head to watch. ``null`` means none."""
+        fitting = watchable(heads or {})
+        if "detector" not in frame and fitting and self.registry.defaults("detector"):
+            return self.part(None, "detector", "detector")
+        if frame.get("detector") is None:
+            return None
+        detector = self.component(frame["detector"], "detector", "detector")
+        if detector is None or heads is None or len(heads) < len(frame.get("heads") or ()):
+            return detector  # a head that is wrong might have been the one
+        params = detector.params
+        assert isinstance(params, DetectorParams), "the registry has made sure"
+        if params.head is not None and params.head not in fitting:
+            hint = did_you_mean(params.head, fitting) + f"it can watch: {', '.join(fitting) or 'none of the heads'}"
+            what = "gives more than one label per sentence, or none" if params.head in heads else "does not exist"
+            self.problems.append(Problem("detector.head", f"the head '{params.head}' {what}", hint))
+        elif not fitting:
+            hint = "leave the detector out, or add a head such as intent"
+            self.problems.append(Problem("detector", "there is no head with one label per sentence to watch", hint))
+        return detector
 
     def files(self, data: Any, base_dir: Path) -> None:
         """Each path under ``data`` that leads nowhere is a problem."""

@@ -18,7 +18,7 @@ def fill_types(raw: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     Components inside other components, and callbacks, always name their type.
     """
     filled = dict(raw)
-    for kind in ("backbone", "balancing", "sampler", "freezing"):
+    for kind in ("backbone", "balancing", "sampler", "freezing", "detector"):
         if kind in filled:
             filled[kind] = _typed(filled[kind], _default(registry, kind))
     data, heads = filled.get("data"), filled.get("heads")

@@ -33,6 +33,7 @@ def pipeline_schema(registry: Registry) -> Schema:
     properties: Schema = schema["properties"]
     for kind in _SLOTS:
         properties[kind] = _slot(kind, properties[kind])
+    properties["detector"] = _slot("detector", properties["detector"])  # null means that there is none
     required = list(schema.get("required", []))
     required += [kind for kind in _SLOTS if len(registry.defaults(kind)) != 1]
     properties["heads"] = {
@@ -169,7 +170,7 @@ def _loss(spec: Any, registry: Registry) -> tuple[Schema, bool]:
 
 
 def _slot(kind: str, described: Mapping[str, Any]) -> Schema:
-    """A place for one component of a kind; null stands for the default wherever the frame allows it."""
+    """A place for one component of a kind; null wherever the frame allows it, where it stands for the default."""
     slot: Schema = {"description": described["description"]}
     if "default" in described and described["default"] is None:
         return {**slot, "anyOf": [_reference(kind), {"type": "null"}]}

@@ -10,7 +10,7 @@ from typing import Any
 
 from nlu_kit.config.schema import DataConfig, TrainingConfig
 from nlu_kit.registry import Provided, Registry
-from nlu_kit.specs import Params
+from nlu_kit.specs import DetectorParams, Params
 
 AUTO = "auto"  # the reader that is none: every installed one is asked
 
@@ -55,9 +55,15 @@ class ResolvedHead:
         return section if self.loss is None else {**section, "loss": self.loss.to_json()}
 
 
+def watchable(heads: Mapping[str, ResolvedHead]) -> list[str]:
+    """The names of the heads that a detector can watch: those that give one label per sentence."""
+    return [name for name, entry in heads.items() if getattr(entry.head.provided.spec, "one_label", False)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """All that a run needs. ``reader`` is None for ``auto``. Relative paths start at ``base_dir``."""
+    """All that a run needs. ``reader`` is None for ``auto``, ``detector`` where there is none. Relative paths start at
+    ``base_dir``."""
 
     name: str
     base_dir: Path
@@ -68,6 +74,7 @@ class Pipeline:
     balancing: Resolved
     sampler: Resolved
     freezing: Resolved
+    detector: Resolved | None
     callbacks: Sequence[Resolved]
     training: TrainingConfig
     registry: Registry
@@ -77,8 +84,17 @@ class Pipeline:
         parts = [self.backbone, self.balancing, self.sampler, self.freezing, *self.callbacks]
         for entry in self.heads.values():
             parts += [entry.head] if entry.loss is None else [entry.head, entry.loss]
-        parts += [] if self.reader is None else [self.reader]
+        parts += [part for part in (self.detector, self.reader) if part is not None]
         return [component for part in parts for component in part.walk()]
+
+    @property
+    def watched(self) -> str | None:
+        """The head that the detector watches; None where there is no detector."""
+        if self.detector is None:
+            return None
+        params = self.detector.params
+        assert isinstance(params, DetectorParams), "the registry has made sure"
+        return params.head or watchable(self.heads)[0]
 
     def path(self, relative: str) -> Path:
         """A path of the pipeline, seen from the folder of pipeline.json."""
@@ -97,6 +113,7 @@ class Pipeline:
             "balancing": self.balancing.to_json(),
             "sampler": self.sampler.to_json(),
             "freezing": self.freezing.to_json(),
+            "detector": None if self.detector is None else self.detector.to_json(),
             "training": {
                 **self.training.model_dump(mode="json", exclude={"callbacks"}),
                 "callbacks": [callback.to_json() for callback in self.callbacks],

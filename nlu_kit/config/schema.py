@@ -49,6 +49,10 @@ class DataConfig(_Section):
     dev_fraction: float = Field(
         default=0.1, gt=0, lt=1, description="Share of train that becomes dev if dev is absent."
     )
+    out_of_scope: list[str] = Field(
+        default=["oos", "out_of_scope"],
+        description="Examples with these intents are out of scope: they train no intent, and tune the detector.",
+    )
     reader: Component = Field(
         default=Component(type="auto"),
         description="The format; 'auto' asks every installed reader whether it recognises the path.",
@@ -120,6 +124,11 @@ class PipelineConfig(_Section):
     balancing: Component | None = Field(default=None, description="How the heads' losses become one.")
     sampler: Component | None = Field(default=None, description="Which examples make which batch.")
     freezing: Component | None = Field(default=None, description="Which parameters train, at which learning rate.")
+    detector: Component | None = Field(
+        default=None,
+        description="What tells that none of the intents is meant; null: nothing does. When absent, the default where "
+        "there is a head with one label per sentence.",
+    )
     training: TrainingConfig = Field(default=TrainingConfig(), description="How training runs.")
 
     @model_validator(mode="before")

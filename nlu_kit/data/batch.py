@@ -20,7 +20,8 @@ class TokenBatch:
     """``ids_BT`` int64; ``mask_BT`` bool, False on padding.
 
     Where the backbone's lowest ``start`` layers are static, ``static_BTD`` may hold what they put out for these ids;
-    the backbone then goes on from there.
+    the backbone then goes on from there. Where all are, ``static_pooled_BD`` comes with it, and the backbone has
+    nothing left to do.
 
     For heads that look at words: ``words_BT`` int64, the number of the word that a token is part of, NO_WORD for
     special tokens and padding; ``shapes_BT`` int64, how that word is written (``nlu_kit.data.shapes``).
@@ -29,6 +30,7 @@ class TokenBatch:
     ids_BT: Tensor
     mask_BT: Tensor
     static_BTD: Tensor | None = None
+    static_pooled_BD: Tensor | None = None
     start: int = 0
     words_BT: Tensor | None = None
     shapes_BT: Tensor | None = None

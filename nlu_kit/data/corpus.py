@@ -11,6 +11,7 @@ from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.example import Example
+from nlu_kit.data.scope import mark_out_of_scope
 from nlu_kit.errors import DataError
 from nlu_kit.specs import ReaderSpec
 
@@ -37,7 +38,10 @@ def read_corpus(pipeline: Pipeline) -> Corpus:
 
 
 def read_examples(pipeline: Pipeline, path: Path) -> list[Example]:
-    """Every example of one file or folder. Raises DataError where it is missing, unrecognised or empty."""
+    """Every example of one file or folder, those out of scope marked.
+
+    Raises DataError where it is missing, unrecognised or empty.
+    """
     if not path.exists():
         raise DataError(f"{path} does not exist; data paths in pipeline.json start at the folder of that file")
     if pipeline.reader is not None:
@@ -47,7 +51,7 @@ def read_examples(pipeline: Pipeline, path: Path) -> list[Example]:
         examples = list(spec.read(spec.params(), path))
     if not examples:
         raise DataError(f"{path} holds no examples")
-    return examples
+    return mark_out_of_scope(examples, pipeline.data.out_of_scope)
 
 
 def _detect(pipeline: Pipeline, path: Path) -> ReaderSpec[Any]:
@@ -66,9 +70,9 @@ def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[l
 
     Raises DataError where nothing can be split off.
     """
-    by_intent: dict[str | None, list[int]] = defaultdict(list)
+    by_intent: dict[tuple[str | tuple[str, ...] | None, bool], list[int]] = defaultdict(list)
     for position, example in enumerate(examples):
-        by_intent[example.intent].append(position)
+        by_intent[example.intent, example.out_of_scope].append(position)
     groups = list(by_intent.values())
     takes = [min(int(fraction * len(group)), len(group) - 1) for group in groups]
     open_shares = round(fraction * len(examples)) - sum(takes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,7 +118,10 @@ def find_words(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
     previous_id: int | None = None
     for token, ((start, end), word_id) in enumerate(zip(offsets, word_ids, strict=True)):
         last_end = words[-1].end if words else 0
-        start = max(start, last_end)  # the bytes of one character share its offsets
+        if word_id is not None and word_id == previous_id and start < end <= last_end:
+            words[-1] = replace(words[-1], stop=token + 1)  # the bytes of one character share its offsets
+            continue
+        start = max(start, last_end)
         while start < end and text[start].isspace():
             start += 1
         while end > start and text[end - 1].isspace():

@@ -23,14 +23,17 @@ class Entity:
 class Example:
     """An utterance. ``None`` means "not annotated" and is masked; ``entities=()`` means "annotated: there are none".
 
+    ``intent`` is a tuple where the corpus gives several: ``()`` is "annotated: none of them".
     ``labels`` holds any further field of the record, for heads that read another one; ``source`` is ``file:line``.
+    ``out_of_scope``: none of the intents is meant, and ``intent`` is None; readers leave that to the core.
     """
 
     text: str
-    intent: str | None = None
+    intent: str | tuple[str, ...] | None = None
     entities: tuple[Entity, ...] | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    out_of_scope: bool = False
 
     def get(self, name: str) -> Any:
         """The annotation called ``name`` (``"intent"``, ``"entities"`` or a key of ``labels``), None where absent."""

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE = "out_of_scope", "out_of_scope_score"
+"""The fields that a detector fills: a bool; and a float, higher = further out, comparable within one model only."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelPrediction:

@@ -14,6 +14,7 @@ from nlu_kit.errors import ModelError
 from nlu_kit.model.build import build_backbone, build_codecs, build_model
 from nlu_kit.model.folder import SavedModel, open_model
 from nlu_kit.model.predict import predict
+from nlu_kit.model.scope import load_scope
 from nlu_kit.registry import Registry
 
 
@@ -32,6 +33,9 @@ class Predictor:
     def __init__(self, saved: SavedModel, *, device: str = "cpu") -> None:
         self.saved = saved
         self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
+        self.scope = None
+        if saved.detector is not None and saved.scope is not None:
+            self.scope = load_scope(saved.detector, saved.scope, saved.labels, saved.folder)
         backbone = build_backbone(saved.backbone, base_dir=saved.folder, assets=saved.assets)
         self.model = build_model(backbone, saved.heads, saved.labels)
         try:
@@ -54,7 +58,7 @@ class Predictor:
             if not isinstance(text, str):
                 raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}")
         encodings = self.model.backbone.tokenizer.encode(texts)
-        return predict(self.model, self.codecs, encodings, batch_size=batch_size)
+        return predict(self.model, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
 
 
 def _device(name: str) -> torch.device:

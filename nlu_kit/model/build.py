@@ -10,6 +10,7 @@ from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
+from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.errors import ConfigError, DataError, PluginError, Problem
 from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
 from nlu_kit.model.nlu_model import NluModel, Objective
@@ -20,15 +21,15 @@ from nlu_kit.specs import BackboneContext, BalancingContext, CodecContext, HeadC
 def fit_labels(pipeline: Pipeline, train: Sequence[Example]) -> dict[str, LabelSpace]:
     """Each head's label space, from train only (empty for a head without classes).
 
-    Raises DataError where a head finds nothing to learn.
+    Raises DataError where a head finds nothing to learn, or what it can't.
     """
     spaces: dict[str, LabelSpace] = {}
     for name, entry in pipeline.heads.items():
         try:
             spaces[name] = _spec(entry.head).fit(entry.head.params, train)
         except DataError as error:
-            hint = f"annotate some, or remove heads.{name} from the pipeline"
-            raise DataError(f"the head '{name}' finds nothing to learn: {error}; {hint}") from error
+            hint = f"mend the training data, or remove heads.{name} from the pipeline"
+            raise DataError(f"the head '{name}' can't learn from this: {error}; {hint}") from error
     return spaces
 
 
@@ -40,6 +41,7 @@ def build_codecs(
     """The torch-free half of every head. Raises ConfigError where two heads fill the same field of a prediction."""
     codecs: dict[str, Codec] = {}
     owners: dict[str, str] = {"text": "the text itself", "truncated": "the truncation flag"}
+    owners |= dict.fromkeys((OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE), "the detector")
     for name, head in heads.items():
         context = CodecContext(name=name, labels=labels[name], state=(states or {}).get(name, {}))
         codecs[name] = _spec(head).codec(head.params, context)

@@ -55,12 +55,28 @@ def model_card(description: Mapping[str, Any], pipeline: Pipeline) -> str:
             "|---|---|---|",
             *rows,
             "",
+            *_confidence(description),
             "## Built with",
             "",
             *providers,
             "",
         ]
     )
+
+
+def _confidence(description: Mapping[str, Any]) -> list[str]:
+    """How far its confidences can be trusted, and how it tells what is out of scope."""
+    figures: Mapping[str, Mapping[str, float]] = description["training"]["confidence"]
+    dev, test = figures.get("dev", {}), figures.get("test", {})
+    detector = description["detector"]
+    lines = []
+    if detector:
+        lines += [f"Above a score of {detector['threshold']:.6g} a text is out of scope ({detector['chosen']}).", ""]
+    if dev or test:
+        names = list(dict.fromkeys([*dev, *test]))
+        rows = [f"| {name} | {_percent(dev, name)} | {_percent(test, name)} |" for name in names]
+        lines += ["| | dev | test |", "|---|---|---|", *rows, ""]
+    return ["## Confidence (percent)", "", *lines] if lines else []
 
 
 def _percent(scores: Mapping[str, float], name: str) -> str:

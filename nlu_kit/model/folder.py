@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from nlu_kit.errors import ModelError
 from nlu_kit.hashing import sha256
 from nlu_kit.model.card import model_card
 from nlu_kit.model.protocols import Codec
+from nlu_kit.model.scope import Scope, ScopeSettings, save_arrays
 from nlu_kit.registry import Registry
 
 FORMAT = 1
@@ -27,17 +28,31 @@ BACKBONE, WEIGHTS, MANIFEST, DESCRIPTION = "backbone", "model.safetensors", "man
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """How the model came about: sizes of the splits and figures by ``head.metric`` in [0, 1]."""
+    """How the model came about: sizes of the splits and figures by ``head.metric`` in [0, 1].
+
+    ``confidence`` has the figures on calibration and on what is out of scope, by split.
+    """
 
     sizes: Mapping[str, int]
     dev: Mapping[str, float]
     test: Mapping[str, float]
     best_epoch: int
     precision: str
+    confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-def save_model(folder: Path, *, pipeline: Pipeline, model: Any, codecs: Mapping[str, Codec], info: ModelInfo) -> None:
-    """Write a new model folder. ``model`` is an NluModel. Raises ModelError where the folder exists already."""
+def save_model(
+    folder: Path,
+    *,
+    pipeline: Pipeline,
+    model: Any,
+    codecs: Mapping[str, Codec],
+    info: ModelInfo,
+    states: Mapping[str, Mapping[str, Any]] | None = None,
+    scope: Scope | None = None,
+) -> None:
+    """Write a new model folder. ``model`` is an NluModel; ``states`` are its codecs' (when absent, those of an
+    uncalibrated model). Raises ModelError where the folder exists already."""
     from safetensors.torch import save_model as save_weights
 
     if folder.exists():
@@ -48,25 +63,30 @@ def save_model(folder: Path, *, pipeline: Pipeline, model: Any, codecs: Mapping[
         (temporary / BACKBONE).mkdir(parents=True)
         model.backbone.save_assets(temporary / BACKBONE)
         save_weights(model, str(temporary / WEIGHTS))
+        if scope is not None:
+            save_arrays(temporary, scope)
         description = {
             "format": FORMAT,
             "name": pipeline.name,
             "nlu_kit": __version__,
             "providers": [_provider(component) for component in pipeline.components()],
             "labels": {name: list(codec.labels.names) for name, codec in codecs.items()},
-            "states": {name: dict(head.codec_state()) for name, head in model.heads.items()},
+            "states": states or {name: dict(head.codec_state()) for name, head in model.heads.items()},
+            "detector": None if scope is None else asdict(scope.settings),
             "training": {
                 "sizes": dict(info.sizes),
                 "dev": dict(info.dev),
                 "test": dict(info.test),
                 "best_epoch": info.best_epoch,
                 "precision": info.precision,
+                "confidence": {split: dict(figures) for split, figures in info.confidence.items()},
             },
         }
         _write(temporary / DESCRIPTION, description)
         _write(temporary / "pipeline.json", pipeline.to_json())
         # safetensors lets only the owner read what it writes; the other files have the mode of the user's umask.
-        (temporary / WEIGHTS).chmod((temporary / DESCRIPTION).stat().st_mode & 0o777)
+        for file in temporary.glob("*.safetensors"):
+            file.chmod((temporary / DESCRIPTION).stat().st_mode & 0o777)
         (temporary / "README.md").write_text(model_card(description, pipeline), encoding="utf-8")
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         hashes = {file.relative_to(temporary).as_posix(): sha256(file) for file in files}
@@ -86,6 +106,8 @@ class SavedModel:
     heads: Mapping[str, Resolved]
     labels: Mapping[str, LabelSpace]
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    detector: Resolved | None = None
+    scope: ScopeSettings | None = None
 
     @property
     def assets(self) -> Path:
@@ -111,6 +133,7 @@ def open_model(path: Path, registry: Registry) -> SavedModel:
         )
     pipeline = _read(folder / "pipeline.json")
     providers = {(entry["kind"], entry["type"]): entry for entry in description["providers"]}
+    scope = description.get("detector")
     return SavedModel(
         folder=folder,
         name=description["name"],
@@ -121,6 +144,8 @@ def open_model(path: Path, registry: Registry) -> SavedModel:
         },
         labels={name: LabelSpace(tuple(names)) for name, names in description["labels"].items()},
         states=description["states"],
+        detector=_resolve("detector", pipeline["detector"], providers, registry, folder) if scope else None,
+        scope=ScopeSettings(**scope) if scope else None,
     )
 
 

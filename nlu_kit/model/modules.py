@@ -54,8 +54,8 @@ class Backbone(nn.Module, ABC):
         """
 
     def resume_points(self) -> Collection[int]:
-        """The numbers of lowest layers whose output ``forward`` can go on from. None at all: static layers are then
-        computed again and again."""
+        """The numbers of lowest layers (fewer than all) whose output ``forward`` can go on from. None at all: static
+        layers are then computed again and again, unless the whole backbone is static."""
         return ()
 
     def static_output(self, batch: TokenBatch, count: int) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from nlu_kit.data.batch import Batch, TokenBatch
-from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
+from nlu_kit.model.modules import Backbone, Balancing, Encoded, Head, Loss
 
 Outputs = Mapping[str, Mapping[str, Tensor]]
 """Named outputs by head."""
@@ -23,7 +23,17 @@ class NluModel(nn.Module):
         self.heads = nn.ModuleDict(heads)
 
     def forward(self, tokens: TokenBatch) -> Outputs:
-        encoded = replace(self.backbone(tokens), batch=tokens)
+        return self.read(self.encode(tokens))
+
+    def encode(self, tokens: TokenBatch) -> Encoded:
+        """What the backbone makes of the texts, or made of them before it was static as a whole."""
+        if tokens.static_BTD is not None and tokens.static_pooled_BD is not None:
+            return Encoded(tokens.static_BTD, tokens.static_pooled_BD, tokens.mask_BT, batch=tokens)
+        encoded: Encoded = replace(self.backbone(tokens), batch=tokens)
+        return encoded
+
+    def read(self, encoded: Encoded) -> Outputs:
+        """What every head makes of that."""
         return {name: head(encoded) for name, head in self.heads.items()}
 
 

@@ -1,8 +1,9 @@
-"""From encoded texts to predictions: one path for validation, the sanity print, and the predictor."""
+"""From encoded texts to what the network puts out: one path for validation, calibration and the predictor."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -10,54 +11,101 @@ import torch
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
-from nlu_kit.errors import ModelError
+from nlu_kit.model.decode import decode
 from nlu_kit.model.nlu_model import NluModel
 from nlu_kit.model.protocols import Codec
+from nlu_kit.model.scope import Scope
+
+Attach = Callable[[TokenBatch, Sequence[Encoding]], TokenBatch]
+"""May add what static layers put out."""
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """What the network made of a batch of texts, or of one text (then without the axis B).
+
+    ``outputs``: each head's, by name, float32 ``[B, …]``; ``vectors``: the sentence vectors, float32 [B, D].
+    """
+
+    outputs: Mapping[str, Mapping[str, np.ndarray]]
+    vectors: np.ndarray
+
+    def row(self, position: int) -> Computed:
+        """That of one text, copied: what it comes from can be freed."""
+        rows = {
+            head: {name: array[position].copy() for name, array in named.items()}
+            for head, named in self.outputs.items()
+        }
+        return Computed(outputs=rows, vectors=self.vectors[position].copy())
+
+
 def predict(
     model: NluModel,
     codecs: Mapping[str, Codec],
     encodings: Sequence[Encoding],
     *,
     batch_size: int,
-    attach: Callable[[TokenBatch, Sequence[Encoding]], TokenBatch] | None = None,
+    attach: Attach | None = None,
+    scope: Scope | None = None,
 ) -> list[Prediction]:
-    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode.
-    ``attach`` may add what static layers put out."""
-    model.eval()
-    device = next(model.parameters()).device
-    order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
+    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode."""
     results: dict[int, Prediction] = {}
-    for start in range(0, len(order), batch_size):
-        positions = order[start : start + batch_size]
+    for positions, computed in compute(model, encodings, batch_size=batch_size, attach=attach):
         batch = [encodings[position] for position in positions]
-        tokens = collate_tokens(batch, pad_id=model.backbone.pad_id, device=device)
-        outputs = model(tokens if attach is None else attach(tokens, batch))
-        for position, prediction in zip(positions, decode(outputs, codecs, batch), strict=True):
-            results[position] = prediction
+        found = decode(computed.outputs, computed.vectors, codecs, batch, scope)
+        results |= zip(positions, found, strict=True)
     return [results[position] for position in range(len(encodings))]
 
 
-def decode(
-    outputs: Mapping[str, Mapping[str, torch.Tensor]], codecs: Mapping[str, Codec], encodings: Sequence[Encoding]
-) -> list[Prediction]:
-    """Hand every head's outputs to its codec as float32 numpy arrays and join the fields.
+def compute(
+    model: NluModel,
+    encodings: Sequence[Encoding],
+    *,
+    batch_size: int,
+    attach: Attach | None = None,
+    heads: Collection[str] | None = None,
+) -> Iterator[tuple[Sequence[int], Computed]]:
+    """(positions among ``encodings``, what the network makes of these), batch by batch; of ``heads`` only, if given."""
+    order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
+    for start in range(0, len(order), batch_size):
+        positions = order[start : start + batch_size]
+        yield positions, _forward(model, [encodings[position] for position in positions], attach, heads)
 
-    Raises ModelError where an output is no number: weights that training ruined would otherwise pass for a model.
-    """
-    by_head = []
-    for name, codec in codecs.items():
-        arrays = {key: value.float().cpu().numpy() for key, value in outputs[name].items()}
-        if not all(np.isfinite(array).all() for array in arrays.values()):
-            raise ModelError(f"the head '{name}' gives outputs that are no numbers: train with lower learning rates")
-        by_head.append(codec.decode(arrays, encodings))
-    return [
-        Prediction(
-            text=encoding.text,
-            truncated=encoding.truncated,
-            fields={field: value for fields in per_head for field, value in fields.items()},
-        )
-        for encoding, *per_head in zip(encodings, *by_head, strict=True)
-    ]
+
+def compute_each(
+    model: NluModel,
+    encodings: Sequence[Encoding],
+    *,
+    batch_size: int,
+    attach: Attach | None = None,
+    heads: Collection[str] | None = None,
+) -> list[Computed]:
+    """What the network makes of each text, in their order. Outputs per token stay padded to their batch's longest."""
+    rows: dict[int, Computed] = {}
+    for positions, computed in compute(model, encodings, batch_size=batch_size, attach=attach, heads=heads):
+        rows |= {position: computed.row(row) for row, position in enumerate(positions)}
+    return [rows[position] for position in range(len(encodings))]
+
+
+@torch.inference_mode()
+def _forward(
+    model: NluModel, batch: Sequence[Encoding], attach: Attach | None, heads: Collection[str] | None
+) -> Computed:
+    model.eval()
+    device = next(model.parameters()).device
+    tokens = collate_tokens(batch, pad_id=model.backbone.pad_id, device=device)
+    encoded = model.encode(tokens if attach is None else attach(tokens, batch))
+    outputs = model.read(encoded)
+    return Computed(
+        outputs={
+            head: {name: _array(value) for name, value in named.items()}
+            for head, named in outputs.items()
+            if heads is None or head in heads
+        },
+        vectors=_array(encoded.pooled_BD),
+    )
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    array: np.ndarray = tensor.float().cpu().numpy()
+    return array

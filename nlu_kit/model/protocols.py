@@ -1,4 +1,4 @@
-"""The torch-free half of the contracts: what a codec, sampler, freezing strategy or callback is.
+"""The torch-free half of the contracts: what a codec, sampler, freezing strategy, detector or callback is.
 
 Public: plugins import from here. Shapes: B texts, T tokens, C the head's classes.
 """
@@ -6,6 +6,7 @@ Public: plugins import from here. Shapes: B texts, T tokens, C the head's classe
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from nlu_kit.data.labels import IGNORE
@@ -21,7 +22,19 @@ if TYPE_CHECKING:
     from nlu_kit.specs import Layer, ParameterGroup
     from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
 
-__all__ = ["IGNORE", "Backbone", "Balancing", "Callback", "Codec", "Freezing", "Head", "Loss", "Sampler"]
+__all__ = [
+    "IGNORE",
+    "Backbone",
+    "Balancing",
+    "Callback",
+    "Codec",
+    "Detector",
+    "DetectorFeatures",
+    "Freezing",
+    "Head",
+    "Loss",
+    "Sampler",
+]
 
 
 class Codec(Protocol):
@@ -120,6 +133,39 @@ class Freezing(Protocol):
         A layer that is left out must never train again.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectorFeatures:
+    """What the model makes of N utterances: float32 ``logits`` [N, C] of the head that is watched, and ``vectors``
+    [N, D], the sentence vectors. ``labels`` [N] are class indices; None where they aren't known, as at prediction."""
+
+    logits: np.ndarray
+    vectors: np.ndarray
+    labels: np.ndarray | None = None
+
+
+class Detector(Protocol):
+    """How far out of scope an utterance is. Knows no threshold: that is tuned for it, on its scores for dev.
+
+    Subclass it: a detector that learns nothing then needs ``score`` only.
+    """
+
+    def score(self, features: DetectorFeatures) -> np.ndarray:
+        """Float [N], finite: the higher, the further out of scope. Each utterance for itself, whatever the others."""
+        ...
+
+    def fit(self, features: DetectorFeatures) -> None:
+        """Learn from the training examples in scope, which all have labels. Called once, if the spec ``learns``."""
+        return
+
+    def state(self) -> Mapping[str, np.ndarray]:
+        """What was learnt, as arrays to store with the model."""
+        return {}
+
+    def load(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take back what ``state`` gave."""
+        return
 
 
 class Callback(Protocol):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 
 from nlu_kit.report.svg import tag, text
@@ -21,21 +23,29 @@ _COLOURS = [
 _DASHES = ["none", "6 3", "2 3", "8 3 2 3"]
 
 
-def page(*sections: str, title: str, series: int) -> str:
-    """The whole document. ``series``: how many colours it needs (``s1``, ``s2``, … in the charts)."""
+def page(*sections: str, title: str, series: int, script: str = "") -> str:
+    """The whole document. ``series``: how many colours it needs (``s1``, ``s2``, … in the charts). ``script`` runs at
+    the end; the browser is told its hash, and so runs nothing else."""
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8") + _series_style(series)
     head = "".join(
         [
             tag("meta", charset="utf-8"),
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             tag("meta", name="color-scheme", content="light dark"),
-            tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+            tag("meta", http_equiv="Content-Security-Policy", content=_policy(script)),
             tag("title", text(title)),
             f"<style>\n{style}</style>",
         ]
     )
-    body = "\n".join(sections)
+    body = "\n".join(sections) + (f"\n<script>{script}</script>" if script else "")
     return f'<!doctype html>\n<html lang="en"><head>{head}</head>\n<body><main>\n{body}\n</main></body></html>\n'
+
+
+def _policy(script: str) -> str:
+    if not script:
+        return _POLICY
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"{_POLICY}; script-src 'sha256-{digest}'"
 
 
 def section(heading: str, *children: str, note: str = "") -> str:
@@ -45,11 +55,22 @@ def section(heading: str, *children: str, note: str = "") -> str:
 
 
 def figure(caption: str, drawing: str, *, class_: str = "") -> str:
-    return tag("figure", tag("figcaption", text(caption)), drawing, class_=class_ or None)
+    return tag("figure", tag("figcaption", text(caption)) if caption else "", drawing, class_=class_ or None)
+
+
+def scroll(drawing: str) -> str:
+    """A place for what is wider than a phone: it scrolls by itself, the page does not."""
+    return tag("div", drawing, class_="scroll", tabindex=0)
+
+
+def details(summary: str, *children: str, opened: bool = False) -> str:
+    """Shown when it is clicked on."""
+    return tag("details", tag("summary", text(summary)), *children, open="" if opened else None)
 
 
 def table(columns: list[str], rows: list[list[str]], *, class_: str = "") -> str:
-    """Cells are markup; on narrow screens each row becomes a card, whose lines are named by ``columns`` (text)."""
+    """Cells are markup; on narrow screens each row becomes a card, whose lines are named by ``columns`` (text), but
+    with the class ``dense``, for a few short columns."""
     head = tag("tr", *(tag("th", text(column), scope="col") for column in columns))
     body = [
         tag("tr", *(tag("td", cell, data_label=column) for column, cell in zip(columns, row, strict=True)))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-_VOID = {"br", "hr", "meta"}
+_VOID = {"br", "hr", "input", "meta"}
 
 
 def tag(name: str, /, *children: str, **attributes: str | float | None) -> str:
@@ -23,9 +23,14 @@ def text(value: object) -> str:
     return escape(str(value), quote=False)
 
 
-def chart(*children: str, width: float, height: float, label: str) -> str:
-    """An ``<svg>`` that scales with its place; ``label`` tells those who can't see it what it shows."""
-    return tag("svg", *children, viewBox=f"0 0 {_value(width)} {_value(height)}", role="img", aria_label=label)
+def chart(*children: str, width: float, height: float, label: str, fixed: bool = False) -> str:
+    """An ``<svg>`` that scales with its place; ``label`` tells those who can't see it what it shows.
+
+    ``fixed``: it keeps its size, for drawings that would be too small to read on a phone; put it into ``scroll``.
+    """
+    box = f"0 0 {_value(width)} {_value(height)}"
+    style = f"width:{_value(width)}px" if fixed else None
+    return tag("svg", *children, viewBox=box, role="img", aria_label=label, style=style)
 
 
 def path(points: Sequence[tuple[float, float]], *, close: bool = False) -> str:

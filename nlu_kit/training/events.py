@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from nlu_kit.data.prediction import Prediction
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStart:
-    """``examples``, ``sampler`` and ``parameters`` are figures by name (``{"train": 1750, "dev": 280}``, …)."""
+    """``examples``, ``sampler`` and ``parameters`` are figures by name (``{"train": 1750, "dev": 280}``, …);
+    ``out_of_scope`` counts such examples by split, where there are some."""
 
     run_dir: Path
     name: str
@@ -25,6 +26,7 @@ class RunStart:
     sampler: Mapping[str, float]
     parameters: Mapping[str, int]
     warnings: Sequence[str]
+    out_of_scope: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,8 @@ class EpochEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``)."""
+    """``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``). ``confidence``: by
+    split, what is said of confidences and of what is out of scope."""
 
     run_dir: Path
     model_dir: Path
@@ -84,6 +87,7 @@ class RunEnd:
     test: Mapping[str, float]
     seconds: float
     peak_memory_mb: float
+    confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def to_json(event: RunStart | StepEnd | EpochEnd | RunEnd) -> dict[str, Any]:

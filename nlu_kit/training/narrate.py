@@ -19,6 +19,9 @@ def run_start_lines(event: RunStart) -> list[str]:
         f"data      {sizes} examples; {event.steps_per_epoch} steps an epoch, at most {event.epochs} epochs",
         f"model     {event.parameters['total']:,} parameters, {share:.1%} of them training at first; on {where}",
     ]
+    if event.out_of_scope:
+        counts = ", ".join(f"{split} {count:,}" for split, count in event.out_of_scope.items())
+        lines.append(f"scope     {counts} of these are out of scope: they train no intent, and tune the detector")
     if event.sampler:
         lines.append("sampler   " + ", ".join(f"{key} {value:.3g}" for key, value in event.sampler.items()))
     return lines + [f"warning   {warning}" for warning in event.warnings]
@@ -46,6 +49,7 @@ def run_end_lines(event: RunEnd) -> list[str]:
     ]
     if event.test:
         lines.append(f"test  {figures(event.test)}")
+    lines += [f"confidence on {split}  {figures(found)}" for split, found in event.confidence.items() if found]
     return [*lines, f"model {event.model_dir}"]
 
 
@@ -68,6 +72,8 @@ def _comparable(value: Any) -> Any:
     """What must agree: everything but the confidence. Offsets count, for the same words may occur twice."""
     if isinstance(value, LabelPrediction):
         return value.name
+    if _labels(value):  # a set: predictions come by confidence, annotations as the corpus lists them
+        return sorted(item.name for item in value)
     if isinstance(value, tuple):
         return tuple(_comparable(item) for item in value)
     return (value.start, value.end, value.label) if isinstance(value, EntityPrediction) else value
@@ -78,4 +84,8 @@ def _show(value: Any) -> str:
         return value.name
     if isinstance(value, tuple) and all(isinstance(item, EntityPrediction) for item in value):
         return ", ".join(f"[{entity.text}]{entity.label}" for entity in value) or "none"
-    return str(value)
+    return ", ".join(sorted(item.name for item in value)) if _labels(value) else str(value)
+
+
+def _labels(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(isinstance(item, LabelPrediction) for item in value)

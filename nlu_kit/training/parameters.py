@@ -20,7 +20,7 @@ class LayerState:
     """A layer in some epoch.
 
     ``state`` is ``"trains"``, ``"frozen"`` or ``"static"`` (frozen for good, with all below it); ``rate`` is the
-    strategy's learning rate, before warmup and schedule, and None where the layer does not train.
+    strategy's learning rate times the layer's scale, before warmup and schedule, and None where it does not train.
     """
 
     name: str
@@ -95,5 +95,6 @@ def _states(rates: LayerRates) -> list[LayerState]:
     for layer in rates.layers:
         rate = rates.rates[layer.name]
         state = "trains" if rate is not None else "static" if layer.name in static else "frozen"
+        rate = None if rate is None else rate * layer.lr_scale
         states.append(LayerState(name=layer.name, state=state, rate=rate, parameters=layer.parameters))
     return states

@@ -25,6 +25,7 @@ from nlu_kit.model.build import (
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Codec, Freezing, Sampler
 from nlu_kit.specs import Component, FreezingContext, SamplerContext
+from nlu_kit.training.threshold import check_tuning
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +44,17 @@ class Prepared:
     def sizes(self) -> dict[str, int]:
         return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
 
+    def out_of_scope(self) -> dict[str, int]:
+        """How many examples of each split are out of scope; splits without any are absent."""
+        splits = {"train": self.train, "dev": self.dev, "test": self.test}
+        counts = {name: sum(e.out_of_scope for e in split.examples) for name, split in splits.items()}
+        return {name: count for name, count in counts.items() if count}
+
 
 def prepare(pipeline: Pipeline) -> Prepared:
     """Read, fit, encode and build. Raises DataError, ConfigError, PluginError or ModelError; writes nothing."""
     corpus = read_corpus(pipeline)
+    check_tuning(pipeline, [*corpus.train, *corpus.dev])
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
     labels = fit_labels(pipeline, corpus.train)
     codecs = build_codecs(heads, labels)
@@ -99,9 +107,9 @@ def build_freezing(pipeline: Pipeline) -> Freezing:
     return freezing
 
 
-def data_warnings(prepared: Prepared) -> list[str]:
+def data_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
     """What the data loses on its way to the model: said once, never silently."""
-    found = []
+    found = _scope_warnings(pipeline, prepared)
     found += _label_warnings(prepared.codecs())
     found += _field_warnings(prepared.train.examples, prepared.codecs())
     if prepared.corpus.dev_from_train:
@@ -114,10 +122,23 @@ def data_warnings(prepared: Prepared) -> list[str]:
             found.append(f"{split}: {dataset.truncated} texts are longer than the encoder reads and are cut off")
         for head, count in dataset.lost.items():
             if count:
-                found.append(f"{split}: {count} annotations of '{head}' are cut off, or start or end inside a word")
+                reasons = "cut off, or start or end inside a word, or overlap or are wider than this head can tell"
+                found.append(f"{split}: {count} annotations of '{head}' are lost: {reasons}")
         if split != "train" and len(dataset):
             found += _annotation_warnings(split, dataset, prepared.codecs())
     return found
+
+
+def _scope_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
+    head = pipeline.watched
+    if pipeline.detector is None or head is None:
+        unused = prepared.out_of_scope()
+        return ["the out-of-scope examples serve nothing: the pipeline has no detector"] if unused else []
+    codec = prepared.codecs()[head]
+    labelled = any(codec.gold(example) is not None for example in prepared.dev.examples)
+    if labelled or pipeline.detector.params.threshold is not None:  # type: ignore[attr-defined]
+        return []
+    return [f"dev: nothing is annotated for '{head}', so that no threshold for what is out of scope can be tuned"]
 
 
 def _annotation_warnings(split: str, dataset: EncodedDataset, codecs: Mapping[str, Codec]) -> list[str]:

@@ -15,10 +15,13 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.model.confidence import calibration_errors, predicted_scope_figures
 from nlu_kit.model.folder import ModelInfo, save_model
 from nlu_kit.model.protocols import Callback
+from nlu_kit.model.score import score
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CallbackContext
+from nlu_kit.training.calibrate import Calibrated, calibrate
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
@@ -33,12 +36,17 @@ from nlu_kit.training.validation import Validator, rehearse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
-    """Where the run is and what it reached; ``dev`` and ``test`` map ``head.metric`` and ``exact_match`` to [0, 1]."""
+    """Where the run is and what it reached; ``dev`` and ``test`` map ``head.metric`` and ``exact_match`` to [0, 1].
+
+    ``confidence`` has by split what is said of confidences: ``head.ece`` (and ``head.ece_uncalibrated``, both on test
+    only, since dev calibrates), ``out_of_scope.recall`` and the like.
+    """
 
     run_dir: Path
     model_dir: Path
     dev: dict[str, float]
     test: dict[str, float]
+    confidence: dict[str, dict[str, float]]
     best_epoch: int
     epochs_run: int
     reason: str
@@ -105,9 +113,11 @@ def train(
     _notifier(listeners, "on_run_start")(_run_start(pipeline, prepared, trainer, run_dir, precision))
     try:
         fitted = trainer.fit()
+        static.forget_if_changed()  # the best epoch's weights are back
+        calibrated = calibrate(pipeline, prepared, validator)
     finally:
         static.close()
-    test = validator.scores(prepared.test)[0] if len(prepared.test) else {}
+    test, confidence = _test(prepared, validator, calibrated)
     model_dir = run_dir / "model"
     seconds = time.perf_counter() - started
     result = RunResult(
@@ -115,6 +125,7 @@ def train(
         model_dir=model_dir,
         dev=dict(fitted.best.dev),
         test=test,
+        confidence=confidence,
         best_epoch=fitted.best.epoch,
         epochs_run=fitted.epochs_run,
         reason=fitted.reason,
@@ -122,9 +133,22 @@ def train(
     )
     if accelerator.is_main_process:
         info = ModelInfo(
-            sizes=prepared.sizes(), dev=result.dev, test=test, best_epoch=result.best_epoch, precision=precision
+            sizes=prepared.sizes(),
+            dev=result.dev,
+            test=test,
+            best_epoch=result.best_epoch,
+            precision=precision,
+            confidence=confidence,
         )
-        save_model(model_dir, pipeline=pipeline, model=prepared.objective.model, codecs=prepared.codecs(), info=info)
+        save_model(
+            model_dir,
+            pipeline=pipeline,
+            model=prepared.objective.model,
+            codecs=calibrated.codecs,
+            info=info,
+            states=calibrated.states,
+            scope=calibrated.scope,
+        )
         checkpoint.remove()
         point_latest(run_dir)
     accelerator.wait_for_everyone()
@@ -136,6 +160,7 @@ def train(
         best_epoch=fitted.best.epoch,
         dev=result.dev,
         test=test,
+        confidence=confidence,
         seconds=seconds,
         peak_memory_mb=peak_memory_mb(accelerator.device),
     )
@@ -143,6 +168,25 @@ def train(
     if accelerator.num_processes > 1:
         accelerator.end_training()
     return result
+
+
+def _test(
+    prepared: Prepared, validator: Validator, calibrated: Calibrated
+) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """(the heads' figures on test, those on confidences by split), of predictions as the finished model makes them."""
+    confidence = {"dev": dict(calibrated.dev)} if calibrated.dev else {}
+    examples, codecs, scope = prepared.test.examples, calibrated.codecs, calibrated.scope
+    if not len(examples):
+        return {}, confidence
+    before, after = validator.compare(prepared.test, calibrated.plain, codecs, scope)
+    plain = calibration_errors(calibrated.plain, examples, before)
+    figures: dict[str, float] = {}
+    for head, error in calibration_errors(codecs, examples, after).items():
+        figures |= {f"{head}.ece_uncalibrated": plain[head], f"{head}.ece": error}
+    if scope is not None:
+        watched, threshold = codecs[scope.settings.head], scope.settings.threshold
+        figures |= predicted_scope_figures(watched, threshold, examples, after)
+    return score(codecs, examples, after), {**confidence, "test": figures}
 
 
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
@@ -178,9 +222,10 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
         epochs=pipeline.training.epochs,
         steps_per_epoch=trainer.steps_per_epoch,
         examples=prepared.sizes(),
+        out_of_scope=prepared.out_of_scope(),
         sampler=dict(prepared.sampler.describe()),
         parameters=trainer.rates.counts(),
-        warnings=data_warnings(prepared),
+        warnings=data_warnings(pipeline, prepared),
     )
 
 

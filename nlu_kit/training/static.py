@@ -2,7 +2,8 @@
 
 Layers below the lowest that may still train run in eval mode and never change, so for a text their output is always the
 same. It is computed when a text is first met, always in fp32, and kept under the text's token ids: in memory up to a
-budget, beyond it in a memory-mapped file. Every process of a run keeps its own, of the texts that it meets.
+budget, beyond it in a memory-mapped file. Where the whole backbone is static, the sentence vector is kept too. Every
+process of a run keeps its own, of the texts that it meets.
 """
 
 from __future__ import annotations
@@ -29,15 +30,20 @@ _FILL_BATCH = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """How much there may be to keep: the ``tokens`` of all texts together; and where: memory up to ``budget`` bytes,
-    else a file in ``folder``."""
+    """How much there may be to keep: so many ``texts`` with so many ``tokens`` in all; and where: memory up to
+    ``budget`` bytes, else a file in ``folder``."""
 
+    texts: int
     tokens: int
     budget: int
     folder: Path
 
-    def bytes_needed(self, backbone: Backbone) -> int:
-        return 4 * self.tokens * backbone.width
+    def rows(self, backbone: Backbone, count: int) -> int:
+        """Vectors to keep of the lowest ``count`` layers: one per token, and the sentence's where these are all."""
+        return self.tokens + (self.texts if count == len(backbone.layers) else 0)
+
+    def bytes_needed(self, backbone: Backbone, count: int) -> int:
+        return 4 * self.rows(backbone, count) * backbone.width
 
 
 class StaticCache:
@@ -45,9 +51,10 @@ class StaticCache:
 
     def __init__(self, backbone: Backbone, count: int, room: Room) -> None:
         self.backbone, self.count = backbone, count
-        self.bytes = room.bytes_needed(backbone)
+        self.bytes = room.bytes_needed(backbone, count)
         self.file: Path | None = None
-        shape = (room.tokens, backbone.width)
+        self.whole = count == len(backbone.layers)
+        shape = (room.rows(backbone, count), backbone.width)
         if self.bytes <= room.budget:
             self._rows = torch.empty(shape, dtype=torch.float32)
         else:
@@ -66,8 +73,10 @@ class StaticCache:
         starts = torch.tensor([self._at[encoding.ids] for encoding in encodings])
         # Positions behind a text's end read its neighbour's rows; the mask keeps them out of every result.
         places_BT = (starts[:, None] + torch.arange(batch.ids_BT.shape[1])).clamp_(max=len(self._rows) - 1)
-        static_BTD = self._rows[places_BT.view(-1)].view(*places_BT.shape, -1)
-        return replace(batch, static_BTD=static_BTD.to(batch.ids_BT.device), start=self.count)
+        device = batch.ids_BT.device
+        static_BTD = self._rows[places_BT.view(-1)].view(*places_BT.shape, -1).to(device)
+        pooled_BD = self._rows[starts - 1].to(device) if self.whole else None  # kept in front of its tokens
+        return replace(batch, static_BTD=static_BTD, static_pooled_BD=pooled_BD, start=self.count)
 
     def fill(self, encodings: Sequence[Encoding]) -> None:
         """Compute the output for all these texts, each once."""
@@ -79,8 +88,12 @@ class StaticCache:
     def _compute(self, encodings: Sequence[Encoding]) -> None:
         device = next(self.backbone.parameters()).device
         batch = collate_tokens(encodings, pad_id=self.backbone.pad_id, device=device)
-        hidden_BTD = _in_fp32(self.backbone, batch, self.count).cpu()
+        hidden_BTD, pooled_BD = _in_fp32(self.backbone, batch, self.count)
+        hidden_BTD = hidden_BTD.cpu()
         for row, encoding in enumerate(encodings):
+            if pooled_BD is not None:
+                self._rows[self._used] = pooled_BD[row]
+                self._used += 1
             self._rows[self._used : self._used + len(encoding)] = hidden_BTD[row, : len(encoding)]
             self._at[encoding.ids] = self._used
             self._used += len(encoding)
@@ -120,7 +133,7 @@ class StaticLayers:
         # can't know which texts will be its share, and computes each when it meets it.
         self.ahead = [] if processes > 1 else [encoding for dataset in datasets for encoding in dataset.encodings]
         tokens = int(sum(dataset.lengths.sum() for dataset in datasets))
-        self.room = Room(tokens=tokens, budget=budget, folder=folder)
+        self.room = Room(texts=sum(map(len, datasets)), tokens=tokens, budget=budget, folder=folder)
         self.sample = datasets[0].encodings[:4]
         self.cache: StaticCache | None = None
         self._refused: set[int] = set()
@@ -143,6 +156,11 @@ class StaticLayers:
         """The batch with the static layers' output, where it is kept."""
         return batch if self.cache is None else self.cache.attach(batch, encodings)
 
+    def forget_if_changed(self) -> None:
+        """Free what is kept, if it is not what the weights of this moment give."""
+        if self.cache is not None and not self.cache.is_valid(self.cache.count):
+            self.close()
+
     def close(self) -> None:
         """Free what is kept."""
         if self.cache is not None:
@@ -155,13 +173,15 @@ def why_not(backbone: Backbone, count: int, room: Room, sample: Sequence[Encodin
 
     Going on from it must give what the whole encoder gives: that is tried on ``sample``.
     """
-    if count not in backbone.resume_points():
+    whole = count == len(backbone.layers)
+    if not whole and count not in backbone.resume_points():
         return f"this backbone can't go on above its lowest {count} layers"
-    needed = room.bytes_needed(backbone)
+    needed = room.bytes_needed(backbone, count)
     there = next(parent for parent in (room.folder, *room.folder.absolute().parents) if parent.exists())
     if needed > room.budget and needed > shutil.disk_usage(there).free:
         return f"that takes {needed / 2**20:.0f} MB, more than the memory allowed and the disk's free space"
-    return "" if _resumes_exactly(backbone, count, sample) else "going on from it does not give the same result"
+    exact = whole or _resumes_exactly(backbone, count, sample)
+    return "" if exact else "going on from it does not give the same result"
 
 
 @torch.no_grad()
@@ -172,7 +192,7 @@ def _resumes_exactly(backbone: Backbone, count: int, sample: Sequence[Encoding])
         device = next(backbone.parameters()).device
         batch = collate_tokens(sample, pad_id=backbone.pad_id, device=device)
         whole = backbone(batch)
-        resumed = backbone(replace(batch, static_BTD=_in_fp32(backbone, batch, count), start=count))
+        resumed = backbone(replace(batch, static_BTD=_in_fp32(backbone, batch, count)[0], start=count))
     finally:
         for module, mode in training.items():
             module.training = mode
@@ -181,10 +201,14 @@ def _resumes_exactly(backbone: Backbone, count: int, sample: Sequence[Encoding])
     return close and torch.allclose(whole.pooled_BD, resumed.pooled_BD, atol=_TOLERANCE)
 
 
-def _in_fp32(backbone: Backbone, batch: TokenBatch, count: int) -> Tensor:
-    """The static output without autocast; the backbone's static modules are in eval mode already."""
+def _in_fp32(backbone: Backbone, batch: TokenBatch, count: int) -> tuple[Tensor, Tensor | None]:
+    """(Token vectors, sentence vectors where all layers are static) without autocast; the backbone's static modules are
+    in eval mode already."""
     with torch.autocast(batch.ids_BT.device.type, enabled=False):
-        return backbone.static_output(batch, count)
+        if count < len(backbone.layers):
+            return backbone.static_output(batch, count), None
+        encoded = backbone(batch)
+        return encoded.tokens_BTD, encoded.pooled_BD
 
 
 def memory_budget(megabytes: int | None, processes: int) -> int:

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
 
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
 from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
+from nlu_kit.model.decode import decode
 from nlu_kit.model.nlu_model import NluModel
-from nlu_kit.model.predict import predict
+from nlu_kit.model.predict import Computed, compute, compute_each, predict
 from nlu_kit.model.protocols import Codec
+from nlu_kit.model.scope import Scope
 from nlu_kit.model.score import main_metrics, monitored, score
+from nlu_kit.model.states import calibrated_states
 from nlu_kit.training.events import Sample
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import Validation
 
+T = TypeVar("T")
+
 
 def rehearse(model: NluModel, codecs: Mapping[str, Codec], dev: EncodedDataset, *, monitor: str) -> None:
-    """Raise now what validation would raise after the first epoch: dev gives no figure called ``monitor``.
+    """Raise now what validation would raise after the first epoch (dev gives no figure called ``monitor``), and
+    calibration after the last.
 
     For each head, the example with the most annotations is enough for that.
     """
     golds = [[codec.gold(example) or {} for example in dev.examples] for codec in codecs.values()]
     chosen = sorted({max(range(len(dev)), key=lambda i: _annotations(gold[i])) for gold in golds})
-    found = predict(model, codecs, [dev.encodings[i] for i in chosen], batch_size=len(chosen))
+    encodings = [dev.encodings[i] for i in chosen]
+    found = predict(model, codecs, encodings, batch_size=len(chosen))
     monitored(score(codecs, [dev.examples[i] for i in chosen], found), monitor, codecs)
+    computed = compute_each(model, encodings, batch_size=len(chosen))
+    calibrated_states(codecs, {name: {} for name in codecs}, computed, [dev.targets[i] for i in chosen])
 
 
 class Validator:
@@ -57,14 +67,48 @@ class Validator:
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:
         """Predictions in the order of the dataset; every process gets all of them."""
         self.codecs = self._make_codecs()
+
+        def own(encodings: Sequence[Encoding]) -> list[Prediction]:
+            return predict(self.model, self.codecs, encodings, batch_size=self.batch_size, attach=self.static.attach)
+
+        return self._shared(dataset.encodings, own)
+
+    def compute(self, encodings: Sequence[Encoding], *, heads: Collection[str] | None = None) -> list[Computed]:
+        """What the network makes of each text of train or dev, by all ``heads`` or just these; every process gets all
+        of them."""
+
+        def own(encodings: Sequence[Encoding]) -> list[Computed]:
+            return compute_each(
+                self.model, encodings, batch_size=self.batch_size, attach=self.static.attach, heads=heads
+            )
+
+        return self._shared(encodings, own)
+
+    def compare(
+        self, dataset: EncodedDataset, plain: Mapping[str, Codec], codecs: Mapping[str, Codec], scope: Scope | None
+    ) -> tuple[list[Prediction], list[Prediction]]:
+        """(predictions of the codecs before calibration, those of the calibrated ones with the detector)."""
+
+        def own(encodings: Sequence[Encoding]) -> list[tuple[Prediction, Prediction]]:
+            rows: dict[int, tuple[Prediction, Prediction]] = {}
+            for positions, computed in compute(self.model, encodings, batch_size=self.batch_size):
+                batch = [encodings[position] for position in positions]
+                before = decode(computed.outputs, computed.vectors, plain, batch)
+                after = decode(computed.outputs, computed.vectors, codecs, batch, scope)
+                rows |= zip(positions, zip(before, after, strict=True), strict=True)
+            return [rows[position] for position in range(len(encodings))]
+
+        pairs = self._shared(dataset.encodings, own)
+        return [before for before, _ in pairs], [after for _, after in pairs]
+
+    def _shared(self, encodings: Sequence[Encoding], work: Callable[[Sequence[Encoding]], list[T]]) -> list[T]:
+        """One result for each text, in their order. Each process works on its share, and gets the others' results."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
-        own = range(rank, len(dataset), processes)
-        encodings = [dataset.encodings[i] for i in own]
-        found = predict(self.model, self.codecs, encodings, batch_size=self.batch_size, attach=self.static.attach)
-        pairs = list(zip(own, found, strict=True))
+        own = range(rank, len(encodings), processes)
+        pairs = list(zip(own, work([encodings[i] for i in own]), strict=True))
         if processes > 1:
             pairs = gather_object(pairs)
-        return [prediction for _, prediction in sorted(pairs, key=lambda pair: pair[0])]
+        return [result for _, result in sorted(pairs, key=lambda pair: pair[0])]
 
     def scores(self, dataset: EncodedDataset) -> tuple[dict[str, float], list[Prediction]]:
         predictions = self.predict(dataset)

@@ -72,8 +72,6 @@ class EncoderBackbone(Backbone):
         return self._blocks.starts
 
     def static_output(self, batch: TokenBatch, count: int) -> Tensor:
-        if count == len(self.layers):
-            return self._run(batch)
         return self._blocks.input_of(count, lambda: self._run(batch))
 
     def _run(self, batch: TokenBatch) -> Tensor:
@@ -83,8 +81,6 @@ class EncoderBackbone(Backbone):
     def _tokens(self, batch: TokenBatch) -> Tensor:
         if batch.static_BTD is None:
             return self._run(batch)
-        if batch.start == len(self.layers):
-            return batch.static_BTD
         return self._blocks.above(batch.start, batch.static_BTD, lambda: self._run(batch))
 
     def forward(self, batch: TokenBatch) -> Encoded:

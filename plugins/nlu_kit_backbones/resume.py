@@ -20,8 +20,8 @@ class Blocks:
     else surrounds the stack are computed by the encoder's own code. (Embeddings are so too, on the way to the first
     block; they are cheap, and their result is replaced.)
 
-    ``starts``: the numbers of lowest layers that a pass can go on above. That is every block's place in ``prefixes``,
-    the backbone's layers bottom to top, and the whole backbone.
+    ``starts``: the numbers of lowest layers that a pass can go on above: every block's place in ``prefixes``, the
+    backbone's layers bottom to top.
     """
 
     def __init__(self, encoder: nn.Module, prefixes: Sequence[str]) -> None:
@@ -33,7 +33,7 @@ class Blocks:
             for count, prefix in enumerate(prefixes)
             if prefix.startswith(f"{self._path}.")
         }
-        self.starts = [*self._block_at, len(prefixes)]
+        self.starts = list(self._block_at)
 
     def input_of(self, count: int, run: Callable[[], Any]) -> Tensor:
         """What goes into the block above the lowest ``count`` layers when ``run`` runs the encoder."""

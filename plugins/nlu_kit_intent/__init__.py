@@ -27,7 +27,7 @@ def _build(params: IntentParams, context: HeadContext) -> Head:
 def _codec(params: IntentParams, context: CodecContext) -> Codec:
     from nlu_kit_intent.codec import IntentCodec
 
-    return IntentCodec(params, context.labels)
+    return IntentCodec(params, context.labels, context.state)
 
 
 def _fit(params: IntentParams, examples: Sequence[Example]) -> LabelSpace:
@@ -49,6 +49,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             codec=_codec,
             fit=_fit,
             default_loss="cross_entropy",
+            one_label=True,
             default=True,
         )
     ]

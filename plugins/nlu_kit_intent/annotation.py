@@ -16,6 +16,7 @@ def label_of(example: Example, field: str) -> str | None:
         return None
     if not isinstance(value, (str, int, float)):
         raise DataError(
-            f"{example.source}: '{field}' must be one label (a string) to train a head on it, got {value!r}"
+            f"{example.source}: '{field}' must be one label (a string) for the head 'intent', got {value!r}; the head "
+            "'multilabel_intent' takes several"
         )
     return str(value)

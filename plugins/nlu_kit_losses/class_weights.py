@@ -8,12 +8,12 @@ import numpy as np
 
 from nlu_kit.errors import ConfigError, Problem, did_you_mean
 from nlu_kit.specs import LossContext
-from nlu_kit_losses.params import WeightedCrossEntropyParams, Weighting
+from nlu_kit_losses.params import ClassWeightParams, Weighting
 
 MAX_NAMES = 60
 
 
-def weights_for(params: WeightedCrossEntropyParams, context: LossContext) -> np.ndarray:
+def weights_for(params: ClassWeightParams, context: LossContext) -> np.ndarray:
     """The weight of each class, [C] float64: from counts, capped at ``max_weight``, then those given by hand.
 
     Raises ConfigError, with every label named in ``weights`` that the head lacks.

@@ -20,8 +20,16 @@ class CrossEntropyParams(Params):
     )
 
 
-class WeightedCrossEntropyParams(CrossEntropyParams):
-    """Parameters of ``weighted_cross_entropy``."""
+class LabelSmoothingParams(CrossEntropyParams):
+    """Parameters of ``label_smoothing``."""
+
+    label_smoothing: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of each target's probability that is spread over all classes."
+    )
+
+
+class ClassWeightParams(Params):
+    """What each class counts."""
 
     weighting: Weighting = Field(
         default="sqrt",
@@ -40,4 +48,72 @@ class WeightedCrossEntropyParams(CrossEntropyParams):
     )
     weights: dict[str, Weight] = Field(
         default={}, description="Weights by hand, by label; they replace those that follow from counts."
+    )
+
+
+class WeightedCrossEntropyParams(ClassWeightParams, CrossEntropyParams):
+    """Parameters of ``weighted_cross_entropy``."""
+
+
+class FocalParams(ClassWeightParams):
+    """Parameters of ``focal``."""
+
+    gamma: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How strongly targets that the model already gets right are turned down: each counts "
+        "(1 - p)^gamma. 0 is cross-entropy.",
+    )
+    weighting: Weighting = Field(
+        default="none",
+        description="The paper's alpha: what each class counts, as for weighted_cross_entropy; 'none': all the same.",
+    )
+
+
+class DiceParams(Params):
+    """Parameters of ``dice``."""
+
+    alpha: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="How strongly probabilities near 1 are turned down: p counts (1 - p)^alpha * p. 0 is plain dice. "
+        "That product peaks at p = 1 / (1 + alpha): the loss never pushes a probability beyond it.",
+    )
+    smooth: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Added above and below the fraction line; the smaller, the more wrong classes count.",
+    )
+    cross_entropy: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How much cross-entropy is added. 0 is the paper's loss alone, with which a new classifier hardly "
+        "gets going: where p is still near 0, so is the gradient.",
+    )
+
+
+class BinaryCrossEntropyParams(Params):
+    """Parameters of ``binary_cross_entropy``."""
+
+    positive_weight: float = Field(
+        default=1.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="What a label that a text has counts, against 1 for one that it lacks; above 1 favours recall.",
+    )
+
+
+class BinaryFocalParams(BinaryCrossEntropyParams):
+    """Parameters of ``binary_focal``."""
+
+    gamma: float = Field(
+        default=2.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How strongly labels that the model already gets right are turned down: each counts "
+        "(1 - p)^gamma. 0 is binary_cross_entropy.",
     )

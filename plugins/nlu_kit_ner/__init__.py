@@ -1,4 +1,4 @@
-"""Bundled head `ner`: entities as word-level BIO tags."""
+"""Bundled heads `ner` and `crf_ner`: entities as tags of words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_ner.annotation import entities_of
-from nlu_kit_ner.params import NerParams
+from nlu_kit_ner.params import CrfNerParams, NerParams, TaggerParams
 
 if TYPE_CHECKING:
     from nlu_kit.data.example import Example
@@ -24,18 +24,33 @@ def _build(params: NerParams, context: HeadContext) -> Head:
     return NerHead(params, width=context.width, classes=len(context.labels))
 
 
+def _build_crf(params: CrfNerParams, context: HeadContext) -> Head:
+    from nlu_kit_ner.crf_head import CrfNerHead
+    from nlu_kit_ner.tags import legal_tags
+
+    return CrfNerHead(params, width=context.width, legal=legal_tags(context.labels.names, params.scheme))
+
+
 def _codec(params: NerParams, context: CodecContext) -> Codec:
     from nlu_kit_ner.codec import NerCodec
 
-    return NerCodec(params, context.labels)
+    return NerCodec(params, context)
 
 
-def _fit(params: NerParams, examples: Sequence[Example]) -> LabelSpace:
-    """``O``, then ``B-`` and ``I-`` of every entity label, sorted. Raises DataError where no example has an entity."""
+def _crf_codec(params: CrfNerParams, context: CodecContext) -> Codec:
+    from nlu_kit_ner.crf_codec import CrfNerCodec
+
+    return CrfNerCodec(params, context)
+
+
+def _fit(params: TaggerParams, examples: Sequence[Example]) -> LabelSpace:
+    """``O``, then the scheme's tags of every entity label, sorted. Raises DataError where no example has an entity."""
+    from nlu_kit_ner.tags import tag_names
+
     names = sorted({entity.label for example in examples for entity in entities_of(example, params.field) or ()})
     if not names:
         raise DataError(f"no training example has an entity in its field '{params.field}'")
-    return LabelSpace(("O", *(f"{prefix}-{name}" for name in names for prefix in "BI")))
+    return LabelSpace(tag_names(names, params.scheme))
 
 
 @hookimpl
@@ -43,12 +58,21 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
     return [
         HeadSpec(
             name="ner",
-            summary="Entities: word-level BIO from the first subword, legal sequences only, offsets into the raw text.",
+            summary="Entities: word-level BIO or BILOU tags, legal sequences only, offsets into the raw text.",
             params=NerParams,
             build=_build,
             codec=_codec,
             fit=_fit,
             default_loss="weighted_cross_entropy",
             default=True,
-        )
+        ),
+        HeadSpec(
+            name="crf_ner",
+            summary="Entities as `ner`, with a CRF that learns which tag follows which; computes its own loss.",
+            params=CrfNerParams,
+            build=_build_crf,
+            codec=_crf_codec,
+            fit=_fit,
+            produces="own_loss",
+        ),
     ]

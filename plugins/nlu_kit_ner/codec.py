@@ -9,13 +9,19 @@ import numpy as np
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import EntityPrediction
+from nlu_kit.metrics.report import HeadReport
+from nlu_kit.metrics.span_report import span_report
 from nlu_kit.metrics.spans import span_scores
 from nlu_kit.model.protocols import IGNORE, Codec
+from nlu_kit.specs import CodecContext
 from nlu_kit_ner.annotation import entities_of
-from nlu_kit_ner.bio import legal_transitions, spans_of, tag_words, viterbi
-from nlu_kit_ner.params import NerParams
+from nlu_kit_ner.calibration import fit_confidences
+from nlu_kit_ner.lattice import Lattice, best_paths
+from nlu_kit_ner.params import TaggerParams
+from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, spans_of, tag_words, words_of
+
+TEMPERATURE = "temperature"
 
 
 class NerCodec(Codec):
@@ -23,48 +29,44 @@ class NerCodec(Codec):
 
     main_metric = "f1"
 
-    def __init__(self, params: NerParams, labels: LabelSpace) -> None:
-        self.labels = labels
+    def __init__(self, params: TaggerParams, context: CodecContext) -> None:
+        self.labels = context.labels
         self.field = params.field
         self.fields: Sequence[str] = (self.field,)
-        self._start, self._transitions = legal_transitions(labels.names)
+        self.scheme = params.scheme
+        self.temperature = float(context.state.get(TEMPERATURE, 1.0))
+        self.lattice = Lattice.of(legal_tags(self.labels.names, self.scheme))
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels`` [T]: the tag index at each word's first subword, IGNORE everywhere else."""
         labels = np.full(len(encoding), IGNORE, dtype=np.int64)
         entities = entities_of(example, self.field)
         if entities is not None:
-            for word, tag in zip(encoding.words, tag_words(encoding.words, entities), strict=True):
+            for word, tag in zip(encoding.words, tag_words(encoding.words, entities, self.scheme), strict=True):
                 index = self.labels.index(tag)
                 labels[word.token] = IGNORE if index is None else index
         return {"labels": labels}
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
-        """The best legal BIO sequence over ``logits`` [B, T, C]. A span's confidence is the mean probability of its
-        words' tags."""
-        return [
-            {self.field: self._entities(logits, encoding)}
+        """The best legal sequence of tags over ``logits`` [B, T, C]. A span's confidence is the mean probability of its
+        words' tags, at the temperature that was fitted; the sequence does not depend on that."""
+        scores = [
+            log_softmax(logits[[word.token for word in encoding.words]])
             for logits, encoding in zip(outputs["logits"], encodings, strict=True)
         ]
+        paths = best_paths(scores, self.lattice)
+        spans = [self._spans(path) for path in paths]
+        carrying = [row for row, found in enumerate(spans) if found]  # only these need probabilities
+        probabilities = self.probabilities([scores[row] for row in carrying], self.temperature)
+        found: list[Mapping[str, Any]] = [{self.field: ()} for _ in encodings]
+        for row, words in zip(carrying, probabilities, strict=True):
+            chosen = words[np.arange(len(words)), paths[row]]
+            found[row] = {self.field: tuple(_entity(span, chosen, encodings[row]) for span in spans[row])}
+        return found
 
-    def _entities(self, logits: np.ndarray, encoding: Encoding) -> tuple[EntityPrediction, ...]:
-        rows = logits[[word.token for word in encoding.words]].astype(np.float64)
-        log_probabilities = rows - np.logaddexp.reduce(rows, axis=1, keepdims=True)
-        path = viterbi(log_probabilities, self._start, self._transitions)
-        chosen = np.exp(log_probabilities[np.arange(len(path)), path])
-        found = []
-        for span in spans_of([self.labels.names[index] for index in path]):
-            start, end = encoding.words[span.first].start, encoding.words[span.last].end
-            found.append(
-                EntityPrediction(
-                    start=start,
-                    end=end,
-                    text=encoding.text[start:end],
-                    label=span.label,
-                    confidence=float(chosen[span.first : span.last + 1].mean()),
-                )
-            )
-        return tuple(found)
+    def probabilities(self, scores: Sequence[np.ndarray], temperature: float) -> list[np.ndarray]:
+        """Each word's tag probabilities [W, C], from each text's scores [W, C]."""
+        return [np.exp(log_softmax(rows / temperature)) for rows in scores]
 
     def gold(self, example: Example) -> Mapping[str, Any] | None:
         entities = entities_of(example, self.field)
@@ -84,23 +86,98 @@ class NerCodec(Codec):
 
         Nothing where none of these has an entity: an F1 would say nothing there.
         """
+        gold, predicted = self._annotated(examples, predictions)
+        return span_scores(gold, predicted) if any(gold) else {}
+
+    def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport:
+        """Strict precision, recall and F1 of each label, and the figures of ``span_report``."""
+        return span_report(*self._annotated(examples, predictions))
+
+    def judged(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
+        """Each predicted span: its confidence, and whether boundaries and label are right."""
+        entities = entities_of(example, self.field)
+        if entities is None:
+            return ()
+        right = {_key(entity) for entity in entities}
+        return [(entity.confidence, _key(entity) in right) for entity in prediction[self.field]]
+
+    def calibrate(
+        self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
+    ) -> Mapping[str, Any]:
+        """The ``temperature`` at which the confidences of predicted spans tell best which of them are right; nothing
+        without a predicted span.
+
+        Not the one that makes the *tags* most likely: most are O, and spans' confidences were further off then than
+        without any temperature.
+        """
+        tags = [target["labels"] for target in targets]
+        places = [self.places(target) for target in targets]
+        annotated = [row for row, labels in enumerate(tags) if (labels != IGNORE).any()]
+        scores = [log_softmax(outputs[row]["logits"][places[row]]) for row in annotated]
+        paths = best_paths(scores, self.lattice)
+        found = [self._spans(path) for path in paths]
+        gold = [set(self._spans(tags[row][places[row]])) for row in annotated]
+        right = np.array([span in known for spans, known in zip(found, gold, strict=True) for span in spans])
+
+        def confidences(temperature: float) -> np.ndarray:
+            chosen = [
+                words[np.arange(len(path)), path]
+                for words, path in zip(self.probabilities(scores, temperature), paths, strict=True)
+            ]
+            return np.array([_confidence(s, words) for spans, words in zip(found, chosen, strict=True) for s in spans])
+
+        return {TEMPERATURE: fit_confidences(confidences, right)} if len(right) else {}
+
+    def places(self, target: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Where the annotated words' first subwords are among the tokens [W]."""
+        return np.flatnonzero(target["labels"] != IGNORE)
+
+    def _spans(self, path: np.ndarray) -> list[TaggedSpan]:
+        """The spans of tag indices [W]; a tag that train never had (IGNORE) belongs to none."""
+        return spans_of([self.labels.names[index] if index >= 0 else OUTSIDE for index in path])
+
+    def lost(self, example: Example, encoding: Encoding) -> int:
+        """Entities whose boundaries fall inside a word or beyond the truncation, or that overlap one before them."""
+        words, entities = encoding.words, entities_of(example, self.field) or ()
+        told = sum(
+            words[taken[0]].start == entity.start and words[taken[-1]].end == entity.end
+            for entity, taken in words_of(words, entities)
+        )
+        return len(entities) - told
+
+    def unseen(self, example: Example) -> int:
+        return sum(f"B-{entity.label}" not in self.labels for entity in entities_of(example, self.field) or ())
+
+    def _annotated(
+        self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[Sequence[Entity]], list[Sequence[EntityPrediction]]]:
+        """(annotated, predicted) spans of the examples that have an annotation."""
         pairs = [
             (entities, prediction[self.field])
             for example, prediction in zip(examples, predictions, strict=True)
             if (entities := entities_of(example, self.field)) is not None
         ]
-        if not any(gold for gold, _ in pairs):
-            return {}
-        return span_scores([gold for gold, _ in pairs], [predicted for _, predicted in pairs])
+        return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """Entities whose boundaries fall inside a word or beyond the truncation."""
-        starts = {word.start for word in encoding.words}
-        ends = {word.end for word in encoding.words}
-        return sum(e.start not in starts or e.end not in ends for e in entities_of(example, self.field) or ())
 
-    def unseen(self, example: Example) -> int:
-        return sum(f"B-{entity.label}" not in self.labels for entity in entities_of(example, self.field) or ())
+def log_softmax(rows: np.ndarray) -> np.ndarray:
+    """[W, C] to log probabilities, float64."""
+    shifted = rows.astype(np.float64) - rows.max(axis=1, keepdims=True).astype(np.float64)
+    found: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found
+
+
+def _entity(span: TaggedSpan, chosen: np.ndarray, encoding: Encoding) -> EntityPrediction:
+    """``chosen`` [W]: the probability of each word's tag."""
+    start, end = encoding.words[span.first].start, encoding.words[span.last].end
+    confidence = _confidence(span, chosen)
+    return EntityPrediction(
+        start=start, end=end, text=encoding.text[start:end], label=span.label, confidence=confidence
+    )
+
+
+def _confidence(span: TaggedSpan, chosen: np.ndarray) -> float:
+    return min(float(chosen[span.first : span.last + 1].mean()), 1.0)
 
 
 def _certain(entity: Entity, text: str) -> EntityPrediction:

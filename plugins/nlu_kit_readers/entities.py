@@ -17,20 +17,18 @@ def parse_entities(value: Any, text: str, where: str) -> tuple[Entity, ...] | No
     ``None`` stays None ("not annotated"), ``[]`` gives ``()`` ("there are none"). Offsets count characters
     (code points), ``end`` is exclusive; ``text``, where given, must be that slice. Raises DataError, which starts
     with ``where``, for anything else: also for a span that starts or ends with white space (no prediction ever does,
-    so it could never be got right) and for spans that overlap.
+    so it could never be got right) and for one that is there twice. Spans may nest and overlap: whether a head can
+    learn such is the head's to say. Of those that start together, the longest comes first.
     """
     if value is None:
         return None
     if not isinstance(value, list):
         raise DataError(f"{where}: 'entities' must be a list; write [] where there are none, or leave it out")
     entities = [_entity(item, text, f"{where}: entity {number}") for number, item in enumerate(value, start=1)]
-    entities.sort(key=lambda entity: (entity.start, entity.end))
+    entities.sort(key=lambda entity: (entity.start, -entity.end, entity.label))
     for left, right in pairwise(entities):
-        if right.start < left.end:
-            raise DataError(
-                f"{where}: the entities {_name(left, text)} and {_name(right, text)} overlap; "
-                "keep one of them, or shorten one"
-            )
+        if (left.start, left.end, left.label) == (right.start, right.end, right.label):
+            raise DataError(f"{where}: the entity {_name(left, text)} is there twice; remove one")
     return tuple(entities)
 
 

@@ -26,9 +26,9 @@ def is_jsonl(path: Path) -> bool:
 def read_jsonl(params: JsonlParams, path: Path) -> Iterator[Example]:
     """The examples of a jsonl file; blank lines are skipped.
 
-    Keys: ``text``; ``intent`` (a string); ``entities`` (see ``parse_entities``); any other key goes to
-    ``Example.labels``. An intent or entities that are absent or null mean "not annotated". Raises DataError, with
-    file and line, for the first line that is wrong.
+    Keys: ``text``; ``intent`` (a string, or a list of strings); ``entities`` (see ``parse_entities``); any other key
+    goes to ``Example.labels``. An intent or entities that are absent or null mean "not annotated". Raises DataError,
+    with file and line, for the first line that is wrong.
     """
     for number, line in enumerate(text_lines(path), start=1):
         if line.strip():
@@ -105,16 +105,29 @@ def _text(record: dict[str, Any], where: str) -> str:
     return text
 
 
-def _intent(record: dict[str, Any], where: str) -> str | None:
+def _intent(record: dict[str, Any], where: str) -> str | tuple[str, ...] | None:
+    """One label, or the tuple of several; a list may be empty."""
     intent = record.get("intent")
-    if intent is not None and not isinstance(intent, str):
+    if intent is None:
+        return None
+    if not isinstance(intent, list):
+        return _label(intent, where)
+    labels = tuple(_label(label, where) for label in intent)
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice is not None:
+        raise DataError(f"{where}: 'intent' lists {twice!r} twice; remove one")
+    return labels
+
+
+def _label(label: Any, where: str) -> str:
+    if not isinstance(label, str):
         raise DataError(
-            f"{where}: 'intent' must be a string, got {json_type(intent)}; "
+            f"{where}: 'intent' must be a string or a list of strings, got {json_type(label)}; "
             'write its name, such as "intent": "greet", or leave it out where there is none'
         )
-    if intent is not None and not intent.strip():
-        raise DataError(f"{where}: 'intent' is an empty string; write its name, or leave it out where there is none")
-    return intent
+    if not label.strip():
+        raise DataError(f"{where}: 'intent' has an empty string; write its name, or leave it out where there is none")
+    return label
 
 
 def json_type(value: object) -> str:

@@ -80,7 +80,9 @@ def test_train_without_a_terminal_prints_plain_lines(bot: Path) -> None:
         name in line for line in lines if line.startswith("epoch ") for name in ("accuracy", "f1", "exact_match")
     )
     assert sum(line.startswith("      ") and "intent: gold " in line for line in lines) == 10
-    assert lines[-3].startswith("test  intent.accuracy ")
+    assert lines[-5].startswith("test  intent.accuracy ")
+    assert lines[-4].startswith("confidence on dev  out_of_scope.in_scope_accuracy ")
+    assert lines[-3].startswith("confidence on test  intent.ece_uncalibrated ")
     assert lines[-2].startswith("model ")
     assert lines[-1].startswith("next: nlu-kit predict '")
     assert any(shlex.split(lines[-1])[-1] == line.strip() for line in lines)  # a dev utterance of the sanity print
@@ -100,7 +102,8 @@ def test_quiet_train_prints_the_figures_only(bot: Path, tmp_path: Path, cli: Any
     runs = tmp_path / "runs"
     code, out, err = cli("train", "pipeline.json", "--set", "training.epochs=1", "--quiet", "--runs", str(runs))
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()] == ["finished", "dev", "test", "model", "next:"]
+    first = [line.split()[0] for line in out.splitlines()]
+    assert first == ["finished", "dev", "test", "confidence", "confidence", "model", "next:"]
     assert f"--model {runs / 'latest'}" in out.splitlines()[-1]
 
 
@@ -159,10 +162,11 @@ def test_train_with_a_mistake(cli: Any, tmp_path: Path, arguments: tuple[str, ..
 def test_predict_in_a_process_of_its_own(bot: Path) -> None:
     done = run(bot, "predict", SENTENCE)
     assert (done.returncode, done.stderr) == (0, "")
-    marked, intent, entities = done.stdout.splitlines()
+    marked, intent, entities, scope = done.stdout.splitlines()
     assert marked == "book a table in [Paris](city)"
     assert intent.startswith("  intent: book (")
     assert entities.startswith("  entities: city='Paris' (")
+    assert scope.startswith("  out of scope: no (score ")
 
 
 def test_predict_reads_stdin_in_a_process_of_its_own(bot: Path) -> None:
@@ -175,7 +179,9 @@ def test_predict_json(cli: Any) -> None:
     code, out, err = cli("predict", "--json", SENTENCE, "naïve 🎷 [SEP]")
     assert (code, err) == (0, "")
     first, second = map(json.loads, out.splitlines())
-    assert list(first) == ["text", "intent", "intents", "entities", "truncated"]
+    scope = ["out_of_scope", "out_of_scope_score"]
+    assert list(first) == ["text", "intent", "intents", "entities", *scope, "truncated"]
+    assert (first["out_of_scope"], type(first["out_of_scope_score"])) == (False, float)
     assert first["text"] == SENTENCE
     assert first["intent"] == first["intents"][0] == {"name": "book", "confidence": pytest.approx(1, abs=0.3)}
     assert {ranked["name"] for ranked in first["intents"]} == {"book", "play", "wake"}

@@ -8,7 +8,7 @@ import torch
 
 from nlu_kit.data.batch import collate, collate_tokens
 from nlu_kit.data.dataset import EncodedDataset
-from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import IGNORE
 
@@ -45,6 +45,18 @@ def test_ids_are_padded_to_the_longest_of_the_batch() -> None:
     assert tokens.ids_BT.dtype == torch.int64
     assert tokens.mask_BT.tolist() == [[True, True, True], [True, False, False]]
     assert tokens.mask_BT.dtype == torch.bool
+
+
+def test_words_and_shapes_are_padded_as_none() -> None:
+    text = "To Paris"
+    long = Encoding(text=text, ids=(1, 2, 3, 4, 5), words=(Word(1, 2, 0, 2), Word(2, 4, 3, 8)), truncated=False)
+    short = Encoding(text="go", ids=(1, 2, 3), words=(Word(1, 2, 0, 2),), truncated=False)
+    tokens = collate_tokens([long, short], pad_id=0, device=CPU)
+    assert tokens.words_BT is not None
+    assert tokens.shapes_BT is not None
+    assert tokens.words_BT.tolist() == [[-1, 0, 1, 1, -1], [-1, 0, -1, -1, -1]]
+    assert tokens.shapes_BT.tolist() == [[0, 2, 2, 2, 0], [0, 1, 0, 0, 0]]
+    assert tokens.words_BT.dtype == tokens.shapes_BT.dtype == torch.int64
 
 
 def test_rows_come_in_the_order_asked_for(dataset: EncodedDataset) -> None:

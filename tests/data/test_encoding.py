@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.models import Unigram
 
-from nlu_kit.data.encoding import Encoding, Tokenizer, find_words
+from nlu_kit.data.encoding import NO_WORD, Encoding, Tokenizer, find_words
+from nlu_kit.data.shapes import NO_SHAPE, SHAPES, word_shape
 from nlu_kit.errors import ModelError
 
 ODD = "aZé́İıß7?!.,'-_ \t\n\u00a0\u200b\u200d\ufe0f\x00😀🏽東京िक्ﬁ[]"
@@ -64,6 +66,51 @@ def test_special_tokens_that_a_user_types_are_text(tokenizer: Tokenizer, typed: 
     if not isinstance(raw.model, Unigram):  # a Unigram model finds its own specials in any text: they are its pieces
         assert len(inner) > 4
         assert not specials & set(inner)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=texts)
+def test_words_share_out_the_tokens(tokenizer: Tokenizer, text: str) -> None:
+    """Subwords of a word are consecutive tokens, and each token says of which word it is."""
+    encoding = tokenizer.encode([text])[0]
+    assert len(encoding.token_words) == len(encoding.token_shapes) == len(encoding)
+    stop = 0
+    for number, word in enumerate(encoding.words):
+        assert stop <= word.token < word.stop <= len(encoding)
+        assert set(encoding.token_words[word.token : word.stop]) == {number}
+        assert set(encoding.token_shapes[word.token : word.stop]) == {word_shape(text[word.start : word.end])}
+        stop = word.stop
+    inside = sum(word.stop - word.token for word in encoding.words)
+    assert (
+        (encoding.token_words == NO_WORD).sum() == (encoding.token_shapes == NO_SHAPE).sum() == len(encoding) - inside
+    )
+    assert encoding.token_words[0] == encoding.token_words[-1] == NO_WORD  # the special tokens
+
+
+def test_subwords_and_shapes_by_hand(minilm: Tokenizer) -> None:
+    encoding = minilm.encode(["Wow, a Gewurztraminer at 7pm!"])[0]
+    word = encoding.words[3]
+    assert encoding.text[word.start : word.end] == "Gewurztraminer"
+    assert word.stop - word.token > 2
+    numbers, shapes = encoding.token_words.tolist(), [SHAPES[shape] for shape in encoding.token_shapes]
+    assert sorted(set(numbers)) == [NO_WORD, 0, 1, 2, 3, 4, 5, 6]
+    assert [shapes[word.token] for word in encoding.words] == [
+        "Title",
+        "other",
+        "lower",
+        "Title",
+        "lower",
+        "d1gits and letters",
+        "other",
+    ]
+    assert shapes[0] == shapes[-1] == "no word"
+
+
+def test_a_text_without_words_has_tokens_of_none(tokenizer: Tokenizer) -> None:
+    encoding = tokenizer.encode([" "])[0]
+    assert encoding.words == ()
+    assert set(encoding.token_words) == {NO_WORD}
+    assert encoding.token_words.dtype == encoding.token_shapes.dtype == np.int64
 
 
 def test_there_is_no_padding(tokenizer: Tokenizer) -> None:
@@ -140,7 +187,7 @@ def test_order_is_kept(tokenizer: Tokenizer) -> None:
 def test_find_words_where_bytes_share_a_character() -> None:
     # "é?" as byte-level tokens: two bytes of é, then the question mark, all one word to the tokenizer.
     found = find_words("é?", [(0, 0), (0, 1), (0, 1), (1, 2), (0, 0)], [None, 0, 0, 0, None])
-    assert [(word.token, word.start, word.end) for word in found] == [(1, 0, 1), (3, 1, 2)]
+    assert [(word.token, word.stop, word.start, word.end) for word in found] == [(1, 3, 0, 1), (3, 4, 1, 2)]
 
 
 def test_find_words_without_pre_tokenizer() -> None:

@@ -54,9 +54,9 @@ def command_lines() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def focal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def poly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The plugin of docs/plugins.md, written to disk from the page and imported."""
-    folder = tmp_path_factory.mktemp("focal")
+    folder = tmp_path_factory.mktemp("poly")
     files = 0
     for block in BLOCKS:
         header = re.match(r"# file: (\S+)\n", block.text)
@@ -67,16 +67,16 @@ def focal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             files += 1
     assert files == 2
     sys.path.insert(0, str(folder))
-    yield import_module("nlu_kit_focal")
+    yield import_module("nlu_kit_poly")
     sys.path.remove(str(folder))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "nlu_kit_focal"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "nlu_kit_poly"]:
         del sys.modules[name]
 
 
 @pytest.fixture(scope="module")
-def registry(focal: Any) -> Registry:
+def registry(poly: Any) -> Registry:
     bundled = {point.name: point.load() for point in entry_points(group="nlu_kit")}
-    return Registry.of({**bundled, "focal": focal})
+    return Registry.of({**bundled, "poly": poly})
 
 
 @of("json")
@@ -97,7 +97,7 @@ def test_data_reads(block: Block, registry: Registry, tmp_path: Path) -> None:
 
 
 @of("python")
-def test_python_compiles_and_its_imports_exist(block: Block, focal: Any) -> None:
+def test_python_compiles_and_its_imports_exist(block: Block, poly: Any) -> None:
     compile(block.text, block.page, "exec")
     for module, names in re.findall(r"^ *from (nlu_kit\S*) import (.+)$", block.text, re.MULTILINE):
         for name in names.split(", "):
@@ -144,12 +144,12 @@ def test_a_stale_command_would_be_noticed() -> None:
         follow(["config", "check", "--no-such-option"])
 
 
-def test_the_pages_test_passes(focal: Any) -> None:
+def test_the_pages_test_passes(poly: Any) -> None:
     test = next(block.text for block in BLOCKS if block.page == "plugins.md" and block.text.startswith("# test\n"))
     exec(compile(test, "plugins.md", "exec"), {})
 
 
-def test_the_pages_loss_is_cross_entropy_at_gamma_zero_and_masks(registry: Registry) -> None:
+def test_the_pages_loss_is_cross_entropy_at_epsilon_zero_and_masks(registry: Registry) -> None:
     import numpy as np
     import torch
 
@@ -157,18 +157,18 @@ def test_the_pages_loss_is_cross_entropy_at_gamma_zero_and_masks(registry: Regis
     from nlu_kit.model.protocols import IGNORE
     from nlu_kit.specs import LossContext
 
-    spec: Any = registry.get("loss", "focal").spec
+    spec: Any = registry.get("loss", "poly").spec
     context = LossContext(head="ner", labels=LabelSpace(("O", "B-x", "I-x")), class_counts=np.ones(3, dtype=np.int64))
     logits = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
     labels = torch.tensor([[0, 1, 2, IGNORE], [0, IGNORE, IGNORE, IGNORE]])
-    plain = spec.build(spec.params(gamma=0), context)
+    plain = spec.build(spec.params(epsilon=0), context)
     expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
     assert torch.allclose(plain({"logits": logits}, {"labels": labels}), expected)
     assert plain.denominator({"labels": labels}) == 4
 
-    focal_loss = spec.build(spec.params(gamma=0.5), context)({"logits": logits}, {"labels": labels})
-    focal_loss.backward()
-    assert 0 < focal_loss < expected
+    poly_loss = spec.build(spec.params(epsilon=2), context)({"logits": logits}, {"labels": labels})
+    poly_loss.backward()
+    assert poly_loss > expected
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
     assert (logits.grad[labels == IGNORE] == 0).all()

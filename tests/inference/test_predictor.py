@@ -37,7 +37,7 @@ def rounded(prediction: Prediction) -> tuple[Any, list[float]]:
     ranking = sorted(record.pop("intents"), key=lambda ranked: ranked["name"])
     parts = [record["intent"], *record["entities"], *ranking]
     figures = [part.pop("confidence") for part in parts]
-    return (record, ranking), figures
+    return (record, ranking), [*figures, record.pop("out_of_scope_score")]
 
 
 def test_one_text(model: Predictor) -> None:

@@ -27,6 +27,7 @@ from nlu_kit.hookspecs import hookimpl
 from nlu_kit.inference.predictor import load
 from nlu_kit.model.build import build_codecs, layer_of, model_layers
 from nlu_kit.model.modules import Encoded, Head, Loss
+from nlu_kit.model.protocols import Codec
 from nlu_kit.registry import Registry
 from nlu_kit.specs import HeadSpec, Params
 from nlu_kit.training.prepare import prepare
@@ -81,7 +82,7 @@ class LengthHead(Head):
         return SquaredLength() if self.gives_loss else None
 
 
-class LengthCodec:
+class LengthCodec(Codec):
     fields = ("length",)
     main_metric = "closeness"
 
@@ -143,7 +144,8 @@ def test_two_heads_of_one_type_under_other_names(tmp_path: Path, records: Any, j
     assert {"what-to-do.accuracy", "manners.accuracy", "where.f1", "exact_match"} <= set(result.dev)
     assert result.test == {}
     prediction = load(result.model_dir)("book a table in Paris")
-    assert list(prediction.fields) == ["intent", "intents", "polite", "polites", "entities"]
+    scope = ["out_of_scope", "out_of_scope_score"]
+    assert list(prediction.fields) == ["intent", "intents", "polite", "polites", "entities", *scope]
     assert prediction.polite.name in ("yes", "no")
     assert len(prediction.polites) == 1
 
@@ -167,7 +169,7 @@ def test_a_head_can_not_fill_what_every_prediction_has(pipeline_sections: Any, f
 def test_a_head_that_finds_no_label(tmp_path: Path, write_pipeline: Any) -> None:
     pipeline = write_pipeline(tmp_path, heads={"mood": {"type": "intent", "field": "mood"}})
     with pytest.raises(
-        DataError, match=r"head 'mood' finds nothing to learn: no training example has a label in its field 'mood'"
+        DataError, match=r"head 'mood' can't learn from this: no training example has a label in its field 'mood'"
     ):
         train(pipeline, runs=tmp_path / "runs")
     assert not (tmp_path / "runs").exists()

@@ -7,9 +7,10 @@ import sys
 
 LISTING = """
 import sys
-import nlu_kit_balancing, nlu_kit_freezing, nlu_kit_losses, nlu_kit_readers, nlu_kit_samplers
+import nlu_kit_balancing, nlu_kit_detectors, nlu_kit_freezing, nlu_kit_losses, nlu_kit_readers, nlu_kit_samplers
 specs = [
-    *nlu_kit_balancing.nlu_kit_balancing(), *nlu_kit_freezing.nlu_kit_freezing_strategies(),
+    *nlu_kit_balancing.nlu_kit_balancing(), *nlu_kit_detectors.nlu_kit_detectors(),
+    *nlu_kit_freezing.nlu_kit_freezing_strategies(),
     *nlu_kit_losses.nlu_kit_losses(), *nlu_kit_readers.nlu_kit_readers(), *nlu_kit_samplers.nlu_kit_samplers(),
 ]
 for spec in specs:

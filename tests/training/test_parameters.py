@@ -71,6 +71,12 @@ def test_rates_and_sizes_are_those_of_the_model(plan: Any, pipeline_sections: An
     assert (part.layers[-1].name, part.layers[-1].parameters) == ("balancing", 2)
 
 
+def test_a_layer_that_scales_its_rate_is_shown_with_what_it_gets(plan: Any) -> None:
+    (part,) = plan(heads={"ner": {"type": "crf_ner", "crf_lr_scale": 4}}).ranges
+    rates = {layer.name: layer.rate for layer in part.layers if "heads" in layer.name}
+    assert rates == {"model.heads.ner.crf": pytest.approx(4e-2), "model.heads.ner.classifier": pytest.approx(1e-2)}
+
+
 def test_a_strategy_that_does_not_fit_the_encoder_ends_before_anything_is_written(
     write_pipeline: Any, tmp_path: Path
 ) -> None:

@@ -151,5 +151,20 @@ def test_the_sanity_print_shows_annotated_fields_only() -> None:
     assert sample_lines(sample({"entities": ()}))[1] == "      ≠ entities: gold none | predicted [Tōkyō]city"
 
 
+def test_sets_of_labels_agree_in_any_order() -> None:
+    gold, found = (
+        tuple(LabelPrediction(name=name, confidence=1.0) for name in names)
+        for names in (("fly", "fare"), ("fare", "fly"))
+    )
+    prediction = Prediction(text=TEXT, truncated=False, fields={"intents": found, "moods": ()})
+    lines = sample_lines(Sample(gold={"intents": gold, "moods": ()}, prediction=prediction))
+    assert lines[1:] == [
+        "      = intents: gold fare, fly | predicted fare, fly",
+        "      = moods: gold none | predicted none",
+    ]
+    less = Prediction(text=TEXT, truncated=False, fields={"intents": found[:1]})
+    assert sample_lines(Sample(gold={"intents": gold}, prediction=less))[1].startswith("      ≠ intents")
+
+
 def test_figures() -> None:
     assert figures({"ner.f1": 0.5, "exact_match": 1.0}) == "ner.f1 50.00  exact_match 100.00"

@@ -74,21 +74,24 @@ def test_beyond_its_budget_it_goes_to_disk_and_is_cleaned_up(
     static = StaticLayers(backbone, [prepared.train], budget=1, folder=folder, processes=1)
     (note,) = static.enter(WHOLE)
     assert "kept on disk" in note
-    assert (folder / "static.bin").stat().st_size == 4 * int(prepared.train.lengths.sum()) * backbone.width
+    vectors = int(prepared.train.lengths.sum()) + len(prepared.train)  # of tokens and sentences
+    assert (folder / "static.bin").stat().st_size == 4 * vectors * backbone.width
     encodings = prepared.train.encodings[:5]
     batch = collate_tokens(encodings, pad_id=backbone.pad_id, device=torch.device("cpu"))
     attached = static.attach(batch, encodings)
+    expected = backbone(batch)
     assert attached.static_BTD is not None
     torch.testing.assert_close(
-        attached.static_BTD[batch.mask_BT], backbone.static_output(batch, WHOLE)[batch.mask_BT], atol=1e-5, rtol=1e-5
+        attached.static_BTD[batch.mask_BT], expected.tokens_BTD[batch.mask_BT], atol=1e-5, rtol=1e-5
     )
+    torch.testing.assert_close(attached.static_pooled_BD, expected.pooled_BD, atol=1e-5, rtol=1e-5)
     static.close()
     assert not folder.exists()
 
 
 def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = prepared.objective.model.backbone.eval()
-    room = Room(tokens=int(prepared.train.lengths.sum()), budget=2**20, folder=tmp_path)
+    room = Room(texts=len(prepared.train), tokens=int(prepared.train.lengths.sum()), budget=2**20, folder=tmp_path)
     cache = StaticCache(backbone, LOWER, room)
     computed: list[int] = []
     original = backbone.static_output
@@ -107,7 +110,7 @@ def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch
 
 def test_it_notices_that_a_static_weight_was_written(prepared: Prepared, tmp_path: Path) -> None:
     backbone = prepared.objective.model.backbone
-    cache = StaticCache(backbone, LOWER, Room(tokens=10, budget=2**20, folder=tmp_path))
+    cache = StaticCache(backbone, LOWER, Room(texts=1, tokens=10, budget=2**20, folder=tmp_path))
     upper, lower = (backbone.get_submodule(backbone.layers[i]).output.dense.bias for i in (2, 1))
     assert cache.is_valid(LOWER)
     assert not cache.is_valid(WHOLE)
@@ -131,6 +134,8 @@ def test_a_backbone_that_cannot_go_on_is_computed_again_and_says_so(
     encodings = prepared.train.encodings[:2]
     batch = collate_tokens(encodings, pad_id=backbone.pad_id, device=torch.device("cpu"))
     assert static.attach(batch, encodings) is batch
+    (note,) = static.enter(WHOLE)  # nothing left to go on with: any backbone can be kept as a whole
+    assert "computed once per text" in note
 
 
 def test_a_backbone_that_goes_on_wrongly_is_found_out(

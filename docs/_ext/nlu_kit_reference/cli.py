@@ -21,7 +21,8 @@ What every command prints with `--help`, generated from the commands themselves.
 | Exit code | Means |
 | --- | --- |
 | 0 | done |
-| 1 | a fault of nlu-kit, of a plugin, or of the disk; with `NLU_KIT_DEBUG=1` the traceback is printed |
+| 1 | a fault of nlu-kit, of a plugin, or of the disk; with `NLU_KIT_DEBUG=1` the traceback is printed. Or a threshold \
+that was not met: `evaluate --fail-under`, `diff --max-regressions` |
 | 2 | a mistake that you can mend; the message says what, where and how |
 | 130 | interrupted |
 

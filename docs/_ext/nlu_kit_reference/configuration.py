@@ -30,6 +30,7 @@ WHERE = {
     "balancing": "The key `balancing`: how the heads' losses become one number.",
     "sampler": "The key `sampler`: which examples make which batch.",
     "freezing": "The key `freezing`: which parameters train, at which learning rate.",
+    "detector": "The key `detector`: what tells that an utterance is out of scope; {doc}`../confidence` explains it.",
     "reader": "The key `data.reader`: the format of the data. `auto` asks every reader whether it knows the path.",
     "callback": "An entry of `training.callbacks`: a listener to the run.",
 }

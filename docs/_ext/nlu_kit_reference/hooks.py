@@ -33,6 +33,7 @@ TYPES = (
     *("Example", "Entity", "LabelSpace", "Word", "Encoding", "TokenBatch", "Encoded"),
     *("LabelPrediction", "EntityPrediction", "Prediction"),
     *("Component", "Nested", "Layer", "ParameterGroup"),
+    *("DetectorParams", "DetectorFeatures"),
     *("RunStart", "StepEnd", "EpochEnd", "RunEnd", "Sample"),
 )
 

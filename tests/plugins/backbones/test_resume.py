@@ -44,8 +44,8 @@ def test_every_resume_point_gives_the_whole_encoders_result(config: Any, save_en
     mask_BT = torch.arange(9) < torch.tensor([[9], [5], [2]])
     batch = TokenBatch(ids_BT.masked_fill(~mask_BT, backbone.pad_id), mask_BT)
     points = list(backbone.resume_points())
-    assert points[-1] == len(backbone.layers)
-    assert len(points) == 4
+    assert len(points) == 3
+    assert points[-1] < len(backbone.layers)
     with torch.no_grad():
         whole = backbone(batch)
         for count in points:

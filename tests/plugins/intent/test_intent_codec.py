@@ -128,3 +128,39 @@ def test_fit_reads_the_annotated_examples() -> None:
     assert spec.fit(spec.params(), examples).names == ("book", "play")
     with pytest.raises(DataError, match="no training example has a label in its field 'intent'"):
         spec.fit(spec.params(), [])
+
+
+def with_state(**state: Any) -> IntentCodec:
+    spec: Any = Registry.load().get("head", "intent").spec
+    built = spec.codec(spec.params(), CodecContext(name="intent", labels=LABELS, state=state))
+    assert isinstance(built, IntentCodec)
+    return built
+
+
+def test_a_temperature_softens_confidences() -> None:
+    (loud,), (calm,) = decode([[4, 0, 0]]), decode([[4, 0, 0]], with_state(temperature=2.0))
+    assert loud["intent"].confidence == pytest.approx(np.exp(4) / (np.exp(4) + 2))
+    assert calm["intent"].confidence == pytest.approx(np.exp(2) / (np.exp(2) + 2))
+
+
+@given(
+    npst.arrays(np.float32, (4, 3), elements=st.floats(-50, 50, width=32)), st.sampled_from([0.05, 0.3, 1.0, 7.0, 20.0])
+)
+def test_no_temperature_changes_a_decision_or_the_ranking(rows: np.ndarray, temperature: float) -> None:
+    for before, after in zip(decode(rows), decode(rows, with_state(temperature=temperature)), strict=True):
+        assert [label.name for label in before["intents"]] == [label.name for label in after["intents"]]
+        assert before["intent"].name == after["intent"].name
+
+
+def test_calibration_fits_the_temperature_on_what_is_annotated() -> None:
+    outputs = [{"logits": np.array([9, 0, 0], dtype=np.float32)}] * 8
+    targets = [{"labels": np.asarray(label)} for label in (0, 0, 0, 1, 0, 1, IGNORE, IGNORE)]
+    (found,) = CODEC.calibrate(outputs, targets).values()
+    assert found == pytest.approx(9 / np.log(2 * 5 / 3), rel=0.3), "right two times in three, not always"
+    assert CODEC.calibrate(outputs[:2], targets[6:]) == {}
+
+
+def test_what_is_judged() -> None:
+    assert CODEC.judged(Example(text="x", intent="book"), says("book")) == [(0.5, True)]
+    assert CODEC.judged(Example(text="x", intent="unseen"), says("book")) == [(0.5, False)]
+    assert list(CODEC.judged(Example(text="x"), says("book"))) == []

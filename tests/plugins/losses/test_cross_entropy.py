@@ -74,6 +74,15 @@ def test_smoothing_out_of_range_is_refused(smoothing: float) -> None:
         build(label_smoothing=smoothing)
 
 
+def test_label_smoothing_is_cross_entropy_with_another_default() -> None:
+    logits, labels = sample(7)
+    spec = Registry.load().get("loss", "label_smoothing").spec
+    context = LossContext(head="intent", labels=LabelSpace(tuple("abcde")), class_counts=np.ones(5))
+    smoothed = spec.build(spec.params(), context)({"logits": logits}, {"labels": labels})
+    torch.testing.assert_close(smoothed, build(label_smoothing=0.1)({"logits": logits}, {"labels": labels}))
+    assert smoothed != build()({"logits": logits}, {"labels": labels})
+
+
 def test_is_the_default_loss() -> None:
     assert Registry.load().get("loss", "cross_entropy").spec.default
     assert not Registry.load().get("loss", "weighted_cross_entropy").spec.default

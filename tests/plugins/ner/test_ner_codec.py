@@ -18,6 +18,7 @@ from nlu_kit.errors import DataError
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CodecContext
 from nlu_kit_ner.codec import NerCodec
+from nlu_kit_ner.tags import tag_names
 
 LABELS = LabelSpace(("O", "B-city", "I-city", "B-date", "I-date"))
 OUT, B_CITY, I_CITY, B_DATE, I_DATE = range(5)
@@ -37,9 +38,9 @@ DATE = Entity(start=16, end=21, label="date")
 EMPTY = Encoding(text=" ", ids=(0, 1), words=(), truncated=False)
 
 
-def codec(**options: Any) -> NerCodec:
+def codec(*, labels: LabelSpace = LABELS, state: Any = None, **options: Any) -> NerCodec:
     spec = Registry.load().get("head", "ner").spec
-    built = spec.codec(spec.params(**options), CodecContext(name="ner", labels=LABELS))
+    built = spec.codec(spec.params(**options), CodecContext(name="ner", labels=labels, state=state or {}))
     assert isinstance(built, NerCodec)
     return built
 
@@ -61,8 +62,10 @@ def logits(path: list[int], encoding: Encoding = ENCODING, *, sure: float = 9.0)
     return array
 
 
-def entities(array: np.ndarray, encoding: Encoding = ENCODING) -> tuple[EntityPrediction, ...]:
-    found: tuple[EntityPrediction, ...] = CODEC.decode({"logits": array[None]}, [encoding])[0]["entities"]
+def entities(
+    array: np.ndarray, encoding: Encoding = ENCODING, *, codec: NerCodec = CODEC
+) -> tuple[EntityPrediction, ...]:
+    found: tuple[EntityPrediction, ...] = codec.decode({"logits": array[None]}, [encoding])[0]["entities"]
     return found
 
 
@@ -199,7 +202,79 @@ def test_a_field_that_holds_something_else_is_a_data_error() -> None:
         codec(field="slots").targets(example, ENCODING)
 
 
-def test_fit_has_both_tags_of_every_label_in_order() -> None:
+def test_judged_are_the_predicted_spans() -> None:
+    wrong = Entity(start=16, end=22, label="date")
+    example = Example(text=TEXT, entities=(CITY, DATE))
+    assert CODEC.judged(example, predicted(CITY, wrong)) == [(0.5, True), (0.5, False)]
+    assert CODEC.judged(example, predicted()) == []
+    assert CODEC.judged(Example(text=TEXT), predicted(CITY)) == ()
+
+
+def test_the_report_covers_annotated_examples() -> None:
+    short = Entity(start=11, end=15, label="city")
+    report = CODEC.report(
+        [Example(text=TEXT, entities=(CITY, DATE)), Example(text=TEXT)], [predicted(short, DATE), predicted(DATE)]
+    )
+    assert [(row.label, row.support, row.predicted, row.f1) for row in report.labels] == [
+        ("city", 1, 1, 0.0),
+        ("date", 1, 1, 1.0),
+    ]
+    assert report.metrics == {"micro_f1": 0.5, "macro_f1": 0.5, "boundary_f1": 0.5, "type_f1": 1.0}
+    assert CODEC.report([Example(text=TEXT)], [predicted(DATE)]).metrics == {}
+
+
+def test_what_overlaps_is_counted_as_lost() -> None:
+    whole = Entity(start=0, end=15, label="city")
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == 0
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE, whole)), ENCODING) == 1
+
+
+def test_calibration_moves_confidences_and_nothing_else() -> None:
+    sure = [logits([OUT, OUT, B_CITY, I_CITY, B_DATE, OUT]), logits([OUT, OUT, OUT, OUT, B_DATE, OUT])]
+    padded = [
+        np.pad(array, ((0, 3), (0, 0)), constant_values=7.0) for array in sure
+    ]  # as in a batch with a longer text
+    gold = Example(text=TEXT, entities=(CITY, DATE))  # the second is wrong: too sure
+    wanted = [CODEC.targets(gold, ENCODING)] * 2
+    state = CODEC.calibrate([{"logits": array} for array in padded], wanted)
+    assert state.keys() == {"temperature"}
+    assert state["temperature"] > 1.0
+    calibrated = codec(state=state)
+    for array in sure:
+        before, after = entities(array), entities(array, codec=calibrated)
+        assert [(e.start, e.end, e.label) for e in before] == [(e.start, e.end, e.label) for e in after]
+        assert all(b.confidence > a.confidence for b, a in zip(before, after, strict=True))
+
+
+def test_nothing_to_calibrate_on() -> None:
+    wanted = [CODEC.targets(Example(text=TEXT), ENCODING)]
+    assert CODEC.calibrate([{"logits": logits([OUT] * 6)}], wanted) == {}
+    assert CODEC.calibrate([], []) == {}
+
+
+def test_bilou_says_where_an_entity_ends() -> None:
+    labels = LabelSpace(tag_names(["city", "date"], "bilou"))
+    bilou = codec(labels=labels, scheme="bilou")
+    example = Example(text=TEXT, entities=(CITY, DATE))
+    found = bilou.targets(example, ENCODING)["labels"]
+    assert [labels.names[found[word.token]] for word in WORDS] == ["O", "O", "B-city", "L-city", "U-date", "O"]
+    array = np.zeros((10, len(labels)), dtype=np.float32)
+    array[[word.token for word in WORDS], found[[word.token for word in WORDS]]] = 9.0
+    prediction = {"entities": entities(array, codec=bilou)}
+    assert bilou.matches(example, prediction)
+    array[WORDS[3].token] = 0.0  # B- alone would be illegal: something must follow
+    assert [e.text for e in entities(array, codec=bilou)] == ["New York", "today"]
+
+
+@pytest.mark.parametrize("scheme", ["bio", "bilou"])
+def test_fit_has_all_tags_of_every_label_in_order(scheme: Any) -> None:
+    for head in ("ner", "crf_ner"):
+        spec = Registry.load().get("head", head).spec
+        labels = spec.fit(spec.params(scheme=scheme), [Example(text=TEXT, entities=(DATE, CITY))])
+        assert labels.names == tag_names(["city", "date"], scheme)
+
+
+def test_fit_needs_an_entity() -> None:
     spec = Registry.load().get("head", "ner").spec
     examples = [Example(text=TEXT, entities=(DATE, CITY)), Example(text=TEXT), Example(text=TEXT, entities=())]
     assert spec.fit(spec.params(), examples) == LABELS

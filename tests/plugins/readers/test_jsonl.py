@@ -71,6 +71,21 @@ def test_blank_lines_crlf_and_bom_are_tolerated_and_lines_counted(tmp_path: Path
     assert [example.source.rsplit(":", 1)[1] for example in examples] == ["2", "4"]
 
 
+@pytest.mark.parametrize(
+    ("value", "intent"), [("greet", "greet"), (["greet"], ("greet",)), (["b", "a"], ("b", "a")), ([], ())]
+)
+def test_an_intent_is_a_label_or_a_list_of_them(tmp_path: Path, value: object, intent: object) -> None:
+    (example,) = read(tmp_path, json.dumps({"text": "a", "intent": value}))
+    assert example.intent == example.get("intent") == intent
+
+
+def test_entities_may_nest_and_overlap_in_text_order_the_longer_first(tmp_path: Path) -> None:
+    spans = [span(6, 12), span(3, 8), span(3, 12), span(3, 8, label="a")]
+    (example,) = read(tmp_path, entities(*spans))
+    found = [(entity.start, entity.end, entity.label) for entity in example.entities or ()]
+    assert found == [(3, 12, "city"), (3, 8, "a"), (3, 8, "city"), (6, 12, "city")]
+
+
 def test_touching_entities_do_not_overlap(tmp_path: Path) -> None:
     (example,) = read(tmp_path, entities(span(0, 1), span(1, 2), text="10 km"))
     assert [(entity.start, entity.end) for entity in example.entities or ()] == [(0, 1), (1, 2)]
@@ -104,9 +119,12 @@ def test_offsets_count_characters_of_any_text(text: str, data: st.DataObject) ->
         ('{"text": 3}', "'text' must be a string, got a number"),
         ('{"text": " \\t"}', "'text' is empty"),
         ('{"text": "a \\ud83d"}', "half of a surrogate pair at offset 2"),
-        ('{"text": "a", "intent": 3}', "'intent' must be a string, got a number"),
-        ('{"text": "a", "intent": {"name": "x"}}', "'intent' must be a string, got an object"),
-        ('{"text": "a", "intent": ""}', "'intent' is an empty string"),
+        ('{"text": "a", "intent": 3}', "'intent' must be a string or a list of strings, got a number"),
+        ('{"text": "a", "intent": {"name": "x"}}', "'intent' must be a string or a list of strings, got an object"),
+        ('{"text": "a", "intent": ["x", 3]}', "'intent' must be a string or a list of strings, got a number"),
+        ('{"text": "a", "intent": ""}', "'intent' has an empty string"),
+        ('{"text": "a", "intent": ["x", " "]}', "'intent' has an empty string"),
+        ('{"text": "a", "intent": ["x", "y", "x"]}', "'intent' lists 'x' twice"),
         ('{"text": "a", "entities": {}}', "'entities' must be a list"),
         (entities("Paris"), "entity 1 must be an object"),
         (entities(span(3, 8), {"start": 0, "label": "x"}), "entity 2 has no 'end'"),
@@ -124,8 +142,7 @@ def test_offsets_count_characters_of_any_text(text: str, data: st.DataObject) ->
         (entities(span(3, 8, text="Pari")), "'text' is 'Pari', but [3, 8) of the text is 'Paris'"),
         (entities(span(2, 3)), "only white space"),
         (entities(span(2, 9)), 'starts or ends with white space; write "start": 3, "end": 8'),
-        (entities(span(6, 12), span(3, 8)), "[3, 8) 'Paris' (city) and [6, 12) 'is now' (city) overlap"),
-        (entities(span(3, 8), span(3, 8)), "overlap"),
+        (entities(span(3, 8), span(0, 2), span(3, 8, role="to")), "[3, 8) 'Paris' (city) is there twice"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, line: str, says: str) -> None:

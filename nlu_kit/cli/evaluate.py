@@ -1,0 +1,163 @@
+"""``nlu-kit evaluate``."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nlu_kit.cli.options import device_option, load_registry, set_option
+from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates
+
+if TYPE_CHECKING:
+    from nlu_kit.evaluate.summary import Evaluation
+
+_MODEL = Path("runs/latest")
+
+
+@click.command("evaluate")
+@click.argument("data", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--model", "-m", type=click.Path(path_type=Path), default=None,
+    help=f"A model folder, or a run's folder.  [default: {_MODEL.as_posix()}]",
+)  # fmt: skip
+@click.option(
+    "--reader", metavar="NAME",
+    help='The format of DATA, or {"type": …} with parameters; when absent, the installed readers are asked.',
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("evaluation"), show_default=True,
+    metavar="DIR", help="Folder for the results.",
+)  # fmt: skip
+@click.option(
+    "--junit", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write a JUnit file, for CI."
+)
+@click.option(
+    "--fail-under", "minima", multiple=True, metavar="METRIC=VALUE",
+    help="End with exit code 1 where a figure is below a value from 0 to 1; may be given several times.",
+)  # fmt: skip
+@device_option
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Texts in a batch.")
+@click.option(
+    "--folds", type=click.IntRange(min=2),
+    help="Cross-validation instead: DATA is a pipeline (default: pipeline.json), trained so many times.",
+)  # fmt: skip
+@set_option
+@click.option("--keep-models", is_flag=True, help="With --folds: keep every fold's model.")
+@click.option("--quiet", "-q", is_flag=True, help="Only the table.")
+@click.pass_context
+def command(
+    context: click.Context,
+    data: Path | None,
+    model: Path | None,
+    reader: str | None,
+    output: Path,
+    junit: Path | None,
+    minima: tuple[str, ...],
+    device: str,
+    batch_size: int,
+    folds: int | None,
+    overrides: tuple[str, ...],
+    keep_models: bool,
+    quiet: bool,
+) -> None:
+    """Measure a trained model on DATA (default: the test set that its pipeline names).
+
+    Figures with 95 % intervals, calibration, out-of-scope detection, errors, speed and memory. Prints a table and
+    writes evaluation.json, errors.jsonl (worst first) and report.html. --set and --keep-models belong to --folds.
+
+    \b
+    Examples:
+      nlu-kit evaluate
+      nlu-kit evaluate --model runs/latest data/test.jsonl --output evaluation
+      nlu-kit evaluate data/test.jsonl --fail-under intent.accuracy=0.95 --junit evaluation/junit.xml
+      nlu-kit evaluate --folds 10 pipeline.json --set training.epochs=5
+    """
+    _check_options(context, folds)
+    gates = parse_gates(minima)
+    # Imported late: these load numpy, and a mistake in the command line should show at once.
+    from nlu_kit.evaluate.files import prepare_folder
+
+    prepare_folder(output)
+    if folds is None:
+        evaluation = _one_model(data, model or _MODEL, reader, device=device, batch_size=batch_size, quiet=quiet)
+    else:
+        evaluation = _folds(data or Path("pipeline.json"), folds, overrides, output, keep_models, quiet)
+    passed = _finish(evaluation, gates, output, junit)
+    context.exit(0 if passed else 1)
+
+
+def _check_options(context: click.Context, folds: int | None) -> None:
+    """Options that do not go with the others are a mistake, not something to pass over."""
+    wrong = {"overrides": "--set", "keep_models": "--keep-models"}
+    if folds is not None:
+        wrong = {"model": "--model", "reader": "--reader", "device": "--device", "batch_size": "--batch-size"}
+    for name, option in wrong.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+            with_it = "does not go with" if folds is not None else "is for"
+            raise click.UsageError(f"{option} {with_it} --folds", context)
+
+
+def _one_model(
+    data: Path | None, model: Path, reader: str | None, *, device: str, batch_size: int, quiet: bool
+) -> Evaluation:
+    from nlu_kit.evaluate.data import read_data
+    from nlu_kit.model.folder import find_model
+
+    registry = load_registry()
+    folder = find_model(model)
+    read = read_data(data, model=folder, registry=registry, reader=reader)
+    from nlu_kit.evaluate.run import evaluate_model  # loads torch
+
+    with bar(len(read.examples), quiet=quiet) as tell:
+        return evaluate_model(folder, read, registry=registry, device=device, batch_size=batch_size, tell=tell)
+
+
+def _folds(
+    pipeline: Path, folds: int, overrides: Sequence[str], output: Path, keep_models: bool, quiet: bool
+) -> Evaluation:
+    from nlu_kit.cli.compare_progress import GridProgress
+    from nlu_kit.evaluate.cross_validation import cross_validate, plan_folds
+
+    plan = plan_folds(pipeline, folds=folds, settings=overrides, registry=load_registry())
+    with GridProgress(quiet=quiet) as progress:
+        return cross_validate(plan, output, progress, keep_models=keep_models)
+
+
+def _finish(evaluation: Evaluation, gates: Sequence[Gate], output: Path, junit: Path | None) -> bool:
+    """Write, print, and say whether every threshold was met."""
+    from nlu_kit.evaluate.errors import errors_text
+    from nlu_kit.evaluate.files import json_text, write_files
+    from nlu_kit.evaluate.junit import junit_text
+    from nlu_kit.evaluate.page import evaluation_page
+    from nlu_kit.evaluate.table import table_lines
+
+    summary = evaluation.summary
+    summary["gates"] = check_gates(gates, summary["figures"])
+    texts = {
+        output / "evaluation.json": json_text(summary),
+        output / "errors.jsonl": errors_text(evaluation.errors),
+        output / "report.html": evaluation_page(evaluation),
+    }
+    if junit is not None:
+        texts[junit] = junit_text(summary)
+    files = write_files(texts)  # first: whoever reads the table may close the pipe early
+    for line in table_lines(summary):
+        click.echo(line)
+    click.echo(f"wrote {', '.join(str(file) for file in files)}")
+    return all(gate["passed"] for gate in summary["gates"])
+
+
+@contextlib.contextmanager
+def bar(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """Progress on stderr, where that is a terminal; yields what is to be told how many more are done."""
+    from tqdm import tqdm
+
+    hidden = quiet or not sys.stderr.isatty()
+    with tqdm(total=total, unit=" texts", leave=False, dynamic_ncols=True, disable=hidden) as progress:
+        yield progress.update

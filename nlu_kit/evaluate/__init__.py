@@ -1,0 +1,1 @@
+"""Evaluate a trained model: figures with their intervals, calibration, errors, cost; two models; folds."""

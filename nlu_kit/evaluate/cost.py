@@ -1,0 +1,75 @@
+"""What a model costs: time for one text and for many, memory, size. The one module here that times a real model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nlu_kit.data.prediction import Prediction
+
+if TYPE_CHECKING:
+    from nlu_kit.inference.predictor import Predictor
+
+WARM_UP = 5
+TEXTS = 200  # that latency is measured on, at most
+SECONDS = 20.0  # that this may take
+CHUNK = 1024
+
+Told = Callable[[int], None]
+"""Hears how many more texts are done."""
+
+
+def predict_all(
+    predictor: Predictor, texts: Sequence[str], *, batch_size: int, tell: Told
+) -> tuple[list[Prediction], float]:
+    """(predictions in the order of the texts, seconds without the first few, which warm up)."""
+    predictor.parse_many(list(texts[:WARM_UP]), batch_size=batch_size)
+    predictions, seconds = list[Prediction](), 0.0
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        began = time.perf_counter()
+        predictions += predictor.parse_many(chunk, batch_size=batch_size)
+        seconds += time.perf_counter() - began
+        tell(len(chunk))
+    return predictions, seconds
+
+
+def latencies(predictor: Callable[[str], object], texts: Sequence[str]) -> list[float]:
+    """Seconds for one text at a time, over texts evenly spread; ended early where the model is slow."""
+    step = max(len(texts) // TEXTS, 1)
+    chosen = texts[::step][:TEXTS]
+    for text in chosen[:WARM_UP]:
+        predictor(text)
+    found = list[float]()
+    for text in chosen:
+        began = time.perf_counter()
+        predictor(text)
+        found.append(time.perf_counter() - began)
+        if sum(found) > SECONDS:
+            break
+    return found
+
+
+def cost(predictor: Predictor, texts: Sequence[str], *, batch_size: int, seconds: float) -> dict[str, Any]:
+    """``seconds`` is what all texts took in batches."""
+    import torch
+
+    from nlu_kit.training.memory import peak_memory_mb
+
+    times = latencies(predictor, texts)
+    p50, p99 = (1000 * float(value) for value in np.quantile(times, [0.5, 0.99]))
+    device = next(predictor.model.parameters()).device
+    folder = predictor.saved.folder
+    return {
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "latency_ms": {"p50": p50, "p99": p99, "texts": len(times)},
+        "throughput": len(texts) / seconds,
+        "batch_size": batch_size,
+        "peak_memory_mb": peak_memory_mb(device),
+        "model_mb": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20,
+        "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
+    }

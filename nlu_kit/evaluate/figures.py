@@ -1,0 +1,92 @@
+"""Every figure of an evaluation, and how sure it is: 95 % bootstrap intervals over the utterances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from nlu_kit.compare.outcomes import KINDS, explains, outcomes
+from nlu_kit.evaluate.part import Answers, Judged
+from nlu_kit.metrics.bootstrap import Outcomes, interval, resample
+from nlu_kit.metrics.calibration import expected_calibration_error, reliability
+from nlu_kit.metrics.report import HeadReport
+from nlu_kit.model.score import main_metrics, score
+
+HISTOGRAM = 20  # bins of the confidences
+
+
+def figures(answers: Answers) -> tuple[dict[str, dict[str, Any]], dict[str, HeadReport]]:
+    """``head.metric`` and ``exact_match`` to ``value`` and ``interval`` (None but for main figures), and the reports.
+
+    An interval is there where the figure is a ratio of counts over utterances, which is not assumed but compared.
+    """
+    examples, fields = answers.examples, [prediction.fields for prediction in answers.predictions]
+    values = score(answers.codecs, examples, answers.predictions)
+    reports = {}
+    for name, codec in answers.codecs.items():
+        report = codec.report(examples, fields)
+        if report is not None:
+            reports[name] = report
+            values = {**{f"{name}.{metric}": value for metric, value in report.metrics.items()}, **values}
+    main = [name for name in main_metrics(answers.codecs) if name in values]
+    intervals = _intervals(answers, {name: values[name] for name in main})
+    heads = list(answers.codecs)
+    order = sorted(values, key=lambda name: heads.index(head_of(name)) if head_of(name) else len(heads))
+    return {name: {"value": values[name], "interval": intervals.get(name)} for name in order}, reports
+
+
+def head_of(metric: str) -> str:
+    """``intent`` for ``intent.accuracy``; empty for ``exact_match``, which is of all heads."""
+    head, dot, _ = metric.partition(".")
+    return head if dot else ""
+
+
+def resampled_kind(parts: Mapping[str, Mapping[str, list[int]]], figure: float) -> str | None:
+    """The kind of outcome whose ratio of sums is this figure."""
+    return next((kind for kind in KINDS if kind in parts and explains(parts[kind], figure)), None)
+
+
+def as_outcomes(part: Mapping[str, list[int]]) -> Outcomes:
+    """The counts of one system, as the bootstrap takes them."""
+    return Outcomes(
+        numerators=np.array([part["numerators"]], dtype=np.float64),
+        denominators=np.array([part["denominators"]], dtype=np.float64),
+    )
+
+
+def _intervals(answers: Answers, values: Mapping[str, float]) -> dict[str, list[float]]:
+    found = outcomes(answers.codecs, answers.examples, answers.predictions)
+    systems = {}
+    for name, value in values.items():
+        parts = found[head_of(name) or name]
+        kind = resampled_kind(parts, value)
+        if kind is not None:
+            systems[name] = as_outcomes(parts[kind])
+    if not systems:
+        return {}
+    rows = resample(list(systems.values()))
+    return {name: list(interval(row)) for name, row in zip(systems, rows, strict=True)}
+
+
+def calibration(judged: list[Judged]) -> dict[str, Any] | None:
+    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without judgements."""
+    pairs = [pair for one in judged for pair in one]
+    if not pairs:
+        return None
+    confidences = np.array([confidence for confidence, _ in pairs], dtype=np.float64)
+    correct = np.array([right for _, right in pairs], dtype=bool)
+    places = np.clip((confidences * HISTOGRAM).astype(int), 0, HISTOGRAM - 1)
+    return {
+        "ece": expected_calibration_error(confidences, correct),
+        "predictions": len(pairs),
+        "confidence": float(confidences.mean()),
+        "right": float(correct.mean()),
+        "bins": [asdict(row) for row in reliability(confidences, correct) if row.count],
+        "histogram": {
+            "right": np.bincount(places[correct], minlength=HISTOGRAM).tolist(),
+            "wrong": np.bincount(places[~correct], minlength=HISTOGRAM).tolist(),
+        },
+    }

@@ -1,0 +1,97 @@
+"""One fold in a process of its own: ``python -m nlu_kit.evaluate.fold_worker``, its task as JSON on stdin.
+
+The process and its ways are those of a cell of ``nlu-kit compare``; only what is trained on differs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from nlu_kit import __version__
+from nlu_kit.compare.record import write_record
+from nlu_kit.compare.worker import Teller, main
+from nlu_kit.config.check import load_pipeline
+from nlu_kit.config.pipeline import Pipeline, Resolved
+from nlu_kit.data.corpus import Corpus
+from nlu_kit.data.example import Example
+from nlu_kit.evaluate.folds import fold_corpus
+from nlu_kit.registry import Provided
+from nlu_kit.specs import Params, ReaderSpec
+from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+
+
+class FoldParams(Params):
+    """The reader of a fold has no parameters."""
+
+
+class MainMetrics:
+    """A callback that remembers which figures tell most."""
+
+    names: Sequence[str] = ()
+
+    def on_run_start(self, event: RunStart) -> None:
+        pass
+
+    def on_step_end(self, event: StepEnd) -> None:
+        pass
+
+    def on_epoch_end(self, event: EpochEnd) -> None:
+        self.names = event.main
+
+    def on_run_end(self, event: RunEnd) -> None:
+        pass
+
+
+def run_fold(task: dict[str, Any], teller: Teller) -> None:
+    """Train on all but the fold, keep the model, and write the record as the last thing."""
+    from nlu_kit.training.run import train
+
+    folder = Path(task["folder"])
+    pipeline = load_pipeline(task["pipeline"], overrides=task["overrides"], check_files=True)
+    corpus = fold_corpus(pipeline, folds=task["folds"], fold=task["fold"])
+    names = MainMetrics()
+    result = train(reading(pipeline, corpus, folder / "split"), runs=folder / "runs", callbacks=[teller, names])
+    if result.reason == "interrupted":
+        raise KeyboardInterrupt
+    record = {
+        "key": task["key"],
+        "fold": task["fold"],
+        "sizes": {"train": len(corpus.train), "dev": len(corpus.dev), "held_out": len(corpus.test)},
+        "scores": result.test,
+        "main_metrics": {name: name for name in names.names if "." in name},
+        "best_epoch": result.best_epoch + 1,
+        "epochs_run": result.epochs_run,
+        "seconds": result.seconds,
+        **teller.facts,
+        "run": os.path.relpath(result.run_dir, folder),
+    }
+    write_record(folder, record)
+    teller.tell({"event": "done"})
+
+
+def reading(pipeline: Pipeline, corpus: Corpus, folder: Path) -> Pipeline:
+    """The pipeline with this corpus as its data. The files that it names list where each utterance is from."""
+    splits = {"train": corpus.train, "dev": corpus.dev, "test": corpus.test}
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {name: folder / f"{name}.json" for name in splits}
+    for name, file in files.items():
+        sources = [example.source for example in splits[name]]
+        file.write_text(json.dumps(sources, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    def read(params: FoldParams, path: Path) -> Iterable[Example]:
+        return splits[path.stem]
+
+    spec = ReaderSpec(name="fold", summary="A fold.", params=FoldParams, read=read, detect=lambda path: False)
+    provided = Provided(spec=spec, plugin="folds", distribution="nlu-kit", version=__version__)
+    data = pipeline.data.model_copy(update={name: str(file.resolve()) for name, file in files.items()})
+    return replace(pipeline, data=data, reader=Resolved(kind="reader", provided=provided, params=FoldParams()))
+
+
+if __name__ == "__main__":
+    sys.exit(main(run_fold))

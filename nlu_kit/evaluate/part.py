@@ -1,0 +1,89 @@
+"""What a model said to the examples it was asked. An evaluation is of one part, a cross-validation of one per fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.example import Example
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.model.protocols import Codec
+
+Judged = list[tuple[float, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Three parallel sequences, and the codecs of the model that made the predictions.
+
+    ``watched`` is the head whose labels its detector takes for the scope; None where it has no detector.
+    """
+
+    codecs: Mapping[str, Codec]
+    examples: Sequence[Example]
+    encodings: Sequence[Encoding]
+    predictions: Sequence[Prediction]
+    watched: str | None = None
+
+    @property
+    def fields(self) -> list[Mapping[str, Any]]:
+        return [prediction.fields for prediction in self.predictions]
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """All parts together, in their order. Their models share one pipeline, so what they predict has one form: the
+    figures over everything are computed by the codecs of the first."""
+
+    parts: Sequence[Part]
+
+    @property
+    def codecs(self) -> Mapping[str, Codec]:
+        return self.parts[0].codecs
+
+    @property
+    def examples(self) -> list[Example]:
+        return list(chain.from_iterable(part.examples for part in self.parts))
+
+    @property
+    def predictions(self) -> list[Prediction]:
+        return list(chain.from_iterable(part.predictions for part in self.parts))
+
+    @property
+    def truncated(self) -> int:
+        return sum(prediction.truncated for prediction in self.predictions)
+
+    def annotated(self, head: str) -> int:
+        """How many examples the head has an annotation for."""
+        return sum(part.codecs[head].gold(example) is not None for part in self.parts for example in part.examples)
+
+    def unseen(self, head: str) -> int:
+        """Annotations with a label that the model's own training data never had."""
+        return sum(part.codecs[head].unseen(example) for part in self.parts for example in part.examples)
+
+    def lost(self, head: str) -> int:
+        """Annotations that no prediction can match: truncated away, or not on word boundaries."""
+        return sum(
+            part.codecs[head].lost(example, encoding)
+            for part in self.parts
+            for example, encoding in zip(part.examples, part.encodings, strict=True)
+        )
+
+    def judged(self, head: str) -> list[Judged]:
+        """For each example what the codec says of each thing predicted."""
+        return [
+            list(part.codecs[head].judged(example, fields))
+            for part in self.parts
+            for example, fields in zip(part.examples, part.fields, strict=True)
+        ]
+
+    def matches(self, head: str) -> list[bool | None]:
+        """For each example whether the head is entirely right; None without annotation."""
+        return [
+            None if (match := part.codecs[head].matches(example, fields)) is None else bool(match)
+            for part in self.parts
+            for example, fields in zip(part.examples, part.fields, strict=True)
+        ]

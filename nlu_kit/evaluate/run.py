@@ -1,0 +1,53 @@
+"""Evaluate one model folder on data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nlu_kit.data.example import Example
+from nlu_kit.evaluate.cost import Told, cost, predict_all
+from nlu_kit.evaluate.data import TestData
+from nlu_kit.evaluate.part import Answers, Part
+from nlu_kit.evaluate.summary import Evaluation, summarise
+from nlu_kit.inference.predictor import Predictor, load
+from nlu_kit.registry import Registry
+
+BATCH_SIZE = 32
+
+
+def nobody(done: int) -> None:
+    """For whoever does not want to hear of progress."""
+
+
+def evaluate_model(
+    model: Path,
+    data: TestData,
+    *,
+    registry: Registry | None = None,
+    device: str = "cpu",
+    batch_size: int = BATCH_SIZE,
+    tell: Told = nobody,
+) -> Evaluation:
+    """Predict ``data`` with the model folder ``model`` and measure everything. Raises ModelError or DataError."""
+    predictor = load(model, device=device, registry=registry)
+    part, seconds = ask(predictor, data.examples, batch_size=batch_size, tell=tell)
+    texts = [example.text for example in data.examples]
+    return summarise(
+        Answers([part]),
+        name=predictor.saved.name,
+        model=str(model),
+        data=str(data.path),
+        cost=cost(predictor, texts, batch_size=batch_size, seconds=seconds),
+    )
+
+
+def ask(
+    predictor: Predictor, examples: Sequence[Example], *, batch_size: int = BATCH_SIZE, tell: Told = nobody
+) -> tuple[Part, float]:
+    """(what the model says to the examples, seconds it took)."""
+    texts = [example.text for example in examples]
+    predictions, seconds = predict_all(predictor, texts, batch_size=batch_size, tell=tell)
+    encodings = predictor.model.backbone.tokenizer.encode(texts)
+    watched = None if predictor.scope is None else predictor.scope.settings.head
+    return Part(predictor.codecs, examples, encodings, predictions, watched), seconds

@@ -1,0 +1,107 @@
+"""Does a confidence of .9 mean right nine times in ten? Temperature scaling, and the error that is left. numpy only.
+
+Guo, Pleiss, Sun and Weinberger (2017), "On Calibration of Modern Neural Networks".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+BINS = 15
+LOWEST, HIGHEST = 0.05, 20.0  # of a fitted temperature
+_HALVINGS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReliabilityBin:
+    """Predictions whose confidence is in ``(low, high]``: how many, their mean confidence and share of right ones.
+
+    Both are 0 where ``count`` is.
+    """
+
+    low: float
+    high: float
+    count: int
+    confidence: float
+    accuracy: float
+
+
+def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """The temperature T that makes ``softmax(logits / T)`` most likely: ``logits`` [N, C], int ``labels`` [N].
+
+    Rows whose label is negative (IGNORE) are left out. The likelihood is smoothed as if one more of N + 2 answers were
+    the best wrong one (Laplace's rule of succession): dev sets that are all right would otherwise ask for T = 0, and
+    certainty. The result is within [0.05, 20]; 1 where there is nothing to fit (no row, or one class). The order of a
+    row's classes, and so the decision, never changes. Raises ValueError for shapes that do not fit, or logits that are
+    no numbers.
+    """
+    logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(f"logits [N, C] and labels [N] are wanted, got {logits.shape} and {labels.shape}")
+    logits, labels = logits[labels >= 0], labels[labels >= 0]
+    if not len(labels) or logits.shape[1] < 2:
+        return 1.0
+    if not np.isfinite(logits).all():
+        raise ValueError("logits that are no numbers have no temperature")
+    wanted = _smoothed(logits, labels)
+    # In b = 1 / T the mean negative log likelihood is convex: its slope, mean(E[logit] - wanted), only rises.
+    low, high = np.log(1 / HIGHEST), np.log(1 / LOWEST)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        slope = float(np.mean((softmax(np.exp(middle) * logits) * logits).sum(axis=1) - wanted))
+        low, high = (low, middle) if slope > 0 else (middle, high)
+    return float(np.clip(np.exp(-(low + high) / 2), LOWEST, HIGHEST))
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Probabilities [..., C] of ``logits`` [..., C], float64, without overflow."""
+    logits = np.asarray(logits, dtype=np.float64)
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: np.ndarray = shifted / shifted.sum(axis=-1, keepdims=True)
+    return probabilities
+
+
+def reliability(confidences: np.ndarray, correct: np.ndarray, *, bins: int = BINS) -> list[ReliabilityBin]:
+    """``bins`` intervals of equal width over [0, 1]; ``confidences`` [N] in [0, 1], ``correct`` [N] bool."""
+    confidences, correct = np.asarray(confidences, dtype=np.float64), np.asarray(correct, dtype=np.float64)
+    if confidences.shape != correct.shape or confidences.ndim != 1:
+        raise ValueError(f"two arrays [N] are wanted, got {confidences.shape} and {correct.shape}")
+    places = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    filled = np.maximum(counts, 1)
+    mean_confidence = np.bincount(places, weights=confidences, minlength=bins) / filled
+    accuracy = np.bincount(places, weights=correct, minlength=bins) / filled
+    return [
+        ReliabilityBin(
+            low=place / bins,
+            high=(place + 1) / bins,
+            count=int(counts[place]),
+            confidence=float(mean_confidence[place]),
+            accuracy=float(accuracy[place]),
+        )
+        for place in range(bins)
+    ]
+
+
+def expected_calibration_error(confidences: np.ndarray, correct: np.ndarray, *, bins: int = BINS) -> float:
+    """ECE: how far confidence and share of right ones are apart, mean over ``reliability``'s bins by their counts.
+
+    In [0, 1], 0 is best; 0 too where nothing was predicted. It needs a few hundred predictions to say much: on fewer,
+    even a perfect model's bins scatter.
+    """
+    table = reliability(confidences, correct, bins=bins)
+    total = sum(row.count for row in table)
+    return sum(row.count * abs(row.confidence - row.accuracy) for row in table) / total if total else 0.0
+
+
+def _smoothed(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The logit of the label [N], with a share of 1 / (N + 2) for the best other class."""
+    rows = np.arange(len(labels))
+    right = logits[rows, labels]
+    others = logits.copy()
+    others[rows, labels] = -np.inf
+    share = 1 / (len(labels) + 2)
+    smoothed: np.ndarray = (1 - share) * right + share * others.max(axis=1)
+    return smoothed

@@ -1,0 +1,42 @@
+"""From what the network puts out, as numpy arrays, to predictions. No torch: every runtime decodes with this."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.errors import ModelError
+from nlu_kit.model.protocols import Codec
+from nlu_kit.model.scope import Scope
+
+
+def decode(
+    outputs: Mapping[str, Mapping[str, np.ndarray]],
+    vectors: np.ndarray,
+    codecs: Mapping[str, Codec],
+    encodings: Sequence[Encoding],
+    scope: Scope | None = None,
+) -> list[Prediction]:
+    """Hand every head's outputs [B, …] to its codec and join the fields; the detector's come last.
+
+    ``vectors`` [B, D] are the sentence vectors. Raises ModelError where an output is no number: weights that training
+    ruined would otherwise pass for a model.
+    """
+    by_head = []
+    for name, codec in codecs.items():
+        if not all(np.isfinite(array).all() for array in outputs[name].values()):
+            raise ModelError(f"the head '{name}' gives outputs that are no numbers: train with lower learning rates")
+        by_head.append(codec.decode(outputs[name], encodings))
+    if scope is not None:
+        by_head.append(scope.fields(outputs, vectors))
+    return [
+        Prediction(
+            text=encoding.text,
+            truncated=encoding.truncated,
+            fields={field: value for fields in per_head for field, value in fields.items()},
+        )
+        for encoding, *per_head in zip(encodings, *by_head, strict=True)
+    ]

@@ -1,0 +1,115 @@
+"""After training, before the test figures: what predictions need beyond the weights, fitted on dev.
+
+Each codec calibrates itself (temperatures, thresholds); then the detector learns from train and its threshold is tuned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.metrics.calibration import fit_temperature
+from nlu_kit.model.build import build_codecs
+from nlu_kit.model.confidence import Scored, scope_figures
+from nlu_kit.model.predict import Computed
+from nlu_kit.model.protocols import Codec, DetectorFeatures
+from nlu_kit.model.scope import Scope, ScopeSettings, build_detector, scores
+from nlu_kit.model.states import calibrated_states
+from nlu_kit.training.prepare import Prepared
+from nlu_kit.training.threshold import tune
+from nlu_kit.training.validation import Validator
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibrated:
+    """``states`` and ``codecs`` are calibrated, ``plain`` are the codecs before; ``scope`` is None where there is no
+    detector, or no example to tune it on; ``dev`` has its figures there."""
+
+    plain: Mapping[str, Codec]
+    states: Mapping[str, Mapping[str, Any]]
+    codecs: Mapping[str, Codec]
+    scope: Scope | None = None
+    dev: Mapping[str, float] = field(default_factory=dict)
+
+
+def calibrate(pipeline: Pipeline, prepared: Prepared, validator: Validator) -> Calibrated:
+    """Every process computes the same. Raises PluginError where a component breaks its contract."""
+    plain = prepared.codecs()
+    computed = validator.compute(prepared.dev.encodings)
+    trained = {name: head.codec_state() for name, head in validator.model.heads.items()}  # type: ignore[operator]
+    states = calibrated_states(plain, trained, computed, prepared.dev.targets)
+    heads = {name: entry.head for name, entry in pipeline.heads.items()}
+    codecs = build_codecs(heads, {name: codec.labels for name, codec in plain.items()}, states)
+    found = Calibrated(plain=plain, states=states, codecs=codecs)
+    if pipeline.watched is None:
+        return found
+    codec = codecs[pipeline.watched]
+    scope, dev = _Tuner(pipeline, pipeline.watched, codec, prepared, validator).tune(computed)
+    return replace(found, scope=scope, dev=dev)
+
+
+class _Tuner:
+    """Teaches one detector and finds its threshold."""
+
+    def __init__(self, pipeline: Pipeline, head: str, codec: Codec, prepared: Prepared, validator: Validator) -> None:
+        assert pipeline.detector is not None
+        self.resolved, self.head, self.codec = pipeline.detector, head, codec
+        self.train, self.dev, self.validator = prepared.train, prepared.dev, validator
+        self.spec: Any = self.resolved.provided.spec
+
+    def tune(self, dev: Sequence[Computed]) -> tuple[Scope | None, dict[str, float]]:
+        """(the detector at work, its figures on dev); None where dev has nothing in scope to tune it on."""
+        params: Any = self.resolved.params
+        features = self._features(dev)
+        temperature = fit_temperature(features.logits, _labels(self.dev, self.head))
+        self.detector = build_detector(self.resolved, head=self.head, labels=self.codec.labels, temperature=temperature)
+        if self.spec.learns:
+            self.detector.fit(self._train_features())
+        matches = [self._matches(position, computed) for position, computed in enumerate(dev)]
+        scored = Scored.of(self.dev.examples, scores(self.detector, features).tolist(), matches)
+        if not len(scored.inside) and params.threshold is None:
+            return None, {}
+        further = self._train_outside()
+        total = replace(scored, outside=np.concatenate([scored.outside, further]))
+        threshold, chosen = tune(params, total, share=_share(scored, len(further), len(self.train)))
+        settings = ScopeSettings(head=self.head, temperature=temperature, threshold=threshold, chosen=chosen)
+        return Scope(self.detector, settings), scope_figures(scored, threshold)
+
+    def _matches(self, position: int, computed: Computed) -> bool | None:
+        outputs = {name: array[None] for name, array in computed.outputs[self.head].items()}
+        (prediction,) = self.codec.decode(outputs, [self.dev.encodings[position]])
+        return self.codec.matches(self.dev.examples[position], prediction)
+
+    def _train_features(self) -> DetectorFeatures:
+        """The training examples in scope."""
+        labels = _labels(self.train, self.head)
+        own = [i for i, example in enumerate(self.train.examples) if labels[i] >= 0 and not example.out_of_scope]
+        computed = self.validator.compute([self.train.encodings[i] for i in own], heads=[self.head])
+        return replace(self._features(computed), labels=labels[own])
+
+    def _train_outside(self) -> np.ndarray:
+        """The scores of train's out-of-scope examples: the head hasn't learnt from them, so they tell what dev's do."""
+        encodings = [self.train.encodings[i] for i, example in enumerate(self.train.examples) if example.out_of_scope]
+        if not encodings:
+            return np.empty(0)
+        return scores(self.detector, self._features(self.validator.compute(encodings, heads=[self.head])))
+
+    def _features(self, computed: Sequence[Computed]) -> DetectorFeatures:
+        return DetectorFeatures(
+            logits=np.stack([text.outputs[self.head]["logits"] for text in computed]),
+            vectors=np.stack([text.vectors for text in computed]),
+        )
+
+
+def _share(dev: Scored, further: int, train: int) -> float:
+    """How much of dev is out of scope; where nothing is, how much of train."""
+    return len(dev.outside) / (len(dev.inside) + len(dev.outside)) if len(dev.outside) else further / train
+
+
+def _labels(dataset: EncodedDataset, head: str) -> np.ndarray:
+    return np.array([targets[head]["labels"] for targets in dataset.targets], dtype=np.int64)

@@ -1,0 +1,79 @@
+"""Above which score is an utterance out of scope? Tuned on the scores of examples, once, after training. numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.example import Example
+from nlu_kit.errors import ConfigError, Problem
+from nlu_kit.model.confidence import Scored
+from nlu_kit.specs import DetectorParams
+
+
+def check_tuning(pipeline: Pipeline, examples: Sequence[Example]) -> None:
+    """Raise ConfigError where the threshold is to be tuned on out-of-scope examples and there are none."""
+    if pipeline.detector is None or any(example.out_of_scope for example in examples):
+        return
+    params: Any = pipeline.detector.params
+    if params.threshold is None and params.criterion == "accuracy":
+        hint = 'give some in dev or train an intent that data.out_of_scope names, or "out_of_scope": true; or use auto'
+        message = "accuracy is tuned on out-of-scope examples, and the data has none"
+        raise ConfigError([Problem("detector.criterion", message, hint)])
+
+
+def tune(params: DetectorParams, scored: Scored, *, share: float) -> tuple[float, str]:
+    """(threshold, in words how it was chosen). ``share``: how much of the data is out of scope, for ``accuracy``.
+
+    Needs examples in scope, and for the criterion ``accuracy`` some that are not.
+    """
+    inside, outside = len(scored.inside), len(scored.outside)
+    if params.threshold is not None:
+        return params.threshold, "set by the pipeline"
+    allowed = int(params.false_rejection * inside)
+    if outside and params.criterion != "false_rejection":
+        share = params.out_of_scope_share or share
+        how = f"the most right decisions over {inside:,} examples in scope and {outside:,} out of scope"
+        bound = f"which count as {share:.1%} of all; of the former at most {allowed:,} may be rejected"
+        return _most_accurate(scored, share, allowed), f"{how}, {bound}"
+    return _rejecting(scored.inside, allowed), f"rejects at most {allowed:,} of {inside:,} dev examples in scope"
+
+
+def _most_accurate(scored: Scored, share: float, allowed: int) -> float:
+    """Right are the right labels that are accepted, and what is out of scope and rejected.
+
+    Of several best thresholds it is the highest, which rejects least.
+    """
+    places = _between(np.concatenate([scored.inside, scored.outside]))
+    places = places[_above(scored.inside, places) <= allowed]
+    accepted = 1 - _above(scored.inside[scored.right], places) / max(scored.right.sum(), 1)
+    rejected = _above(scored.outside, places) / len(scored.outside)
+    quality = (1 - share) * scored.right.mean() * accepted + share * rejected
+    best = np.flatnonzero(quality >= quality.max() - 1e-12)  # equal ones must not differ by their rounding
+    return float(places[best[-1]])
+
+
+def _rejecting(inside: np.ndarray, allowed: int) -> float:
+    """The lowest threshold that rejects no more than that."""
+    places = _between(inside)
+    return float(places[_above(inside, places) <= allowed][0])
+
+
+def _above(scores: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """How many scores are above each place."""
+    count: np.ndarray = len(scores) - np.searchsorted(np.sort(scores), places, side="right")
+    return count
+
+
+def _between(scores: np.ndarray) -> np.ndarray:
+    """Where a threshold can be, ascending: half-way between neighbours, and above all.
+
+    Not at a score: the same utterance in another batch may score a rounding error more.
+    """
+    distinct = np.unique(scores)
+    above = distinct[-1] + 1e-6 * (1 + abs(distinct[-1]))
+    places: np.ndarray = np.append((distinct[:-1] + distinct[1:]) / 2, above)
+    return places

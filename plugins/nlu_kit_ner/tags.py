@@ -1,0 +1,101 @@
+"""Spans to tags over words and back, in either scheme, and which tag may follow which. numpy only.
+
+BIO (Ramshaw and Marcus 1995, as IOB2): ``B-x`` begins an entity, ``I-x`` goes on. BILOU (Ratinov and Roth 2009,
+"Design Challenges and Misconceptions in Named Entity Recognition"): its last word is ``L-x``, its only one ``U-x``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from nlu_kit.data.encoding import Word
+from nlu_kit.data.example import Entity
+from nlu_kit_ner.params import Scheme
+
+OUTSIDE = "O"
+PREFIXES: dict[Scheme, str] = {"bio": "BI", "bilou": "BILU"}
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSpan:
+    """Words ``[first, last]`` carry ``label``."""
+
+    first: int
+    last: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Legal:
+    """Which of C tags may come first [C], follow which [C, C] (from, to), and come last [C]: bool."""
+
+    start: np.ndarray
+    steps: np.ndarray
+    end: np.ndarray
+
+
+def tag_names(labels: Iterable[str], scheme: Scheme) -> tuple[str, ...]:
+    """``O``, then the tags of each label in turn."""
+    return (OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in PREFIXES[scheme]))
+
+
+def tag_words(words: Sequence[Word], entities: Sequence[Entity], scheme: Scheme = "bio") -> list[str]:
+    """One tag per word; an entity that ``words_of`` leaves out has none."""
+    tags = [OUTSIDE] * len(words)
+    for entity, taken in words_of(words, entities):
+        for position, prefix in zip(taken, _prefixes(len(taken), scheme), strict=True):
+            tags[position] = f"{prefix}-{entity.label}"
+    return tags
+
+
+def words_of(words: Sequence[Word], entities: Sequence[Entity]) -> list[tuple[Entity, list[int]]]:
+    """Entities with the positions of the words they touch, in text order.
+
+    A word has one tag: an entity that touches a word of one before it (of two that start together, the longer) is left
+    out as a whole, since its remaining words would teach a span that nobody annotated.
+    """
+    found: list[tuple[Entity, list[int]]] = []
+    free = 0  # the first word that no entity has
+    for entity in sorted(entities, key=lambda entity: (entity.start, -entity.end)):
+        touched = [i for i, word in enumerate(words) if word.start < entity.end and entity.start < word.end]
+        if touched and touched[0] >= free:
+            found.append((entity, touched))
+            free = touched[-1] + 1
+    return found
+
+
+def _prefixes(count: int, scheme: Scheme) -> str:
+    """The prefixes of an entity of ``count`` words."""
+    if scheme == "bio" or count == 0:
+        return "B"[:count] + "I" * (count - 1)
+    return "U" if count == 1 else f"B{'I' * (count - 2)}L"
+
+
+def spans_of(tags: Sequence[str]) -> list[TaggedSpan]:
+    """The spans of a legal sequence of either scheme; what continues nothing opens a span, as in conlleval."""
+    spans: list[TaggedSpan] = []
+    goes_on = False  # the span that ends at the word before
+    for position, tag in enumerate(tags):
+        if tag == OUTSIDE:
+            goes_on = False
+            continue
+        prefix, label = tag[0], tag[2:]
+        if prefix in "IL" and goes_on and spans[-1].label == label:
+            spans[-1] = TaggedSpan(spans[-1].first, position, label)
+        else:
+            spans.append(TaggedSpan(position, position, label))
+        goes_on = prefix in "BI"
+    return spans
+
+
+def legal_tags(tags: Sequence[str], scheme: Scheme) -> Legal:
+    """``I-x`` and ``L-x`` may only follow ``B-x`` or ``I-x``; in BILOU, only they may follow these."""
+    prefixes = np.array([tag[0] for tag in tags], dtype="U1")
+    labels = np.array([tag[2:] for tag in tags], dtype=str)
+    opens, inside = np.isin(prefixes, ["B", "I"]), np.isin(prefixes, ["I", "L"])
+    continues = opens[:, None] & inside[None, :] & (labels[:, None] == labels[None, :])
+    ends = np.ones(len(tags), dtype=bool) if scheme == "bio" else ~opens
+    return Legal(start=~inside, steps=continues | (ends[:, None] & ~inside[None, :]), end=ends)

@@ -1,0 +1,186 @@
+"""``nlu-kit evaluate`` as a user types it: files, exit codes, and cross-validation with tiny runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from nlu_kit.cli.main import main
+
+MAIN = ["intent.accuracy", "ner.f1", "exact_match"]
+
+
+def read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def output(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The files of an evaluation on the test set that the run's pipeline names."""
+    folder: Path = tmp_path_factory.mktemp("evaluated") / "evaluation"
+    arguments = ["--model", str(trained.run_dir), "--output", str(folder), "--junit", str(folder / "ci" / "junit.xml")]
+    assert main(["evaluate", *arguments, "--fail-under", "intent.accuracy=0.1"]) == 0
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path: Path, jsonl: Any) -> Path:
+    records = [
+        {"text": "book a table in Paris", "intent": "book", "entities": [{"start": 16, "end": 21, "label": "city"}]},
+        {"text": "<b>play</b> some jazz 🎉", "intent": "wake", "entities": []},
+        {"text": "wake me at seven", "intent": "snooze"},
+        {"text": "wake me at " + "seven " * 90, "intent": "wake"},
+    ]
+    file: Path = jsonl(tmp_path / "data.jsonl", records)
+    return file
+
+
+def test_figures_are_those_of_the_run(output: Path, trained: Any, corpus: Path) -> None:
+    summary = read(output / "evaluation.json")
+    assert summary["main"] == MAIN
+    figures = {name: figure["value"] for name, figure in summary["figures"].items()}
+    assert {name: figures[name] for name in trained.test if name in figures} == pytest.approx(
+        {name: value for name, value in trained.test.items() if name in figures}
+    )
+    assert set(MAIN) <= set(trained.test)
+    assert summary["data"] == str(corpus / "test.jsonl")
+    assert summary["utterances"] == 19
+    for name in MAIN:
+        low, high = summary["figures"][name]["interval"]
+        assert low <= figures[name] <= high
+    assert summary["heads"]["intent"]["calibration"]["predictions"] == 19
+    cost = summary["cost"]
+    assert 0 < cost["latency_ms"]["p50"] <= cost["latency_ms"]["p99"]
+    assert cost["throughput"] > 0
+    assert 0 < cost["model_mb"] < cost["peak_memory_mb"]
+    lines = (output / "errors.jsonl").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == summary["errors"]["utterances"]
+    wrong = [line for line in lines if json.loads(line)["heads"] != ["out_of_scope"]]
+    assert len(wrong) == round(19 * (1 - figures["exact_match"]))
+
+
+def test_other_files(output: Path) -> None:
+    assert sorted(file.name for file in output.iterdir()) == ["ci", "errors.jsonl", "evaluation.json", "report.html"]
+    suite = ElementTree.parse(output / "ci" / "junit.xml").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "0")
+    assert "<!doctype html>" in (output / "report.html").read_text(encoding="utf-8")
+
+
+def test_other_data(trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "out"
+    assert main(["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(folder)]) == 0
+    summary = read(folder / "evaluation.json")
+    assert summary["truncated"] == 1
+    assert summary["heads"]["intent"]["unseen"] == 1
+    assert summary["heads"]["ner"]["annotated"] == 2
+    errors = [json.loads(line) for line in (folder / "errors.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {f"{data}:2", f"{data}:3"} <= {error["source"] for error in errors}
+    confidences = [error["confidence"] or 0 for error in errors]
+    assert confidences == sorted(confidences, reverse=True)
+    markup = (folder / "report.html").read_text(encoding="utf-8")
+    assert "<b>play" not in markup
+    assert "&lt;b&gt;play" in markup
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "truncated utterances 1; labels unseen in training: intent 1, ner 0" in captured.out
+    assert captured.out.splitlines()[0] == f"tiny: 4 utterances of {data}, in percent"
+
+
+def test_a_threshold_that_is_not_met(
+    trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "out"
+    arguments = ["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(folder)]
+    gates = ["--fail-under", "intent.accuracy=0.9", "--fail-under", "exact_match=0", "--junit", str(tmp_path / "j.xml")]
+    assert main([*arguments, *gates]) == 1
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert "failed: intent.accuracy" in captured.out
+    assert "passed: exact_match" in captured.out
+    assert ElementTree.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
+    assert [gate["passed"] for gate in read(folder / "evaluation.json")["gates"]] == [False, True]
+
+
+def test_a_figure_that_there_is_not(
+    trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(tmp_path / "out")]
+    assert main([*arguments, "--fail-under", "intent.acuracy=0.9"]) == 2
+    assert "did you mean 'intent.accuracy'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--model", "nowhere"], "there is no nowhere"),
+        ([], "no trained model: runs"),
+        (["--fail-under", "x"], "can't read 'x'"),
+        (["--set", "training.epochs=1"], "--set is for --folds"),
+        (["--keep-models"], "--keep-models is for --folds"),
+        (["--folds", "2", "--model", "x"], "--model does not go with --folds"),
+        (["--folds", "1"], "x>=2"),
+        (["--folds", "2", "nowhere.json"], "nowhere.json: 1 problem"),
+        (["--device", "meta"], "'meta' is none of cpu"),
+        (["--output", "taken"], "'taken' is a file"),
+        (["--output", "taken/below"], "no results can be written in taken"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    assert main(["evaluate", *arguments]) == 2
+    assert told in capsys.readouterr().err.replace("\\", "/")
+
+
+def test_data_that_can_not_be_read(trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "broken.jsonl"
+    broken.write_text('{"text": "x"}\n{"intent": "y"}\n', encoding="utf-8")
+    arguments = ["-m", str(trained.model_dir), "--output", str(tmp_path / "out")]
+    assert main(["evaluate", str(broken), *arguments]) == 2
+    assert "broken.jsonl:2: the key 'text' is missing" in capsys.readouterr().err
+    assert main(["evaluate", str(tmp_path / "gone.jsonl"), *arguments]) == 2
+    assert "gone.jsonl: name a file or folder" in capsys.readouterr().err
+    assert main(["evaluate", str(broken), *arguments, "--reader", "jsonk"]) == 2
+    assert "did you mean 'jsonl'" in capsys.readouterr().err
+    broken.write_text('{"text": "x"}\n', encoding="utf-8")
+    assert main(["evaluate", str(broken), *arguments]) == 2
+    assert "is annotated for any head of the model" in capsys.readouterr().err
+
+
+def test_folds(write_pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two runs; what one has finished is not run again; then figures over all that was held out."""
+    file = write_pipeline(tmp_path, training={"epochs": 1})
+    folder = tmp_path / "evaluation"
+    arguments = ["evaluate", "--folds", "2", str(file), "--output", str(folder), "--set", "training.epochs=2"]
+    assert main([*arguments, "--keep-models"]) == 0, capsys.readouterr().err
+    first = capsys.readouterr().out
+    assert "run 2/2  fold 2 of 2, seed 42: intent.accuracy" in first
+    summary = read(folder / "evaluation.json")
+    assert summary["utterances"] == 57 + 19
+    assert (summary["model"], summary["cost"]) == (None, None)
+    rows = summary["folds"]["rows"]
+    assert [row["epochs_run"] for row in rows] == [2, 2]
+    assert sum(row["utterances"] for row in rows) == 76
+    pooled = sum(row["figures"]["intent.accuracy"] * row["utterances"] for row in rows) / 76
+    assert summary["figures"]["intent.accuracy"]["value"] == pytest.approx(pooled)  # every one is annotated
+    models = list(folder.rglob("model.safetensors"))
+    assert len(models) == 2
+    assert len(read(next(folder.rglob("split/train.json")))) == rows[0]["sizes"]["train"]
+
+    assert main(arguments) == 0
+    again = capsys.readouterr().out
+    assert again.startswith("2 of 2 runs are finished already")
+    assert read(folder / "evaluation.json")["figures"] == summary["figures"]
+    assert not list(folder.rglob("model.safetensors"))
+
+
+def test_too_many_folds(write_pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write_pipeline(tmp_path)
+    assert main(["evaluate", "--folds", "70", str(file), "--output", str(tmp_path / "out")]) == 2
+    assert "57 different utterances can't be split into 70 folds" in capsys.readouterr().err

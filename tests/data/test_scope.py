@@ -1,0 +1,38 @@
+"""Which examples are out of scope, and what they lose by it."""
+
+from __future__ import annotations
+
+from nlu_kit.data.example import Entity, Example
+from nlu_kit.data.scope import mark_out_of_scope
+
+CITY = (Entity(start=0, end=5, label="city"),)
+
+
+def test_an_intent_that_means_none_of_them() -> None:
+    examples = [
+        Example(text="Paris is nice", intent="oos", entities=CITY, labels={"mood": "happy"}, source="a:1"),
+        Example(text="Paris", intent="book", entities=CITY),
+        Example(text="Rome"),
+    ]
+    marked = mark_out_of_scope(examples, ["oos"])
+    assert marked[0] == Example(
+        text="Paris is nice", entities=CITY, labels={"mood": "happy"}, source="a:1", out_of_scope=True
+    )
+    assert marked[1:] == examples[1:], "what is in scope, or has no intent, stays as it is"
+
+
+def test_none_is_named() -> None:
+    examples = [Example(text="x", intent="oos")]
+    assert mark_out_of_scope(examples, []) == examples
+
+
+def test_several_intents() -> None:
+    both = Example(text="x", intent=("oos", "book"))
+    assert mark_out_of_scope([both, Example(text="x", intent=())], ["oos"])[0] == both
+    assert mark_out_of_scope([Example(text="x", intent=("oos",))], ["oos"])[0].out_of_scope
+
+
+def test_the_record_says_so_itself() -> None:
+    for value, out in ((True, True), (False, False), ("true", False), (1, False)):
+        (example,) = mark_out_of_scope([Example(text="x", intent="book", labels={"out_of_scope": value})], [])
+        assert (example.out_of_scope, example.intent) == (out, None if out else "book")

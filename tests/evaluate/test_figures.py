@@ -1,0 +1,66 @@
+"""Figures by hand, intervals around them, and calibration."""
+
+from __future__ import annotations
+
+import pytest
+
+from nlu_kit.evaluate.figures import calibration, figures, head_of
+from nlu_kit.evaluate.part import Answers, Part
+from nlu_kit.evaluate.summary import summarise
+
+
+def test_figures_by_hand(answers: Answers) -> None:
+    found, reports = figures(answers)
+    values = {name: figure["value"] for name, figure in found.items()}
+    assert values["intent.accuracy"] == pytest.approx(4 / 6)
+    assert values["ner.f1"] == pytest.approx(2 * 2 / (4 + 5))
+    assert values["exact_match"] == pytest.approx(2 / 6)
+    assert [row.label for row in reports["intent"].labels] == ["book", "play", "snooze", "wake"]
+    assert list(values)[-1] == "exact_match"
+    assert [head_of(name) for name in values if "." in name] == sorted(head_of(name) for name in values if "." in name)
+
+
+def test_main_figures_have_an_interval_and_no_other_has(answers: Answers) -> None:
+    found, _ = figures(answers)
+    with_one = {name for name, figure in found.items() if figure["interval"] is not None}
+    assert with_one == {"intent.accuracy", "ner.f1", "exact_match"}
+    for name in with_one:
+        low, high = found[name]["interval"]
+        assert 0 <= low < found[name]["value"] < high <= 1
+
+
+def test_parts_are_evaluated_together(part: Part) -> None:
+    halves = [
+        Part(part.codecs, part.examples[a:b], part.encodings[a:b], part.predictions[a:b]) for a, b in ((0, 3), (3, 7))
+    ]
+    assert figures(Answers(halves))[0] == figures(Answers([part]))[0]
+
+
+def test_calibration_by_hand() -> None:
+    found = calibration([[(0.95, True), (0.95, False)], [(0.05, False)], []])
+    assert found is not None
+    assert found["ece"] == pytest.approx((2 * 0.45 + 0.05) / 3)
+    assert (found["predictions"], found["right"]) == (3, pytest.approx(1 / 3))
+    assert sum(found["histogram"]["right"]) == 1
+    assert found["histogram"]["wrong"][1] == found["histogram"]["wrong"][19] == 1
+    assert [row["count"] for row in found["bins"]] == [1, 2]
+    assert calibration([[], []]) is None
+
+
+def test_the_summary_counts_what_cannot_be_right(answers: Answers) -> None:
+    summary = summarise(answers, name="x", model="m", data="d").summary
+    assert summary["heads"]["intent"]["unseen"] == 1
+    assert summary["heads"]["intent"]["annotated"] == 6
+    assert summary["errors"]["utterances"] == 4
+    assert summary["main"] == ["intent.accuracy", "ner.f1", "exact_match"]
+    told = " ".join(summary["notes"])
+    assert "Only 7 utterances" in told
+    assert "intent: 1 annotation has a label that training never had" in told
+
+
+def test_data_without_any_annotation_is_an_error(part: Part) -> None:
+    from nlu_kit.errors import DataError
+
+    bare = Part(part.codecs, part.examples[5:6], part.encodings[5:6], part.predictions[5:6])
+    with pytest.raises(DataError, match=r"no example of d\.jsonl is annotated for any head"):
+        summarise(Answers([bare]), name="x", model="m", data="d.jsonl")

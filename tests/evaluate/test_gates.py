@@ -1,0 +1,59 @@
+"""Thresholds, and the JUnit file that shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from nlu_kit.errors import ConfigError
+from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates
+from nlu_kit.evaluate.junit import junit_text
+from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.summary import summarise
+
+FIGURES = {"intent.accuracy": {"value": 0.9}, "exact_match": {"value": 0.5}}
+
+
+def test_gates() -> None:
+    gates = parse_gates(["intent.accuracy=0.9", "exact_match=.75"])
+    assert gates == [Gate("intent.accuracy", 0.9), Gate("exact_match", 0.75)]
+    assert [gate["passed"] for gate in check_gates(gates, FIGURES)] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("intent.accuracy", "can't read"),
+        ("=0.5", "can't read"),
+        ("intent.accuracy=high", "can't read"),
+        ("intent.accuracy=nan", "can't read"),
+        ("intent.accuracy=95", "95 percent is 0.95"),
+        ("intent.accuracy=-1", "not from 0 to 1"),
+    ],
+)
+def test_gates_that_are_none(argument: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        parse_gates([argument, "exact_match=0.5"])
+
+
+def test_a_figure_that_there_is_not() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean 'intent.accuracy'.*exact_match"):
+        check_gates([Gate("intent.acuracy", 0.5)], FIGURES)
+
+
+def test_junit(answers: Answers) -> None:
+    summary: dict[str, Any] = summarise(answers, name='a "b" <c> \x07', model="m", data="d").summary
+    gates = [Gate("intent.accuracy", 0.99), Gate("intent.accuracy", 0.1), Gate("ner.recall", 0.1)]
+    summary["gates"] = check_gates(gates, summary["figures"])
+    root = ElementTree.fromstring(junit_text(summary).encode())
+    (suite,) = root
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "1")
+    cases = {case.get("name"): case for case in suite.iter("testcase")}
+    assert list(cases) == ["intent.accuracy", "ner.f1", "exact_match", "ner.recall"]
+    (failure,) = suite.iter("failure")
+    assert failure in list(cases["intent.accuracy"])
+    assert failure.get("message") == "intent.accuracy is 66.67 %, below the minimum of 99 %"
+    properties = {one.get("name"): one.get("value") for one in suite.iter("property")}
+    assert float(properties["exact_match"] or "") == summary["figures"]["exact_match"]["value"]

@@ -1,0 +1,177 @@
+"""After training: temperatures, the detector and its threshold, in whole runs with utterances out of scope."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from nlu_kit.config.check import load_pipeline
+from nlu_kit.data.corpus import read_corpus
+from nlu_kit.errors import ConfigError, PluginError
+from nlu_kit.inference.predictor import load
+from nlu_kit.model import states
+from nlu_kit.model.predict import Computed
+from nlu_kit.model.score import score
+from nlu_kit.training.events import RunEnd, RunStart
+from nlu_kit.training.run import RunResult, train
+
+ODD = [
+    "who won?",
+    "zzz 42",
+    "2 + 2",
+    "is it so?",
+    "x y z",
+    "why not?",
+    "%%%",
+    "hm hm",
+    "q",
+    "tell 7 jokes",
+    "ok?",
+    "#1",
+]
+
+
+@pytest.fixture
+def data(tmp_path: Path, records: Any, jsonl: Any) -> dict[str, str]:
+    """The corpus with utterances out of scope in every split: 4 in train, 6 in dev, 2 in test; one keeps an entity."""
+    odd = [{"text": text, "intent": "oos"} for text in ODD]
+    odd[0]["entities"] = []  # type: ignore[assignment]
+    return {
+        "train": str(jsonl(tmp_path / "train.jsonl", [*records, *odd[:4]])),
+        "dev": str(jsonl(tmp_path / "dev.jsonl", [*records[::3], *odd[4:10]])),
+        "test": str(jsonl(tmp_path / "test.jsonl", [*records[1::3], *odd[10:]])),
+    }
+
+
+@pytest.fixture
+def run(tmp_path: Path, write_pipeline: Any, data: dict[str, str]) -> Callable[..., RunResult]:
+    """``run(detector="knn")``: a run of three epochs on that corpus."""
+
+    def go(*callbacks: Any, **sections: Any) -> RunResult:
+        sections = {"data": data, **sections}
+        pipeline = write_pipeline(tmp_path, training={"epochs": 3, "schedule": "constant"}, **sections)
+        return train(pipeline, runs=tmp_path / "runs", callbacks=callbacks)
+
+    return go
+
+
+def description(result: RunResult) -> Any:
+    return json.loads((result.model_dir / "model.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("detector", ["max_softmax", "energy", "mahalanobis", "knn"])
+def test_the_loaded_model_decides_as_the_run_measured(run: Any, detector: str) -> None:
+    result = run(detector=detector)
+    model = load(result.model_dir)
+    pipeline = load_pipeline(result.run_dir / "pipeline.json")
+    examples = read_corpus(pipeline).test
+    predictions = model.parse_many([example.text for example in examples])
+    assert score(model.codecs, examples, predictions) == pytest.approx(result.test)
+    inside = [p for e, p in zip(examples, predictions, strict=True) if not e.out_of_scope]
+    outside = [p for e, p in zip(examples, predictions, strict=True) if e.out_of_scope]
+    figures = result.confidence["test"]
+    assert len(outside) == 2
+    assert figures["out_of_scope.recall"] == np.mean([p.out_of_scope for p in outside])
+    assert figures["out_of_scope.false_rejection"] == pytest.approx(np.mean([p.out_of_scope for p in inside]))
+    assert set(result.confidence["dev"]) == {name for name in figures if name.startswith("out_of_scope.")}
+    stored = description(result)
+    assert stored["detector"]["head"] == "intent"
+    assert all(p.out_of_scope == (p.out_of_scope_score > stored["detector"]["threshold"]) for p in predictions)
+    assert stored["detector"]["chosen"].startswith("the most right decisions over 19 examples in scope and 10 out of")
+    assert stored["training"]["confidence"] == result.confidence
+    assert ("detector", detector) in {(entry["kind"], entry["type"]) for entry in stored["providers"]}
+
+
+def test_what_a_detector_has_learnt_is_in_the_folder_and_its_manifest(run: Any) -> None:
+    result = run(detector={"type": "knn", "per_class": 5})
+    arrays = load_file(result.model_dir / "detector.safetensors")
+    assert {name: array.shape for name, array in arrays.items()} == {"vectors": (15, 32)}
+    manifest = json.loads((result.model_dir / "manifest.json").read_text(encoding="utf-8"))
+    assert "detector.safetensors" in manifest["sha256"]
+
+
+def test_calibration_changes_no_label_and_is_stored(run: Any) -> None:
+    result = run()
+    model = load(result.model_dir)
+    temperature = description(result)["states"]["intent"]["temperature"]
+    assert model.codecs["intent"].temperature == temperature  # type: ignore[attr-defined]
+    assert temperature != 1.0
+    assert {"intent.ece", "intent.ece_uncalibrated"} <= set(result.confidence["test"])
+    assert not set(result.test) & set(result.confidence["test"]), "they stay apart from the heads' figures"
+
+
+def test_out_of_scope_examples_train_no_intent_and_count_in_no_accuracy(run: Any, listen: Any) -> None:
+    listening = listen()
+    result = run(listening)
+    assert description(result)["labels"]["intent"] == ["book", "play", "wake"]
+    (start,), (end,) = listening.of(RunStart), listening.of(RunEnd)
+    assert start.out_of_scope == {"train": 4, "dev": 6, "test": 2}
+    assert not any("oos" in warning or "scope" in warning for warning in start.warnings)
+    assert end.confidence == result.confidence
+    log = (result.run_dir / "log.txt").read_text(encoding="utf-8")
+    assert "scope     train 4, dev 6, test 2 of these are out of scope" in log
+    assert "confidence on test  intent.ece_uncalibrated " in log
+    card = (result.model_dir / "README.md").read_text(encoding="utf-8")
+    assert "## Confidence (percent)" in card
+    assert "| out_of_scope.recall |" in card
+
+
+def test_they_are_a_class_like_any_other_where_none_is_named(run: Any, data: dict[str, str]) -> None:
+    result = run(data={**data, "out_of_scope": []})
+    assert description(result)["labels"]["intent"] == ["book", "oos", "play", "wake"]
+    assert set(result.confidence["dev"]) == {"out_of_scope.in_scope_accuracy", "out_of_scope.false_rejection"}
+
+
+def test_without_such_examples_a_share_of_dev_is_rejected(run: Any, corpus: Path) -> None:
+    splits = {split: str(corpus / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    result = run(data=splits, detector={"type": "energy", "false_rejection": 0.25})
+    assert description(result)["detector"]["chosen"] == "rejects at most 4 of 19 dev examples in scope"
+    assert result.confidence["dev"]["out_of_scope.false_rejection"] == pytest.approx(4 / 19)
+
+
+def test_without_a_detector_nothing_is_said(run: Any, listen: Any) -> None:
+    listening = listen()
+    result = run(listening, detector=None)
+    prediction = load(result.model_dir)("book a table")
+    assert list(prediction.fields) == ["intent", "intents", "entities"]
+    assert description(result)["detector"] is None
+    assert set(result.confidence) == {"test"}
+    assert "the out-of-scope examples serve nothing: the pipeline has no detector" in listening.of(RunStart)[0].warnings
+
+
+def test_accuracy_can_not_be_tuned_without_such_examples(run: Any, corpus: Path, tmp_path: Path) -> None:
+    splits = {split: str(corpus / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    with pytest.raises(ConfigError, match=r"detector\.criterion: accuracy is tuned on out-of-scope examples"):
+        run(data=splits, detector={"type": "energy", "criterion": "accuracy"})
+    assert not (tmp_path / "runs").exists(), "known before anything is written"
+
+
+def test_a_dev_set_without_intents_leaves_nothing_to_tune(
+    run: Any, listen: Any, data: dict[str, str], records: Any, jsonl: Any, tmp_path: Path
+) -> None:
+    file = jsonl(tmp_path / "entities.jsonl", [{k: v for k, v in r.items() if k != "intent"} for r in records[::3]])
+    listening = listen()
+    result = run(listening, data={**data, "dev": str(file)})
+    assert description(result)["detector"] is None
+    assert "out_of_scope" not in load(result.model_dir)("book a table").fields
+    assert any("no threshold for what is out of scope can be tuned" in w for w in listening.of(RunStart)[0].warnings)
+    given = run(data={**data, "dev": str(file)}, detector={"type": "energy", "threshold": -1.5})
+    assert description(given)["detector"]["threshold"] == -1.5
+    assert load(given.model_dir)("book a table").out_of_scope in (True, False)
+
+
+@pytest.mark.parametrize("state", [{"x": np.float32(1)}, {"x": float("nan")}, {"x": object()}])
+def test_a_state_that_is_no_json_breaks_the_contract(state: Any) -> None:
+    class Codec:
+        def calibrate(self, outputs: Any, targets: Any) -> Any:
+            return state
+
+    computed = Computed(outputs={"mine": {}}, vectors=np.zeros(2))
+    with pytest.raises(PluginError, match="the state of the head 'mine' must be JSON"):
+        states.calibrated_states({"mine": Codec()}, {"mine": {}}, [computed], [{"mine": {}}])  # type: ignore[dict-item]
