@@ -28,29 +28,46 @@ from nlu_kit.training.validation import Validator
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
     """``states`` and ``codecs`` are calibrated, ``plain`` are the codecs before; ``scope`` is None where there is no
-    detector, or no example to tune it on; ``dev`` has its figures there."""
+    detector, or no example to tune it on; ``dev`` has its figures there. ``notes`` say what went wrong."""
 
     plain: Mapping[str, Codec]
     states: Mapping[str, Mapping[str, Any]]
     codecs: Mapping[str, Codec]
     scope: Scope | None = None
     dev: Mapping[str, float] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def calibrate(pipeline: Pipeline, prepared: Prepared, validator: Validator) -> Calibrated:
-    """Every process computes the same. Raises PluginError where a component breaks its contract."""
+    """Every process computes the same.
+
+    Nothing that a codec or detector raises here is worth the loss of a trained model: it is noted, and the model goes
+    without what could not be fitted.
+    """
+    notes = []
     plain = prepared.codecs()
     computed = validator.compute(prepared.dev.encodings)
     trained = {name: head.codec_state() for name, head in validator.model.heads.items()}  # type: ignore[operator]
-    states = calibrated_states(plain, trained, computed, prepared.dev.targets)
+    states: Mapping[str, Mapping[str, Any]] = trained
+    try:
+        states = calibrated_states(plain, trained, computed, prepared.dev.targets)
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        notes.append(f"confidences are not calibrated: {_named(error)}")
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
     codecs = build_codecs(heads, {name: codec.labels for name, codec in plain.items()}, states)
-    found = Calibrated(plain=plain, states=states, codecs=codecs)
-    if pipeline.watched is None:
-        return found
-    codec = codecs[pipeline.watched]
-    scope, dev = _Tuner(pipeline, pipeline.watched, codec, prepared, validator).tune(computed)
-    return replace(found, scope=scope, dev=dev)
+    scope: Scope | None = None
+    dev: Mapping[str, float] = {}
+    if pipeline.watched is not None:
+        codec = codecs[pipeline.watched]
+        try:
+            scope, dev = _Tuner(pipeline, pipeline.watched, codec, prepared, validator).tune(computed)
+        except Exception as error:  # noqa: BLE001
+            notes.append(f"the detector can't be used, and predictions don't say what is out of scope: {_named(error)}")
+    return Calibrated(plain=plain, states=states, codecs=codecs, scope=scope, dev=dev, notes=notes)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 class _Tuner:

@@ -76,7 +76,7 @@ class EpochEnd:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
     """``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``). ``confidence``: by
-    split, what is said of confidences and of what is out of scope."""
+    split, what is said of confidences and of what is out of scope; ``notes`` say what went wrong in the end."""
 
     run_dir: Path
     model_dir: Path
@@ -88,6 +88,7 @@ class RunEnd:
     seconds: float
     peak_memory_mb: float
     confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
 
 def to_json(event: RunStart | StepEnd | EpochEnd | RunEnd) -> dict[str, Any]:

@@ -50,6 +50,7 @@ def run_end_lines(event: RunEnd) -> list[str]:
     if event.test:
         lines.append(f"test  {figures(event.test)}")
     lines += [f"confidence on {split}  {figures(found)}" for split, found in event.confidence.items() if found]
+    lines += [f"warning   {note}" for note in event.notes]
     return [*lines, f"model {event.model_dir}"]
 
 

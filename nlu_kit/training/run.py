@@ -161,6 +161,7 @@ def train(
         dev=result.dev,
         test=test,
         confidence=confidence,
+        notes=calibrated.notes,
         seconds=seconds,
         peak_memory_mb=peak_memory_mb(accelerator.device),
     )

@@ -175,3 +175,28 @@ def test_a_state_that_is_no_json_breaks_the_contract(state: Any) -> None:
     computed = Computed(outputs={"mine": {}}, vectors=np.zeros(2))
     with pytest.raises(PluginError, match="the state of the head 'mine' must be JSON"):
         states.calibrated_states({"mine": Codec()}, {"mine": {}}, [computed], [{"mine": {}}])  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize(
+    ("part", "note"),
+    [
+        ("nlu_kit_detectors.mahalanobis.Mahalanobis.fit", "the detector can't be used"),
+        ("nlu_kit.training.calibrate.calibrated_states", "confidences are not calibrated"),
+    ],
+)
+def test_what_fails_after_training_is_noted_and_the_model_is_kept(
+    run: Any, monkeypatch: pytest.MonkeyPatch, listen: Any, part: str, note: str
+) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("no luck")
+
+    monkeypatch.setattr(part, fail)
+    listening = listen()
+    result = run(listening, detector="mahalanobis")
+    (end,) = [event for event in listening.events if isinstance(event, RunEnd)]
+    (found,) = end.notes
+    assert found.startswith(note)
+    assert found.endswith("ZeroDivisionError: no luck")
+    fields = load(result.model_dir)("play some jazz").fields
+    assert fields["intent"].name
+    assert ("out_of_scope" in fields) == (note == "confidences are not calibrated")

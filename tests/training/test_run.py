@@ -142,7 +142,7 @@ def test_what_the_data_loses_is_said(
     listening = listen()
     train(write_pipeline(tmp_path, data={"train": str(file)}), runs=tmp_path / "runs", callbacks=[listening])
     assert "train: 1 texts are longer than the encoder reads and are cut off" in listening.events[0].warnings
-    assert any("train: 2 annotations of 'ner' are cut off" in warning for warning in listening.events[0].warnings)
+    assert any("train: 2 annotations of 'ner' are lost: cut off" in warning for warning in listening.events[0].warnings)
 
 
 def test_a_second_run_may_want_another_precision(listen: Any, write_pipeline: Any, tmp_path: Path) -> None:
