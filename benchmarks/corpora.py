@@ -25,6 +25,14 @@ def clinc150(split: str, *, out_of_scope: bool = False) -> list[tuple[str, str]]
     return [(text, intent) for text, intent in data[f"oos_{split}" if out_of_scope else split]]
 
 
+def write_clinc150(folder: Path) -> None:
+    """CLINC150 ("full") as train.jsonl, dev.jsonl and test.jsonl, the out-of-scope texts with the intent ``oos``."""
+    for split, name in (("train", "train"), ("dev", "val"), ("test", "test")):
+        records = clinc150(name) + clinc150(name, out_of_scope=True)
+        lines = (json.dumps({"text": text, "intent": intent}, ensure_ascii=False) + "\n" for text, intent in records)
+        (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
 def cut(name: str, split: str, folder: Path, utterances: int) -> None:
     """Write the first so many utterances of a corpus in parallel files into ``folder``; these corpora are shuffled."""
     for file in ("seq.in", "seq.out", "label"):
