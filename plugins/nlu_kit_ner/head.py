@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from nlu_kit.data.shapes import SHAPES
 from nlu_kit.errors import PluginError
 from nlu_kit.model.modules import Encoded, Head
+from nlu_kit_ner.dropout import TokenDropout
 from nlu_kit_ner.params import TaggerParams
 from nlu_kit_ner.pooling import LstmPooling, MeanPooling
 
@@ -25,7 +26,7 @@ class NerHead(Head):
         super().__init__()
         self.pooling = _pooling(params, width)
         self.shapes = nn.Embedding(len(SHAPES), params.shapes) if params.shapes else None
-        self.dropout = nn.Dropout(params.dropout)
+        self.dropout = TokenDropout(params.dropout)
         width = (self.pooling.width if self.pooling else width) + (params.shapes or 0)
         self.hidden = nn.Linear(width, params.hidden) if params.hidden else None
         self.classifier = nn.Linear(params.hidden or width, classes)
