@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 
 # Before torch and the hub client are imported: one thread, which is faster for tiny tensors (and by far on a busy
 # machine, where threads wait for each other), and no network.
@@ -17,6 +19,7 @@ from typing import Any
 import pytest
 
 WritePipeline = Callable[..., Path]
+RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 
 PATTERNS = {
     "book": ["book a table in {city}", "i need a table in {city}", "a hotel in {city} please", "book a table"],
@@ -60,6 +63,32 @@ def records() -> list[dict[str, Any]]:
 def jsonl() -> Callable[[Path, list[dict[str, Any]]], Path]:
     """``jsonl(file, records)`` writes a corpus."""
     return write_jsonl
+
+
+@pytest.fixture(scope="session")
+def run_cli() -> RunCli:
+    """``run_cli(folder, "config", "check")``: the command line as a user runs it, in another process and that folder.
+
+    ``stdin`` is what it reads there, other keywords are its environment, where no ``NLU_KIT_…`` of ours is left.
+    """
+
+    def run(
+        folder: Path, *arguments: str, stdin: str | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("NLU_KIT_")}
+        return subprocess.run(
+            [sys.executable, "-m", "nlu_kit", *arguments],
+            cwd=folder,
+            env={**environment, "PYTHONUTF8": "1", **variables},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=300,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,8 @@ _PATH = click.Path(path_type=Path)
 )  # fmt: skip
 @click.option(
     "--max-regressions", type=click.IntRange(min=0), metavar="N",
-    help="End with exit code 1 where more utterances than N are entirely right by MODEL_A and not by MODEL_B.",
+    help="End with exit code 1 where more utterances than N are entirely right by MODEL_A and not by MODEL_B: every "
+    "annotated head and, where both models have a detector, whether it rejects the utterance.",
 )  # fmt: skip
 @device_option
 @click.option("--quiet", "-q", is_flag=True, help="Only the table.")
@@ -53,7 +54,7 @@ def command(
       nlu-kit diff models/released runs/latest data/test.jsonl --max-regressions 5
     """
     # Imported late: these load numpy, and a mistake in the command line should show at once.
-    from nlu_kit.evaluate.data import read_data
+    from nlu_kit.evaluate.data import out_of_scope_intents, read_data
     from nlu_kit.evaluate.diff import compare, gate
     from nlu_kit.evaluate.diff_page import diff_page
     from nlu_kit.evaluate.diff_table import diff_lines
@@ -62,7 +63,7 @@ def command(
 
     registry = load_registry()
     folders = [find_model(model) for model in (model_a, model_b)]
-    read = read_data(data, model=folders[1], registry=registry, reader=reader)
+    read = read_data(data, model=folders[1], registry=registry, reader=reader, beside=folders[:1])
     prepare_folder(output)
     from nlu_kit.evaluate.run import ask  # loads torch
     from nlu_kit.inference.predictor import load
@@ -73,7 +74,8 @@ def command(
             predictor = load(folder, device=device, registry=registry)
             parts.append(ask(predictor, read.examples, tell=tell)[0])
             del predictor  # one model in memory at a time
-    summary = compare(*parts, models=(str(model_a), str(model_b)), data=str(read.path))
+    intents = (out_of_scope_intents(folders[0]), out_of_scope_intents(folders[1]))
+    summary = compare(*parts, models=(str(model_a), str(model_b)), data=str(read.path), out_of_scope=intents)
     if max_regressions is not None:
         summary["gate"] = gate(summary, max_regressions)
     texts = {output / "diff.json": json_text(summary), output / "diff.html": diff_page(summary)}

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlu_kit.cli.options import device_option, load_registry, set_option
-from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates
+from nlu_kit.cli.options import device_option, load_registry, set_option, threshold_option
+from nlu_kit.errors import ConfigError
+from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates, unknown_figures
 
 if TYPE_CHECKING:
     from nlu_kit.evaluate.summary import Evaluation
@@ -41,6 +42,7 @@ _MODEL = Path("runs/latest")
     help="End with exit code 1 where a figure is below a value from 0 to 1; may be given several times.",
 )  # fmt: skip
 @device_option
+@threshold_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Texts in a batch.")
 @click.option(
     "--folds", type=click.IntRange(min=2),
@@ -59,6 +61,7 @@ def command(
     junit: Path | None,
     minima: tuple[str, ...],
     device: str,
+    threshold: float | None,
     batch_size: int,
     folds: int | None,
     overrides: tuple[str, ...],
@@ -84,7 +87,8 @@ def command(
 
     prepare_folder(output)
     if folds is None:
-        evaluation = _one_model(data, model or _MODEL, reader, device=device, batch_size=batch_size, quiet=quiet)
+        settings = {"device": device, "threshold": threshold, "batch_size": batch_size}
+        evaluation = _one_model(data, model or _MODEL, reader, settings, quiet=quiet)
     else:
         evaluation = _folds(data or Path("pipeline.json"), folds, overrides, output, keep_models, quiet)
     passed = _finish(evaluation, gates, output, junit)
@@ -95,7 +99,8 @@ def _check_options(context: click.Context, folds: int | None) -> None:
     """Options that do not go with the others are a mistake, not something to pass over."""
     wrong = {"overrides": "--set", "keep_models": "--keep-models"}
     if folds is not None:
-        wrong = {"model": "--model", "reader": "--reader", "device": "--device", "batch_size": "--batch-size"}
+        names = ("model", "reader", "device", "threshold", "batch_size")
+        wrong = {name: f"--{name.replace('_', '-')}" for name in names}
     for name, option in wrong.items():
         source = context.get_parameter_source(name)
         if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
@@ -104,7 +109,7 @@ def _check_options(context: click.Context, folds: int | None) -> None:
 
 
 def _one_model(
-    data: Path | None, model: Path, reader: str | None, *, device: str, batch_size: int, quiet: bool
+    data: Path | None, model: Path, reader: str | None, settings: Mapping[str, Any], *, quiet: bool
 ) -> Evaluation:
     from nlu_kit.evaluate.data import read_data
     from nlu_kit.model.folder import find_model
@@ -115,7 +120,7 @@ def _one_model(
     from nlu_kit.evaluate.run import evaluate_model  # loads torch
 
     with bar(len(read.examples), quiet=quiet) as tell:
-        return evaluate_model(folder, read, registry=registry, device=device, batch_size=batch_size, tell=tell)
+        return evaluate_model(folder, read, registry=registry, tell=tell, **settings)
 
 
 def _folds(
@@ -130,7 +135,10 @@ def _folds(
 
 
 def _finish(evaluation: Evaluation, gates: Sequence[Gate], output: Path, junit: Path | None) -> bool:
-    """Write, print, and say whether every threshold was met."""
+    """Write, print, and say whether every threshold was met.
+
+    Raises ConfigError, after all that, for thresholds of figures that there are not.
+    """
     from nlu_kit.evaluate.errors import errors_text
     from nlu_kit.evaluate.files import json_text, write_files
     from nlu_kit.evaluate.junit import junit_text
@@ -139,6 +147,9 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], output: Path, junit: 
 
     summary = evaluation.summary
     summary["gates"] = check_gates(gates, summary["figures"])
+    unknown = unknown_figures(gates, summary["figures"])
+    # Whoever reads the files alone must not take what was never checked for passed.
+    summary["notes"] += [f"{problem.path}: {problem.message}, so it was not checked." for problem in unknown]
     texts = {
         output / "evaluation.json": json_text(summary),
         output / "errors.jsonl": errors_text(evaluation.errors),
@@ -150,6 +161,8 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], output: Path, junit: 
     for line in table_lines(summary):
         click.echo(line)
     click.echo(f"wrote {', '.join(str(file) for file in files)}")
+    if unknown:
+        raise ConfigError(unknown)
     return all(gate["passed"] for gate in summary["gates"])
 
 

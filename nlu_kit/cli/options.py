@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -34,6 +35,19 @@ def _device(_context: click.Context, _parameter: click.Parameter, value: str) ->
 device_option = click.option(
     "--device", default="cpu", show_default=True, callback=_device, help="Where to run: cpu, cuda, cuda:N or mps."
 )
+
+
+def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    """Python reads 'nan' and 'inf' as numbers, too; against these no score means anything."""
+    if value is not None and not math.isfinite(value):
+        raise click.BadParameter(f"{value} is not a finite number")
+    return value
+
+
+threshold_option = click.option(
+    "--threshold", type=float, metavar="SCORE", callback=_finite,
+    help="The score above which a text is out of scope, in place of the model's own.",
+)  # fmt: skip
 
 
 def load_registry() -> Registry:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from nlu_kit.cli.options import device_option, load_registry
+from nlu_kit.cli.options import device_option, load_registry, threshold_option
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import DataError, ModelError
 
@@ -29,7 +29,10 @@ _CHUNK = 256
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @device_option
-def command(texts: tuple[str, ...], model: Path, source: str | None, as_json: bool, device: str) -> None:
+@threshold_option
+def command(
+    texts: tuple[str, ...], model: Path, source: str | None, as_json: bool, device: str, threshold: float | None
+) -> None:
     """Parse TEXTS: the intent with its confidence, the entities marked in the text, and whether it is out of scope.
 
     '-' as the only text reads stdin, one text a line.
@@ -50,7 +53,7 @@ def command(texts: tuple[str, ...], model: Path, source: str | None, as_json: bo
     from nlu_kit.cli.render import render
     from nlu_kit.inference.predictor import load
 
-    predictor = load(model, device=device, registry=load_registry())
+    predictor = load(model, device=device, threshold=threshold, registry=load_registry())
     for chunk in chunks(lines, size=_CHUNK):
         for prediction in predictor.parse_many(chunk):
             if as_json:

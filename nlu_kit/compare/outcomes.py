@@ -5,6 +5,7 @@ For each head, by kind:
 - ``right``: 1 over 1 where the codec says that the prediction is entirely right, 0 over 1 where not, 0 over 0 where the
   utterance is not annotated. Its ratio of sums is accuracy.
 - ``spans``, where the annotation is spans: twice the spans found over the spans of both sides. Its ratio is micro F1.
+- ``labels``, where the annotation is any number of labels: the same of these.
 
 Whether a head's main metric *is* one of these ratios is not assumed but compared, by whoever resamples (``explains``).
 """
@@ -12,18 +13,24 @@ Whether a head's main metric *is* one of these ratios is not assumed but compare
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from nlu_kit.data.example import Example
-from nlu_kit.data.prediction import EntityPrediction, Prediction
+from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
 from nlu_kit.model.protocols import Codec
 from nlu_kit.model.score import EXACT_MATCH
 
-RIGHT, SPANS = "right", "spans"
-KINDS = (SPANS, RIGHT)  # in the order in which they are tried on a main metric: where all is right, both fit
+RIGHT, SPANS, LABELS = "right", "spans", "labels"
+KINDS = (SPANS, LABELS, RIGHT)  # in the order in which they are tried on a main metric: where all is right, all fit
 
 Pairs = list[tuple[int, int]]
+
+_SETS: Mapping[str, tuple[type, Callable[[Any], Any]]] = {
+    SPANS: (EntityPrediction, lambda entity: (entity.start, entity.end, entity.label)),
+    LABELS: (LabelPrediction, lambda label: label.name),
+}
+"""Kinds of which an annotation holds any number: the class of one, and what makes two the same."""
 
 
 def outcomes(
@@ -38,11 +45,7 @@ def outcomes(
         for verdict, match in zip(verdicts, matches, strict=True):
             verdict += [] if match is None else [bool(match)]
         found[name] = {RIGHT: [(0, 0) if match is None else (int(match), 1) for match in matches]}
-        golds = [codec.gold(example) for example in examples]
-        for field in codec.fields:
-            if _are_spans([gold[field] for gold in golds if gold is not None and field in gold]):
-                found[name][SPANS] = [_spans(gold, values, field) for gold, values in zip(golds, fields, strict=True)]
-                break
+        found[name] |= _of_sets(codec, [codec.gold(example) for example in examples], fields)
     found[EXACT_MATCH] = {RIGHT: [(int(all(verdict)), 1) if verdict else (0, 0) for verdict in verdicts]}
     return {
         name: {
@@ -59,15 +62,31 @@ def explains(part: Mapping[str, Sequence[int]], figure: float) -> bool:
     return math.isclose(top / bottom if bottom else 1.0, figure, abs_tol=1e-9)
 
 
-def _are_spans(values: Sequence[Any]) -> bool:
-    """Every annotation is a tuple of entities, and at least one is not empty."""
+def _of_sets(
+    codec: Codec, golds: Sequence[Mapping[str, Any] | None], predictions: Sequence[Mapping[str, Any]]
+) -> dict[str, Pairs]:
+    """The kind of the first annotated field that holds sets of one, if there is such a field."""
+    for field in codec.fields:
+        annotated = [gold[field] for gold in golds if gold is not None and field in gold]
+        for kind, (item_type, same) in _SETS.items():
+            if _are_sets(annotated, item_type):
+                pairs = zip(golds, predictions, strict=True)
+                return {kind: [_shared(gold, predicted, field, same) for gold, predicted in pairs]}
+    return {}
+
+
+def _are_sets(values: Sequence[Any], item_type: type) -> bool:
+    """Every annotation is a tuple of such items, and at least one is not empty."""
     return any(values) and all(
-        isinstance(value, tuple) and all(isinstance(item, EntityPrediction) for item in value) for value in values
+        isinstance(value, tuple) and all(isinstance(item, item_type) for item in value) for value in values
     )
 
 
-def _spans(gold: Mapping[str, Any] | None, predicted: Mapping[str, Any], field: str) -> tuple[int, int]:
+def _shared(
+    gold: Mapping[str, Any] | None, predicted: Mapping[str, Any], field: str, same: Callable[[Any], Any]
+) -> tuple[int, int]:
+    """Twice what is on both sides over all that is on either."""
     if gold is None:
         return 0, 0
-    sides = [{(e.start, e.end, e.label) for e in fields[field]} for fields in (gold, predicted)]
-    return 2 * len(sides[0] & sides[1]), len(sides[0]) + len(sides[1])
+    wanted, got = ({same(item) for item in fields[field]} for fields in (gold, predicted))
+    return 2 * len(wanted & got), len(wanted) + len(got)

@@ -26,11 +26,14 @@ class TestData:
     examples: Sequence[Example]
 
 
-def read_data(path: Path | None, *, model: Path, registry: Registry, reader: str | None = None) -> TestData:
+def read_data(
+    path: Path | None, *, model: Path, registry: Registry, reader: str | None = None, beside: Sequence[Path] = ()
+) -> TestData:
     """Read ``path``, or where it is None the test set that the pipeline of the model folder ``model`` names.
 
-    ``reader`` is a name, or JSON with parameters. Without one the reader that recognises the path is taken, the one of
-    the model's pipeline first. Raises DataError, PluginError or ModelError for what is missing or can't be read.
+    Out of scope is what that model's pipeline says, or the pipeline of a model folder in ``beside``. ``reader`` is a
+    name, or JSON with parameters. Without one the reader that recognises the path is taken, the one of the model's
+    pipeline first. Raises DataError, PluginError or ModelError for what is missing or can't be read.
     """
     place = test_split(model) if path is None else path
     if not place.exists():
@@ -39,10 +42,11 @@ def read_data(path: Path | None, *, model: Path, registry: Registry, reader: str
     examples = list(spec.read(params, place))
     if not examples:
         raise DataError(f"{place} holds no examples")
-    return TestData(place, mark_out_of_scope(examples, _out_of_scope(model)))
+    intents = {intent for folder in (model, *beside) for intent in out_of_scope_intents(folder)}
+    return TestData(place, mark_out_of_scope(examples, intents))
 
 
-def _out_of_scope(model: Path) -> list[str]:
+def out_of_scope_intents(model: Path) -> list[str]:
     """The intents that are out of scope for the model, as its pipeline says."""
     intents = _data_section(model / "pipeline.json").get("out_of_scope")
     return [intent for intent in intents if isinstance(intent, str)] if isinstance(intents, list) else []

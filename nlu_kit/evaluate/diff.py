@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -16,14 +16,24 @@ from nlu_kit.evaluate.significance import mcnemar, paired
 from nlu_kit.model.score import EXACT_MATCH, main_metrics, score
 
 BETTER, WORSE, MIXED = "better", "worse", "mixed"
+ENTIRELY_RIGHT = "entirely_right"
+"""Exact match and, where both models have a detector, its verdict: what tells better from worse utterances."""
 
 Verdicts = Sequence[bool | None]
 
 
-def compare(first: Part, second: Part, *, models: tuple[str, str], data: str) -> dict[str, Any]:
+def compare(
+    first: Part,
+    second: Part,
+    *,
+    models: tuple[str, str],
+    data: str,
+    out_of_scope: tuple[Collection[str], Collection[str]] = ((), ()),
+) -> dict[str, Any]:
     """What diff.json holds. Heads of the same name are compared, and exact match is over these.
 
-    Raises ModelError where the models have no head in common, DataError where no utterance is annotated for one.
+    ``out_of_scope`` are the intents that each model's pipeline calls so, for a note where they differ. Raises
+    ModelError where the models have no head in common, DataError where no utterance is annotated for one.
     """
     heads = [name for name in first.codecs if name in second.codecs]
     if not heads:
@@ -32,16 +42,19 @@ def compare(first: Part, second: Part, *, models: tuple[str, str], data: str) ->
         )
         raise ModelError(f"the models have no head of the same name: {sides}")
     verdicts: list[dict[str, Verdicts]] = [{head: _matches(part, head) for head in heads} for part in (first, second)]
-    overall = [_exact(side) for side in verdicts]
-    if first.watched is not None and second.watched is not None:  # no annotation of a head: exact match is without it
+    exact = [_all_right(side) for side in verdicts]
+    if all(match is None for match in exact[0]):
+        raise DataError(f"no example of {data} is annotated for a head of both models ({', '.join(heads)})")
+    pairs: dict[str, tuple[Verdicts, Verdicts]] = {EXACT_MATCH: (exact[0], exact[1])}
+    entirely = exact
+    if first.watched is not None and second.watched is not None:
+        # Exact match is over heads, here as everywhere; but the right label of a text that is rejected helps nobody.
         for side, part in zip(verdicts, (first, second), strict=True):
             side[OUT_OF_SCOPE] = _in_or_out(part)
-    if all(match is None for match in overall[0]):
-        raise DataError(f"no example of {data} is annotated for a head of both models ({', '.join(heads)})")
-    changes = _changes(first, second, verdicts, overall)
-    pairs = {EXACT_MATCH: (overall[0], overall[1])} | {
-        head: (verdicts[0][head], verdicts[1][head]) for head in verdicts[0]
-    }
+        entirely = [_all_right(side) for side in verdicts]
+        pairs[ENTIRELY_RIGHT] = (entirely[0], entirely[1])
+    changes = _changes(first, second, verdicts, entirely)
+    pairs |= {head: (verdicts[0][head], verdicts[1][head]) for head in verdicts[0]}
     return {
         "format": 1,
         "nlu_kit": __version__,
@@ -52,14 +65,15 @@ def compare(first: Part, second: Part, *, models: tuple[str, str], data: str) ->
         "figures": _figures(first, second, heads),
         "right": {name: _counts(*pair) for name, pair in pairs.items()},
         "changes": changes,
-        "notes": _notes(first, second, models),
+        "notes": [*_notes(first, second, models), *_scope_notes(first, second, models, out_of_scope)],
         "gate": None,
     }
 
 
 def gate(summary: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """Whether at most so many utterances that were entirely right no longer are."""
-    found = summary["right"][EXACT_MATCH][WORSE]
+    """Whether at most so many utterances that were entirely right no longer are, which is where both models have a
+    detector with its verdict."""
+    found = summary["right"].get(ENTIRELY_RIGHT, summary["right"][EXACT_MATCH])[WORSE]
     return {"max_regressions": most, "regressions": found, "passed": found <= most}
 
 
@@ -70,15 +84,18 @@ def _matches(part: Part, head: str) -> list[bool | None]:
 
 
 def _in_or_out(part: Part) -> list[bool | None]:
-    """Whether the detector is right."""
+    """Whether the detector is right; None where nobody said whether the utterance is in scope or out of it."""
+    codec = part.codecs[part.watched or ""]
     return [
         bool(fields[OUT_OF_SCOPE]) == example.out_of_scope
+        if example.out_of_scope or codec.gold(example) is not None
+        else None
         for example, fields in zip(part.examples, part.fields, strict=True)
     ]
 
 
-def _exact(verdicts: Mapping[str, Verdicts]) -> list[bool | None]:
-    """Whether every annotated head is right."""
+def _all_right(verdicts: Mapping[str, Verdicts]) -> list[bool | None]:
+    """Whether everything that is annotated is right."""
     rows = [[match for match in row if match is not None] for row in zip(*verdicts.values(), strict=True)]
     return [all(row) if row else None for row in rows]
 
@@ -112,10 +129,10 @@ def _change(first: bool | None, second: bool | None) -> str | None:
 
 
 def _changes(
-    first: Part, second: Part, verdicts: Sequence[Mapping[str, Verdicts]], overall: Sequence[Verdicts]
+    first: Part, second: Part, verdicts: Sequence[Mapping[str, Verdicts]], entirely: Sequence[Verdicts]
 ) -> list[dict[str, Any]]:
-    """Worse ones first, then those where heads changed but exact match did not, then better ones; among each, those
-    first in which the model that is wrong was most sure."""
+    """Worse ones first, then those where something changed but not whether all is right, then better ones; among each,
+    those first in which the model that is wrong was most sure."""
     found = []
     for position, example in enumerate(first.examples):
         heads = {
@@ -124,7 +141,7 @@ def _changes(
             if (change := _change(verdicts[0][head][position], verdicts[1][head][position])) is not None
         }
         if heads:
-            change = _change(overall[0][position], overall[1][position]) or MIXED
+            change = _change(entirely[0][position], entirely[1][position]) or MIXED
             found.append(_record(example, position, first, second, list(verdicts[0]), heads, change))
     order = (WORSE, MIXED, BETTER)
     return sorted(found, key=lambda one: (order.index(one["change"]), -(one["confidence"] or 0.0)))
@@ -170,4 +187,21 @@ def _notes(first: Part, second: Part, models: tuple[str, str]) -> list[str]:
         alone = [name for name in own.codecs if name not in other.codecs]
         if alone:
             notes.append(f"Only {model} has the heads {', '.join(alone)}: they are not compared.")
+    return notes
+
+
+def _scope_notes(
+    first: Part, second: Part, models: tuple[str, str], names: tuple[Collection[str], Collection[str]]
+) -> list[str]:
+    notes = []
+    if (first.watched is None) != (second.watched is None):
+        able = models[0] if second.watched is None else models[1]
+        notes.append(f"Only {able} has a detector: what it rejects is not compared.")
+    if set(names[0]) != set(names[1]):
+        sides = " and ".join(
+            f"{', '.join(sorted(own)) or 'none'} for {model}" for model, own in zip(models, names, strict=True)
+        )
+        notes.append(
+            f"Other intents are out of scope for one model than for the other ({sides}): here, all of these are."
+        )
     return notes

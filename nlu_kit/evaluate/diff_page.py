@@ -17,7 +17,7 @@ Change = Mapping[str, Any]
 
 _SECTIONS = {
     WORSE: ("Worse", "Entirely right by A, not by B. Those first of which the model was most sure."),
-    MIXED: ("Changed", "Some head got better or worse, but not whether the utterance is entirely right."),
+    MIXED: ("Changed", "Something got better or worse, but not whether the utterance is entirely right."),
     BETTER: ("Better", "Entirely right by B, not by A."),
 }
 
@@ -35,8 +35,9 @@ def diff_page(summary: Mapping[str, Any]) -> str:
     )
     parts.append(section("Figures", table(FIGURES, _cells(figure_rows(summary))), note=note))
     note = (
-        "How many utterances are entirely right, by head and in all of them (exact match). McNemar's exact test asks "
-        "whether as many changes for the better as for the worse would be likely to look so unequal."
+        "How many utterances are right, by head and in all of them (exact match); where both models have a detector, "
+        "also by its verdict (out_of_scope) and by all of that (entirely_right). McNemar's exact test asks whether as "
+        "many changes for the better as for the worse would be likely to look so unequal."
     )
     parts.append(section("Utterances", table(RIGHT, _cells(right_rows(summary))), note=note))
     parts += [_section(kind, summary["changes"]) for kind in _SECTIONS]

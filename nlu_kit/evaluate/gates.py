@@ -43,8 +43,19 @@ def parse_gates(arguments: Sequence[str]) -> list[Gate]:
 
 
 def check_gates(gates: Sequence[Gate], figures: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each gate with its ``value`` and whether it ``passed``. Raises ConfigError for a figure that there is not."""
-    problems = [
+    """Each gate with its ``value`` and whether it ``passed``; those of unknown figures are left out."""
+    known = [(gate, figures[gate.metric]["value"]) for gate in gates if gate.metric in figures]
+    # What is computed in another order may differ in the last bit; that is no regression.
+    return [{**asdict(gate), "value": value, "passed": value >= gate.minimum - 1e-9} for gate, value in known]
+
+
+def unknown_figures(gates: Sequence[Gate], figures: Mapping[str, Any]) -> list[Problem]:
+    """A problem for each gate whose figure there is not.
+
+    Handed back and not raised: which figures there are is known only after everything is computed, and that must not
+    be lost for a slip in a name.
+    """
+    return [
         Problem(
             _OPTION,
             f"there is no figure '{gate.metric}'",
@@ -52,12 +63,4 @@ def check_gates(gates: Sequence[Gate], figures: Mapping[str, Mapping[str, Any]])
         )
         for gate in gates
         if gate.metric not in figures
-    ]
-    if problems:
-        raise ConfigError(problems)
-    values = [figures[gate.metric]["value"] for gate in gates]
-    # What is computed in another order may differ in the last bit; that is no regression.
-    return [
-        {**asdict(gate), "value": value, "passed": value >= gate.minimum - 1e-9}
-        for gate, value in zip(gates, values, strict=True)
     ]

@@ -26,20 +26,29 @@ def evaluate_model(
     *,
     registry: Registry | None = None,
     device: str = "cpu",
+    threshold: float | None = None,
     batch_size: int = BATCH_SIZE,
     tell: Told = nobody,
 ) -> Evaluation:
-    """Predict ``data`` with the model folder ``model`` and measure everything. Raises ModelError or DataError."""
-    predictor = load(model, device=device, registry=registry)
+    """Predict ``data`` with the model folder ``model`` and measure everything. ``threshold`` is instead of the one that
+    the model has for what is out of scope. Raises ModelError or DataError."""
+    predictor = load(model, device=device, threshold=threshold, registry=registry)
     part, seconds = ask(predictor, data.examples, batch_size=batch_size, tell=tell)
     texts = [example.text for example in data.examples]
-    return summarise(
+    evaluation = summarise(
         Answers([part]),
         name=predictor.saved.name,
         model=str(model),
         data=str(data.path),
         cost=cost(predictor, texts, batch_size=batch_size, seconds=seconds),
     )
+    own = predictor.saved.scope
+    if threshold is not None and own is not None:
+        evaluation.summary["notes"].append(
+            f"Scores above {threshold:.6g} count as out of scope, as was asked for; the model's own threshold is "
+            f"{own.threshold:.6g}."
+        )
+    return evaluation
 
 
 def ask(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 
 import torch
@@ -14,28 +16,38 @@ from nlu_kit.errors import ModelError
 from nlu_kit.model.build import build_backbone, build_codecs, build_model
 from nlu_kit.model.folder import SavedModel, open_model
 from nlu_kit.model.predict import predict
-from nlu_kit.model.scope import load_scope
+from nlu_kit.model.scope import Scope, load_scope
 from nlu_kit.registry import Registry
 
 
-def load(path: str | Path = "runs/latest", *, device: str = "cpu", registry: Registry | None = None) -> Predictor:
+def load(
+    path: str | Path = "runs/latest",
+    *,
+    device: str = "cpu",
+    threshold: float | None = None,
+    registry: Registry | None = None,
+) -> Predictor:
     """Load a model folder, or the model in a run's folder.
 
-    Raises ModelError where there is none, it is damaged, a plugin that built it is missing, or the device is.
+    ``threshold``: the ``out_of_scope_score`` above which a text is out of scope, in place of the model's own. Raises
+    ModelError where there is no model, it is damaged, a plugin that built it is missing, the device is, or the model
+    has no detector for the threshold.
     """
     saved = open_model(Path(path), registry if registry is not None else Registry.load())
-    return Predictor(saved, device=device)
+    return Predictor(saved, device=device, threshold=threshold)
 
 
 class Predictor:
     """``model(text)`` parses one text, ``model.parse_many(texts)`` many at once."""
 
-    def __init__(self, saved: SavedModel, *, device: str = "cpu") -> None:
+    def __init__(self, saved: SavedModel, *, device: str = "cpu", threshold: float | None = None) -> None:
         self.saved = saved
         self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
         self.scope = None
         if saved.detector is not None and saved.scope is not None:
             self.scope = load_scope(saved.detector, saved.scope, saved.labels, saved.folder)
+        if threshold is not None:
+            self.scope = _at(self.scope, threshold, saved.folder)
         backbone = build_backbone(saved.backbone, base_dir=saved.folder, assets=saved.assets)
         self.model = build_model(backbone, saved.heads, saved.labels)
         try:
@@ -59,6 +71,18 @@ class Predictor:
                 raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}")
         encodings = self.model.backbone.tokenizer.encode(texts)
         return predict(self.model, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
+
+
+def _at(scope: Scope | None, threshold: float, folder: Path) -> Scope:
+    """Raises ModelError where there is no detector, or the threshold is no finite number."""
+    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not math.isfinite(threshold):
+        raise ModelError(f"a threshold must be a finite number, on the scale of out_of_scope_score, got {threshold!r}")
+    if scope is None:
+        raise ModelError(
+            f"the model in {folder} has no detector, so there is nothing that a threshold could decide: leave the "
+            "threshold out, or train a model with a detector"
+        )
+    return scope.at(float(threshold))
 
 
 def _device(name: str) -> torch.device:

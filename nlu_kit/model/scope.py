@@ -6,7 +6,7 @@ No torch: a runtime without it uses this too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,10 @@ class Scope:
             {OUT_OF_SCOPE: bool(score > self.settings.threshold), OUT_OF_SCOPE_SCORE: float(score)}
             for score in scores(self.detector, features)
         ]
+
+    def at(self, threshold: float) -> Scope:
+        """The same detector with another threshold."""
+        return Scope(self.detector, replace(self.settings, threshold=threshold, chosen="given when it was loaded"))
 
 
 def build_detector(detector: Resolved, *, head: str, labels: LabelSpace, temperature: float) -> Detector:

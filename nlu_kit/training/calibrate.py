@@ -1,6 +1,8 @@
 """After training, before the test figures: what predictions need beyond the weights, fitted on dev.
 
 Each codec calibrates itself (temperatures, thresholds); then the detector learns from train and its threshold is tuned.
+Nothing that a codec or detector raises in either is worth the loss of a trained model: it is noted, and the model goes
+without what could not be fitted. Every process computes the same.
 """
 
 from __future__ import annotations
@@ -27,8 +29,9 @@ from nlu_kit.training.validation import Validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """``states`` and ``codecs`` are calibrated, ``plain`` are the codecs before; ``scope`` is None where there is no
-    detector, or no example to tune it on; ``dev`` has its figures there. ``notes`` say what went wrong."""
+    """``states`` and ``codecs`` are calibrated (as far as it has come), ``plain`` are the codecs before; ``scope`` is
+    None where there is no detector, or no example to tune it on; ``dev`` has its figures there. ``notes`` say what went
+    wrong."""
 
     plain: Mapping[str, Codec]
     states: Mapping[str, Mapping[str, Any]]
@@ -38,32 +41,39 @@ class Calibrated:
     notes: Sequence[str] = ()
 
 
-def calibrate(pipeline: Pipeline, prepared: Prepared, validator: Validator) -> Calibrated:
-    """Every process computes the same.
+def uncalibrated(prepared: Prepared, validator: Validator) -> Calibrated:
+    """What the weights give by themselves."""
+    codecs = prepared.codecs()
+    states = {name: head.codec_state() for name, head in validator.model.heads.items()}  # type: ignore[operator]
+    return Calibrated(plain=codecs, states=states, codecs=codecs)
 
-    Nothing that a codec or detector raises here is worth the loss of a trained model: it is noted, and the model goes
-    without what could not be fitted.
-    """
-    notes = []
-    plain = prepared.codecs()
-    computed = validator.compute(prepared.dev.encodings)
-    trained = {name: head.codec_state() for name, head in validator.model.heads.items()}  # type: ignore[operator]
-    states: Mapping[str, Mapping[str, Any]] = trained
+
+def with_confidences(
+    so_far: Calibrated, pipeline: Pipeline, prepared: Prepared, computed: Sequence[Computed]
+) -> Calibrated:
+    """Each codec fitted on ``computed``, what the network makes of dev."""
     try:
-        states = calibrated_states(plain, trained, computed, prepared.dev.targets)
+        states = calibrated_states(so_far.plain, so_far.states, computed, prepared.dev.targets)
     except Exception as error:  # noqa: BLE001 - whatever it is
-        notes.append(f"confidences are not calibrated: {_named(error)}")
+        return replace(so_far, notes=[*so_far.notes, f"confidences are not calibrated: {_named(error)}"])
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
-    codecs = build_codecs(heads, {name: codec.labels for name, codec in plain.items()}, states)
-    scope: Scope | None = None
-    dev: Mapping[str, float] = {}
-    if pipeline.watched is not None:
-        codec = codecs[pipeline.watched]
-        try:
-            scope, dev = _Tuner(pipeline, pipeline.watched, codec, prepared, validator).tune(computed)
-        except Exception as error:  # noqa: BLE001
-            notes.append(f"the detector can't be used, and predictions don't say what is out of scope: {_named(error)}")
-    return Calibrated(plain=plain, states=states, codecs=codecs, scope=scope, dev=dev, notes=notes)
+    codecs = build_codecs(heads, {name: codec.labels for name, codec in so_far.plain.items()}, states)
+    return replace(so_far, states=states, codecs=codecs)
+
+
+def with_detector(
+    so_far: Calibrated, pipeline: Pipeline, prepared: Prepared, validator: Validator, computed: Sequence[Computed]
+) -> Calibrated:
+    """The pipeline's detector, if it has one, taught and tuned."""
+    if pipeline.watched is None:
+        return so_far
+    codec = so_far.codecs[pipeline.watched]
+    try:
+        scope, dev = _Tuner(pipeline, pipeline.watched, codec, prepared, validator).tune(computed)
+    except Exception as error:  # noqa: BLE001
+        note = f"the detector can't be used, and predictions don't say what is out of scope: {_named(error)}"
+        return replace(so_far, notes=[*so_far.notes, note])
+    return replace(so_far, scope=scope, dev=dev)
 
 
 def _named(error: Exception) -> str:

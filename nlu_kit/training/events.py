@@ -13,7 +13,8 @@ from nlu_kit.data.prediction import Prediction
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunStart:
     """``examples``, ``sampler`` and ``parameters`` are figures by name (``{"train": 1750, "dev": 280}``, …);
-    ``out_of_scope`` counts such examples by split, where there are some."""
+    ``out_of_scope`` counts such examples by split, where there are some; ``detector`` is the type of what tells them,
+    and ``watched`` the head that it watches, both empty where there is none."""
 
     run_dir: Path
     name: str
@@ -27,6 +28,8 @@ class RunStart:
     parameters: Mapping[str, int]
     warnings: Sequence[str]
     out_of_scope: Mapping[str, int] = field(default_factory=dict)
+    detector: str = ""
+    watched: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ def run_start_lines(event: RunStart) -> list[str]:
     if event.out_of_scope:
         counts = ", ".join(f"{split} {count:,}" for split, count in event.out_of_scope.items())
         lines.append(f"scope     {counts} of these are out of scope: they train no intent, and tune the detector")
+    if event.detector:
+        lines.append(f"detector  {event.detector} watches {event.watched}")
     if event.sampler:
         lines.append("sampler   " + ", ".join(f"{key} {value:.3g}" for key, value in event.sampler.items()))
     return lines + [f"warning   {warning}" for warning in event.warnings]

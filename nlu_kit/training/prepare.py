@@ -109,7 +109,7 @@ def build_freezing(pipeline: Pipeline) -> Freezing:
 
 def data_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
     """What the data loses on its way to the model: said once, never silently."""
-    found = _scope_warnings(pipeline, prepared)
+    found = _scope_warnings(pipeline, prepared) + _learnt_scope_warnings(pipeline, prepared.codecs())
     found += _label_warnings(prepared.codecs())
     found += _field_warnings(prepared.train.examples, prepared.codecs())
     if prepared.corpus.dev_from_train:
@@ -139,6 +139,19 @@ def _scope_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
     if labelled or pipeline.detector.params.threshold is not None:  # type: ignore[attr-defined]
         return []
     return [f"dev: nothing is annotated for '{head}', so that no threshold for what is out of scope can be tuned"]
+
+
+def _learnt_scope_warnings(pipeline: Pipeline, codecs: Mapping[str, Codec]) -> list[str]:
+    """Heads that learn "none of them" as one label more. Those that read ``intent`` can't: there it is taken away."""
+    named = pipeline.data.out_of_scope
+    return [
+        f"train: '{head}' learns '{label}' like any other label, for data.out_of_scope goes by the field 'intent'; "
+        'where none of the labels is meant, give "out_of_scope": true in its place'
+        for head, entry in pipeline.heads.items()
+        if entry.head.provided.spec.one_label  # type: ignore[attr-defined]
+        for label in codecs[head].labels.names
+        if label in named
+    ]
 
 
 def _annotation_warnings(split: str, dataset: EncodedDataset, codecs: Mapping[str, Codec]) -> list[str]:

@@ -15,16 +15,14 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.model.confidence import calibration_errors, predicted_scope_figures
 from nlu_kit.model.folder import ModelInfo, save_model
 from nlu_kit.model.protocols import Callback
-from nlu_kit.model.score import score
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CallbackContext
-from nlu_kit.training.calibrate import Calibrated, calibrate
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.training.finish import finish
 from nlu_kit.training.folders import new_run_folder, point_latest
 from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
 from nlu_kit.training.prepare import Prepared, data_warnings, prepare
@@ -114,40 +112,39 @@ def train(
     try:
         fitted = trainer.fit()
         static.forget_if_changed()  # the best epoch's weights are back
-        calibrated = calibrate(pipeline, prepared, validator)
+        finished = finish(pipeline, prepared, validator)
     finally:
         static.close()
-    test, confidence = _test(prepared, validator, calibrated)
     model_dir = run_dir / "model"
     seconds = time.perf_counter() - started
     result = RunResult(
         run_dir=run_dir,
         model_dir=model_dir,
         dev=dict(fitted.best.dev),
-        test=test,
-        confidence=confidence,
+        test=dict(finished.test),
+        confidence={split: dict(figures) for split, figures in finished.confidence.items()},
         best_epoch=fitted.best.epoch,
         epochs_run=fitted.epochs_run,
-        reason=fitted.reason,
+        reason=finished.reason(fitted.reason),
         seconds=seconds,
     )
     if accelerator.is_main_process:
         info = ModelInfo(
             sizes=prepared.sizes(),
             dev=result.dev,
-            test=test,
+            test=result.test,
             best_epoch=result.best_epoch,
             precision=precision,
-            confidence=confidence,
+            confidence=result.confidence,
         )
         save_model(
             model_dir,
             pipeline=pipeline,
             model=prepared.objective.model,
-            codecs=calibrated.codecs,
+            codecs=finished.calibrated.codecs,
             info=info,
-            states=calibrated.states,
-            scope=calibrated.scope,
+            states=finished.calibrated.states,
+            scope=finished.calibrated.scope,
         )
         checkpoint.remove()
         point_latest(run_dir)
@@ -155,13 +152,13 @@ def train(
     end = RunEnd(
         run_dir=run_dir,
         model_dir=model_dir,
-        reason=fitted.reason,
+        reason=result.reason,
         epochs_run=fitted.epochs_run,
         best_epoch=fitted.best.epoch,
         dev=result.dev,
-        test=test,
-        confidence=confidence,
-        notes=calibrated.notes,
+        test=result.test,
+        confidence=result.confidence,
+        notes=finished.notes(fitted.reason),
         seconds=seconds,
         peak_memory_mb=peak_memory_mb(accelerator.device),
     )
@@ -169,25 +166,6 @@ def train(
     if accelerator.num_processes > 1:
         accelerator.end_training()
     return result
-
-
-def _test(
-    prepared: Prepared, validator: Validator, calibrated: Calibrated
-) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
-    """(the heads' figures on test, those on confidences by split), of predictions as the finished model makes them."""
-    confidence = {"dev": dict(calibrated.dev)} if calibrated.dev else {}
-    examples, codecs, scope = prepared.test.examples, calibrated.codecs, calibrated.scope
-    if not len(examples):
-        return {}, confidence
-    before, after = validator.compare(prepared.test, calibrated.plain, codecs, scope)
-    plain = calibration_errors(calibrated.plain, examples, before)
-    figures: dict[str, float] = {}
-    for head, error in calibration_errors(codecs, examples, after).items():
-        figures |= {f"{head}.ece_uncalibrated": plain[head], f"{head}.ece": error}
-    if scope is not None:
-        watched, threshold = codecs[scope.settings.head], scope.settings.threshold
-        figures |= predicted_scope_figures(watched, threshold, examples, after)
-    return score(codecs, examples, after), {**confidence, "test": figures}
 
 
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
@@ -224,6 +202,8 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
         steps_per_epoch=trainer.steps_per_epoch,
         examples=prepared.sizes(),
         out_of_scope=prepared.out_of_scope(),
+        detector="" if pipeline.detector is None else pipeline.detector.type,
+        watched=pipeline.watched or "",
         sampler=dict(prepared.sampler.describe()),
         parameters=trainer.rates.counts(),
         warnings=data_warnings(pipeline, prepared),

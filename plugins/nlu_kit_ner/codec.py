@@ -16,7 +16,7 @@ from nlu_kit.metrics.spans import span_scores
 from nlu_kit.model.protocols import IGNORE, Codec
 from nlu_kit.specs import CodecContext
 from nlu_kit_ner.annotation import entities_of
-from nlu_kit_ner.calibration import fit_confidences
+from nlu_kit_ner.calibration import MIN_SPANS, fit_confidences
 from nlu_kit_ner.lattice import Lattice, best_paths
 from nlu_kit_ner.params import TaggerParams
 from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, spans_of, tag_words, words_of
@@ -104,8 +104,8 @@ class NerCodec(Codec):
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
     ) -> Mapping[str, Any]:
-        """The ``temperature`` at which the confidences of predicted spans tell best which of them are right; nothing
-        without a predicted span.
+        """The ``temperature`` at which the confidences of predicted spans tell best which of them are right; nothing,
+        which is a temperature of 1, with fewer than ``MIN_SPANS`` of them.
 
         Not the one that makes the *tags* most likely: most are O, and spans' confidences were further off then than
         without any temperature.
@@ -126,7 +126,7 @@ class NerCodec(Codec):
             ]
             return np.array([_confidence(s, words) for spans, words in zip(found, chosen, strict=True) for s in spans])
 
-        return {TEMPERATURE: fit_confidences(confidences, right)} if len(right) else {}
+        return {TEMPERATURE: fit_confidences(confidences, right)} if len(right) >= MIN_SPANS else {}
 
     def places(self, target: Mapping[str, np.ndarray]) -> np.ndarray:
         """Where the annotated words' first subwords are among the tokens [W]."""

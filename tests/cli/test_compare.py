@@ -25,26 +25,12 @@ METRICS = ["intent.accuracy", "ner.f1", "exact_match"]
 VOID = {"meta", "br"}
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NLU_KIT_")}
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-
-
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory: pytest.TempPathFactory, write_pipeline: Any) -> Any:
+def grid(tmp_path_factory: pytest.TempPathFactory, write_pipeline: Any, run_cli: Any) -> Any:
     """(folder, what the command printed) of a grid of 2 strategies and 2 seeds."""
     folder = tmp_path_factory.mktemp("grid")
     write_pipeline(folder, training={"epochs": 3}, freezing="discriminative")
-    done = run(folder, *ARGUMENTS)
+    done = run_cli(folder, *ARGUMENTS)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     return folder, done.stdout
@@ -172,15 +158,15 @@ def test_the_numbers_of_the_page_are_those_of_the_json(html: str, summary: Any) 
             )
 
 
-def test_the_same_command_runs_nothing_and_more_seeds_only_the_new_ones(grid: Any) -> None:
+def test_the_same_command_runs_nothing_and_more_seeds_only_the_new_ones(grid: Any, run_cli: Any) -> None:
     folder, _ = grid
     before = {file: file.stat().st_mtime_ns for file in (folder / "compare").rglob("cell.json")}
     started = time.perf_counter()
-    done = run(folder, *ARGUMENTS)
+    done = run_cli(folder, *ARGUMENTS)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("4 of 4 runs are finished already\n")
     assert time.perf_counter() - started < 20
-    more = run(folder, *ARGUMENTS[:-1], "3", "--output", "compare", "--set", "sampler=random")
+    more = run_cli(folder, *ARGUMENTS[:-1], "3", "--output", "compare", "--set", "sampler=random")
     assert more.returncode == 0, more.stderr
     assert more.stdout.startswith("4 of 6 runs are finished already\nrun 5/6 ")  # --set said what was so anyway
     after = {file: file.stat().st_mtime_ns for file in (folder / "compare").rglob("cell.json")}
@@ -209,9 +195,11 @@ def test_mistakes_are_found_before_anything_is_written(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_run_that_diverges_is_named_and_the_others_are_reported(write_pipeline: Any, tmp_path: Path) -> None:
+def test_a_run_that_diverges_is_named_and_the_others_are_reported(
+    write_pipeline: Any, tmp_path: Path, run_cli: Any
+) -> None:
     write_pipeline(tmp_path, freezing="discriminative")
-    done = run(tmp_path, "compare", "--vary", "freezing.encoder_lr=1e-3,1e30", "--seeds", "1", "--quiet")
+    done = run_cli(tmp_path, "compare", "--vary", "freezing.encoder_lr=1e-3,1e30", "--seeds", "1", "--quiet")
     assert done.returncode == 2
     assert (
         "1 of 2 runs failed; the same command tries them again. The first, 1e30, seed 42: the loss is no" in done.stderr
@@ -220,9 +208,9 @@ def test_a_run_that_diverges_is_named_and_the_others_are_reported(write_pipeline
     assert "no longer a number" in (tmp_path / "compare" / "compare.html").read_text(encoding="utf-8")
 
 
-def test_without_test_the_dev_figures_are_reported_as_such(write_pipeline: Any, tmp_path: Path) -> None:
+def test_without_test_the_dev_figures_are_reported_as_such(write_pipeline: Any, tmp_path: Path, run_cli: Any) -> None:
     write_pipeline(tmp_path, data={"test": None})
-    done = run(tmp_path, "compare", "--seeds", "1", "--quiet")
+    done = run_cli(tmp_path, "compare", "--seeds", "1", "--quiet")
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("tiny: figures on dev (19 utterances)")
     assert "note: The pipeline names no test set" in done.stdout

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nlu_kit.cli.main import main
+from nlu_kit.hashing import sha256
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +46,12 @@ def test_worse_is_told_and_ends_a_build(
         f"B {models[1]}",
         f"on 19 utterances of {data}, in percent",
     ]
-    assert f"failed: {exact['worse']} utterances got worse, at most 0 may" in captured.out
+    entirely = summary["right"]["entirely_right"]
+    assert summary["gate"]["regressions"] == entirely["worse"] > 5
+    assert f"failed: {entirely['worse']} utterances got worse, at most 0 may" in captured.out
     assert "Worse (" in (folder / "diff.html").read_text(encoding="utf-8")
 
-    back = ["diff", models[1], models[0], data, "--output", str(folder), "--max-regressions", str(exact["better"])]
+    back = ["diff", models[1], models[0], data, "--output", str(folder), "--max-regressions", str(entirely["better"])]
     assert main(back) == 0
     assert json.loads((folder / "diff.json").read_text(encoding="utf-8"))["gate"]["passed"]
 
@@ -62,6 +66,33 @@ def test_a_model_is_no_better_than_itself(
     assert all(row["p"] == 1 for row in summary["right"].values())
     assert summary["figures"]["ner.f1"]["test"]["difference"] == 0
     assert "passed: 0 utterances got worse" in capsys.readouterr().out
+
+
+def test_what_one_model_calls_out_of_scope_is_so_for_both(
+    trained: Any, tmp_path: Path, jsonl: Any, records: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = _with_scope(trained.model_dir, tmp_path / "other", ["play"])
+    data = str(jsonl(tmp_path / "data.jsonl", [*records[::3], {"text": "why", "intent": "oos"}]))
+    outside = sum(record["intent"] == "play" for record in records[::3]) + 1
+    for models in ([str(trained.model_dir), str(other)], [str(other), str(trained.model_dir)]):
+        assert main(["diff", *models, data, "--output", str(tmp_path / "out")]) == 0
+        summary = json.loads((tmp_path / "out" / "diff.json").read_text(encoding="utf-8"))
+        assert summary["right"]["intent"]["annotated"] == len(records[::3]) + 1 - outside
+        assert "oos, out_of_scope for" in capsys.readouterr().out
+        assert any("play for" in note for note in summary["notes"])
+
+
+def _with_scope(model: Path, folder: Path, intents: list[str]) -> Path:
+    """A copy of a model whose pipeline calls other intents out of scope."""
+    shutil.copytree(model, folder)
+    file, manifest = folder / "pipeline.json", folder / "manifest.json"
+    pipeline = json.loads(file.read_text(encoding="utf-8"))
+    pipeline["data"]["out_of_scope"] = intents
+    file.write_text(json.dumps(pipeline), encoding="utf-8")
+    hashes = json.loads(manifest.read_text(encoding="utf-8"))
+    hashes["sha256"]["pipeline.json"] = sha256(file)
+    manifest.write_text(json.dumps(hashes), encoding="utf-8")
+    return folder
 
 
 @pytest.mark.parametrize(

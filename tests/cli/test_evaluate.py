@@ -105,12 +105,34 @@ def test_a_threshold_that_is_not_met(
     assert [gate["passed"] for gate in read(folder / "evaluation.json")["gates"]] == [False, True]
 
 
-def test_a_figure_that_there_is_not(
+def test_a_figure_that_there_is_not_costs_no_result(
     trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = ["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(tmp_path / "out")]
-    assert main([*arguments, "--fail-under", "intent.acuracy=0.9"]) == 2
-    assert "did you mean 'intent.accuracy'" in capsys.readouterr().err
+    folder = tmp_path / "out"
+    arguments = ["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(folder)]
+    gates = ["--fail-under", "intent.acuracy=0.9", "--fail-under", "intent.accuracy=1"]
+    assert main([*arguments, *gates, "--junit", str(tmp_path / "j.xml")]) == 2, "whether the other is met or not"
+    captured = capsys.readouterr()
+    assert "there is no figure 'intent.acuracy'\n    did you mean 'intent.accuracy'" in captured.err
+    assert "failed: intent.accuracy" in captured.out
+    assert captured.out.splitlines()[-1].startswith("wrote ")
+    assert [gate["metric"] for gate in read(folder / "evaluation.json")["gates"]] == ["intent.accuracy"]
+    assert "intent.acuracy', so it was not checked" in (folder / "report.html").read_text(encoding="utf-8")
+    assert (folder / "errors.jsonl").is_file()
+    assert ElementTree.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
+
+
+def test_a_threshold_in_place_of_the_models_own(
+    trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(tmp_path)]
+    for threshold, rejected in ((1e9, 0.0), (-1e9, 1.0)):
+        assert main([*arguments, "--threshold", str(threshold)]) == 0
+        summary = read(tmp_path / "evaluation.json")
+        assert summary["figures"]["out_of_scope.false_rejection"]["value"] == rejected
+        assert any(f"Scores above {threshold:g} count as out of scope" in note for note in summary["notes"])
+    assert main([*arguments, "--threshold", "nan"]) == 2
+    assert "nan is not a finite number" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -122,6 +144,9 @@ def test_a_figure_that_there_is_not(
         (["--set", "training.epochs=1"], "--set is for --folds"),
         (["--keep-models"], "--keep-models is for --folds"),
         (["--folds", "2", "--model", "x"], "--model does not go with --folds"),
+        (["--folds", "2", "--threshold", "1"], "--threshold does not go with --folds"),
+        (["--folds", "2", "--batch-size", "1"], "--batch-size does not go with --folds"),
+        (["--threshold", "high"], "'high' is not a valid float"),
         (["--folds", "1"], "x>=2"),
         (["--folds", "2", "nowhere.json"], "nowhere.json: 1 problem"),
         (["--device", "meta"], "'meta' is none of cpu"),
@@ -157,6 +182,7 @@ def test_folds(write_pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixtur
     """Two runs; what one has finished is not run again; then figures over all that was held out."""
     file = write_pipeline(tmp_path, training={"epochs": 1})
     folder = tmp_path / "evaluation"
+    slip = ["--fail-under", "ner.f2=0.5"]
     arguments = ["evaluate", "--folds", "2", str(file), "--output", str(folder), "--set", "training.epochs=2"]
     assert main([*arguments, "--keep-models"]) == 0, capsys.readouterr().err
     first = capsys.readouterr().out
@@ -173,7 +199,7 @@ def test_folds(write_pipeline: Any, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert len(models) == 2
     assert len(read(next(folder.rglob("split/train.json")))) == rows[0]["sizes"]["train"]
 
-    assert main(arguments) == 0
+    assert main([*arguments, *slip]) == 2, "but everything is written"
     again = capsys.readouterr().out
     assert again.startswith("2 of 2 runs are finished already")
     assert read(folder / "evaluation.json")["figures"] == summary["figures"]

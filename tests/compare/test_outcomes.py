@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.compare.outcomes import RIGHT, SPANS, explains, outcomes
+from nlu_kit.compare.outcomes import LABELS, RIGHT, SPANS, explains, outcomes
 from nlu_kit.data.example import Entity, Example
+from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
 from nlu_kit.inference.predictor import load
 from nlu_kit.model.score import score
+from nlu_kit.registry import Registry
+from nlu_kit.specs import CodecContext
 
 
 def predicted(text: str, intent: str, *spans: tuple[int, int, str]) -> Prediction:
@@ -59,3 +62,26 @@ def test_the_ratios_are_the_figures(codecs: Any) -> None:
     assert explains(found["exact_match"][RIGHT], figures["exact_match"])
     assert not explains(found["ner"][RIGHT], figures["ner.f1"])
     assert not explains(found["intent"][RIGHT], figures["intent.macro_f1"])
+
+
+def test_labels_are_counted_as_spans_are() -> None:
+    spec: Any = Registry.load().get("head", "multilabel_intent").spec
+    codecs = {"topics": spec.codec(spec.params(), CodecContext(name="topics", labels=LabelSpace(("a", "b", "c"))))}
+    golds: list[tuple[str, ...] | None] = [("a", "b"), ("c",), (), None, ("a",)]
+    guesses = [("a",), ("c", "b"), (), ("a",), ("b",)]
+    examples = [Example(text="x", intent=gold) for gold in golds]
+    predictions = [
+        Prediction(
+            text="x",
+            truncated=False,
+            fields={"intents": tuple(LabelPrediction(name=name, confidence=0.5) for name in names)},
+        )
+        for names in guesses
+    ]
+    found, figures = outcomes(codecs, examples, predictions)["topics"], score(codecs, examples, predictions)
+    assert found[LABELS] == {"numerators": [2, 2, 0, 0, 0], "denominators": [3, 3, 0, 0, 2]}
+    assert figures["topics.micro_f1"] == pytest.approx(4 / 8)
+    assert explains(found[LABELS], figures["topics.micro_f1"])
+    assert SPANS not in found
+    unlabelled = [Example(text="x", intent=()) for _ in guesses]
+    assert set(outcomes(codecs, unlabelled, predictions)["topics"]) == {RIGHT}

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.scope import mark_out_of_scope
+from nlu_kit.errors import DataError
 
 CITY = (Entity(start=0, end=5, label="city"),)
 
@@ -33,6 +39,16 @@ def test_several_intents() -> None:
 
 
 def test_the_record_says_so_itself() -> None:
-    for value, out in ((True, True), (False, False), ("true", False), (1, False)):
+    for value, out in ((True, True), (False, False), (None, False)):
         (example,) = mark_out_of_scope([Example(text="x", intent="book", labels={"out_of_scope": value})], [])
         assert (example.out_of_scope, example.intent) == (out, None if out else "book")
+
+
+@pytest.mark.parametrize("value", ["true", "false", "yes", 1, 0, [], {"is": True}])
+def test_the_record_says_something_else(value: Any) -> None:
+    example = Example(text="x", intent="oos", labels={"out_of_scope": value}, source="a.jsonl:3")
+    with pytest.raises(DataError) as caught:
+        mark_out_of_scope([Example(text="y"), example], ["oos"])
+    assert str(caught.value).startswith(f"a.jsonl:3: 'out_of_scope' must be true or false, got {value!r}; write true")
+    with pytest.raises(DataError, match=r"'x': 'out_of_scope' must be"):  # a reader need not say where it read it
+        mark_out_of_scope([replace(example, source="")], [])

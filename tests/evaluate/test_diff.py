@@ -100,11 +100,42 @@ def test_a_detector_that_got_better(make_part: Any) -> None:
     before, after = make_part(rows, scores=[0, 0, 0, 0.9, 0.1]), make_part(rows, scores=[0, 0, 0, 0, 0.9])
     found = compare(before, after, models=("old", "new"), data="d")
     assert (found["right"]["out_of_scope"]["better"], found["right"]["out_of_scope"]["worse"]) == (2, 0)
-    assert found["right"]["exact_match"]["better"] == 0
+    assert found["right"]["exact_match"]["better"] == 0, "that is over heads, as everywhere"
+    assert found["right"]["entirely_right"]["better"] == 2
     assert {change["text"]: change["heads"] for change in found["changes"]} == {
         "play rock": {"out_of_scope": "better"},
         "why": {"out_of_scope": "better"},
     }
+
+
+def test_the_gate_counts_what_is_newly_rejected(make_part: Any) -> None:
+    """The labels are the same; but the second model turns away one utterance in scope, and takes in one out of it."""
+    rows = [*A, ("why", "oos", None, "play", 0.5, []), ("hm", None, None, "play", 0.5, [])]
+    before, after = (make_part(rows, scores=scores) for scores in ([0, 0, 0, 0, 0.9, 0], [0.9, 0.9, 0, 0, 0.1, 0.9]))
+    found = compare(before, after, models=("old", "new"), data="d")
+    assert found["right"]["exact_match"]["worse"] == 0
+    assert gate(found, 1) == {"max_regressions": 1, "regressions": 2, "passed": False}
+    assert {change["text"]: change["change"] for change in found["changes"]} == {
+        "wake me": "worse",
+        "why": "worse",
+        "in Paris": "mixed",  # its intent was wrong before
+    }, "nobody said whether the last one is in scope"
+    assert gate(compare(before, before, models=("old", "old"), data="d"), 0)["passed"]
+    blind = compare(before, replace(after, watched=None), models=("old", "new"), data="d")
+    assert gate(blind, 0)["passed"]
+    assert "entirely_right" not in blind["right"]
+    assert blind["notes"] == ["Only old has a detector: what it rejects is not compared."]
+
+
+def test_other_intents_are_out_of_scope_for_one_model(make_part: Any) -> None:
+    def notes(first: list[str], second: list[str]) -> Any:
+        part = make_part(A)
+        return compare(part, part, models=("old", "new"), data="d", out_of_scope=(first, second))["notes"]
+
+    (note,) = notes(["oos"], ["oos", "chat"])
+    assert "(oos for old and chat, oos for new): here, all of these are" in note
+    assert "(none for old and oos for new)" in notes([], ["oos"])[0]
+    assert notes(["chat", "oos"], ["oos", "chat"]) == []
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import LabelSpace
+from nlu_kit.data.prediction import LabelPrediction, Prediction
 from nlu_kit.evaluate.figures import calibration, figures, head_of
 from nlu_kit.evaluate.part import Answers, Part
 from nlu_kit.evaluate.summary import summarise
+from nlu_kit.registry import Registry
+from nlu_kit.specs import CodecContext
 
 
 def test_figures_by_hand(answers: Answers) -> None:
@@ -27,6 +35,24 @@ def test_main_figures_have_an_interval_and_no_other_has(answers: Answers) -> Non
     for name in with_one:
         low, high = found[name]["interval"]
         assert 0 <= low < found[name]["value"] < high <= 1
+
+
+def test_a_head_with_several_labels_has_an_interval_too() -> None:
+    spec: Any = Registry.load().get("head", "multilabel_intent").spec
+    codec = spec.codec(spec.params(), CodecContext(name="topics", labels=LabelSpace(("a", "b"))))
+    rows = [(("a", "b"), ("a",)), (("b",), ("b",)), (("a",), ("b",)), ((), ()), (("a", "b"), ("a", "b"))] * 4
+    examples = [Example(text="x", intent=gold) for gold, _ in rows]
+    predictions = [
+        Prediction(
+            text="x", truncated=False, fields={"intents": tuple(LabelPrediction(name=n, confidence=1) for n in p)}
+        )
+        for _, p in rows
+    ]
+    encodings = [Encoding(text="x", ids=(0, 1), words=(), truncated=False) for _ in rows]
+    found, _ = figures(Answers([Part({"topics": codec}, examples, encodings, predictions)]))
+    assert found["topics.micro_f1"]["value"] == pytest.approx(2 * 4 / (6 + 5))
+    low, high = found["topics.micro_f1"]["interval"]
+    assert 0 <= low < found["topics.micro_f1"]["value"] < high <= 1
 
 
 def test_parts_are_evaluated_together(part: Part) -> None:

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from nlu_kit.errors import ConfigError
-from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates
+from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates, unknown_figures
 from nlu_kit.evaluate.junit import junit_text
 from nlu_kit.evaluate.part import Answers
 from nlu_kit.evaluate.summary import summarise
@@ -39,8 +39,11 @@ def test_gates_that_are_none(argument: str, told: str) -> None:
 
 
 def test_a_figure_that_there_is_not() -> None:
-    with pytest.raises(ConfigError, match=r"did you mean 'intent.accuracy'.*exact_match"):
-        check_gates([Gate("intent.acuracy", 0.5)], FIGURES)
+    gates = [Gate("intent.acuracy", 0.5), Gate("exact_match", 0.5)]
+    assert [gate["metric"] for gate in check_gates(gates, FIGURES)] == ["exact_match"], "the others are checked"
+    (problem,) = unknown_figures(gates, FIGURES)
+    assert problem.message == "there is no figure 'intent.acuracy'"
+    assert problem.hint == "did you mean 'intent.accuracy'? there are: intent.accuracy, exact_match"
 
 
 def test_junit(answers: Answers) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import nlu_kit
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError
 from nlu_kit.inference.predictor import Predictor, load
+from nlu_kit.model.folder import open_model
+from nlu_kit.registry import Registry
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,31 @@ def test_a_device_that_is_not_there(trained: Any, device: str) -> None:
         pytest.skip("it is there")
     with pytest.raises(ModelError, match=rf"can't predict on the device '{device}': .*; use cpu"):
         load(trained.run_dir, device=device)
+
+
+def test_another_threshold(trained: Any, model: Predictor) -> None:
+    assert model.scope is not None
+    text = "what is the capital of france"
+    before = model(text)
+    for threshold in (before.out_of_scope_score - 0.01, before.out_of_scope_score + 0.01):
+        after = load(trained.run_dir, threshold=threshold)(text)
+        assert after.out_of_scope_score == pytest.approx(before.out_of_scope_score, abs=1e-4)
+        assert after.out_of_scope == (threshold < before.out_of_scope_score)
+        assert after.intent == before.intent
+    assert load(trained.run_dir).scope.settings == model.scope.settings, "the model's own stays"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), True, "0.5"])
+def test_a_threshold_that_is_none(trained: Any, threshold: Any) -> None:
+    with pytest.raises(ModelError, match="a threshold must be a finite number"):
+        load(trained.run_dir, threshold=threshold)
+
+
+def test_a_threshold_without_a_detector(trained: Any) -> None:
+    saved = replace(open_model(trained.model_dir, Registry.load()), detector=None, scope=None)
+    with pytest.raises(ModelError, match=r"has no detector.*leave the threshold out"):
+        Predictor(saved, threshold=0.5)
+    assert "out_of_scope" not in Predictor(saved)("play jazz").fields
 
 
 def test_no_model(tmp_path: Path) -> None:

@@ -112,10 +112,12 @@ def test_out_of_scope_examples_train_no_intent_and_count_in_no_accuracy(run: Any
     assert description(result)["labels"]["intent"] == ["book", "play", "wake"]
     (start,), (end,) = listening.of(RunStart), listening.of(RunEnd)
     assert start.out_of_scope == {"train": 4, "dev": 6, "test": 2}
+    assert (start.detector, start.watched) == ("mahalanobis", "intent")
     assert not any("oos" in warning or "scope" in warning for warning in start.warnings)
     assert end.confidence == result.confidence
     log = (result.run_dir / "log.txt").read_text(encoding="utf-8")
     assert "scope     train 4, dev 6, test 2 of these are out of scope" in log
+    assert "\ndetector  mahalanobis watches intent\n" in log
     assert "confidence on test  intent.ece_uncalibrated " in log
     card = (result.model_dir / "README.md").read_text(encoding="utf-8")
     assert "## Confidence (percent)" in card
@@ -142,7 +144,9 @@ def test_without_a_detector_nothing_is_said(run: Any, listen: Any) -> None:
     assert list(prediction.fields) == ["intent", "intents", "entities"]
     assert description(result)["detector"] is None
     assert set(result.confidence) == {"test"}
-    assert "the out-of-scope examples serve nothing: the pipeline has no detector" in listening.of(RunStart)[0].warnings
+    (start,) = listening.of(RunStart)
+    assert "the out-of-scope examples serve nothing: the pipeline has no detector" in start.warnings
+    assert (start.detector, start.watched) == ("", "")
 
 
 def test_accuracy_can_not_be_tuned_without_such_examples(run: Any, corpus: Path, tmp_path: Path) -> None:

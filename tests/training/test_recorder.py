@@ -115,6 +115,9 @@ def test_a_run_starts_with_where_what_and_the_warnings() -> None:
     assert text.endswith("warning   3 texts are longer than the encoder reads")
     assert "4 processes" in "\n".join(run_start_lines(replace(START, processes=4)))
     assert not any(line.startswith("sampler") for line in run_start_lines(replace(START, sampler={})))
+    assert "detector" not in text
+    watching = run_start_lines(replace(START, detector="mahalanobis", watched="goal"))
+    assert "detector  mahalanobis watches goal" in watching
 
 
 def test_an_epoch_counts_from_one_and_shows_percent() -> None:

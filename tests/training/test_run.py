@@ -293,3 +293,22 @@ def test_a_dev_set_without_entities_gives_no_f1(listen: Any, jsonl: Any, write_p
 def test_every_file_of_the_model_may_be_read_by_whom_the_umask_allows(trained: Any) -> None:
     modes = {file.name: file.stat().st_mode & 0o777 for file in trained.model_dir.rglob("*") if file.is_file()}
     assert set(modes.values()) == {modes["model.json"]}
+
+
+def test_a_head_that_learns_what_is_out_of_scope_as_a_label_is_pointed_out(
+    listen: Any, records: Any, jsonl: Any, write_pipeline: Any, tmp_path: Path
+) -> None:
+    topics = [{**record, "topic": "oos" if number % 3 else "x"} for number, record in enumerate(records)]
+    file = jsonl(tmp_path / "train.jsonl", [*topics, {"text": "why", "intent": "oos", "topic": "x"}])
+    heads = {"intent": "intent", "about": {"type": "intent", "field": "topic"}}
+
+    def told(**data: Any) -> list[str]:
+        listening = listen()
+        pipeline = write_pipeline(tmp_path, data={"train": str(file), "dev": str(file), **data}, heads=heads)
+        train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
+        (start,) = listening.of(RunStart)
+        return [warning for warning in start.warnings if "data.out_of_scope" in warning]
+
+    (warning,) = told()
+    assert warning.startswith("train: 'about' learns 'oos' like any other label, for data.out_of_scope goes by the")
+    assert told(out_of_scope=[]) == []

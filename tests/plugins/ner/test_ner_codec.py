@@ -17,6 +17,7 @@ from nlu_kit.data.prediction import EntityPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CodecContext
+from nlu_kit_ner.calibration import MIN_SPANS
 from nlu_kit_ner.codec import NerCodec
 from nlu_kit_ner.tags import tag_names
 
@@ -236,7 +237,7 @@ def test_calibration_moves_confidences_and_nothing_else() -> None:
     ]  # as in a batch with a longer text
     gold = Example(text=TEXT, entities=(CITY, DATE))  # the second is wrong: too sure
     wanted = [CODEC.targets(gold, ENCODING)] * 2
-    state = CODEC.calibrate([{"logits": array} for array in padded], wanted)
+    state = CODEC.calibrate([{"logits": array} for array in padded] * 10, wanted * 10)
     assert state.keys() == {"temperature"}
     assert state["temperature"] > 1.0
     calibrated = codec(state=state)
@@ -244,6 +245,14 @@ def test_calibration_moves_confidences_and_nothing_else() -> None:
         before, after = entities(array), entities(array, codec=calibrated)
         assert [(e.start, e.end, e.label) for e in before] == [(e.start, e.end, e.label) for e in after]
         assert all(b.confidence > a.confidence for b, a in zip(before, after, strict=True))
+
+
+def test_a_handful_of_spans_is_not_calibrated_on() -> None:
+    sure = {"logits": logits([OUT, OUT, OUT, OUT, B_DATE, OUT])}  # one span a text, and it is wrong
+    wanted = CODEC.targets(Example(text=TEXT, entities=(CITY,)), ENCODING)
+    assert CODEC.calibrate([sure] * (MIN_SPANS - 1), [wanted] * (MIN_SPANS - 1)) == {}
+    assert CODEC.calibrate([sure] * MIN_SPANS, [wanted] * MIN_SPANS)["temperature"] > 1.0
+    assert codec(state={}).temperature == 1.0
 
 
 def test_nothing_to_calibrate_on() -> None:
