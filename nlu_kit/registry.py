@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from nlu_kit import __version__
 from nlu_kit.errors import PluginError, did_you_mean
 from nlu_kit.hookspecs import KINDS, PROJECT, NluKitSpecs
-from nlu_kit.specs import AnySpec
+from nlu_kit.specs import CONTRACT, CONTRACT_ATTRIBUTE, AnySpec
 
 if TYPE_CHECKING:
     import click
@@ -66,7 +67,8 @@ class Registry:
     def load(cls) -> Registry:
         """Load every plugin of the ``nlu_kit`` entry-point group, but those named in ``NLU_KIT_DISABLE_PLUGINS``.
 
-        A plugin that fails to import, or whose hook raises, is recorded in ``failures`` and the rest still load.
+        A plugin that fails to import, whose hook raises, or that was written for another contract than this nlu-kit has
+        is recorded in ``failures`` and the rest still load.
         Raises PluginError for a name provided twice, a misspelt hook, or a hook that returns something else than specs
         of its kind.
         """
@@ -84,6 +86,9 @@ class Registry:
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import can raise anything
                 registry._failed(origin, error)
                 continue
+            if (refused := _refused(plugin, origin)) is not None:
+                registry._refuse(origin, refused)
+                continue
             registry._register(plugin, origin)
         registry._collect()
         return registry
@@ -93,7 +98,10 @@ class Registry:
         """A registry of just these plugins (modules or objects with hookimpls), for tests and embedding."""
         registry = cls()
         for name, plugin in plugins.items():
-            registry._register(plugin, _Origin(name, name, "0"))
+            origin = _Origin(name, name, "0")
+            if (refused := _refused(plugin, origin)) is not None:
+                raise PluginError(f"{origin}: {refused}")
+            registry._register(plugin, origin)
         registry._collect()
         return registry
 
@@ -113,7 +121,9 @@ class Registry:
             raise PluginError(f"{origin}: {' '.join(str(error).split())}") from error
 
     def _failed(self, origin: _Origin, error: BaseException) -> None:
-        text = f"{type(error).__name__}: {error}"
+        self._refuse(origin, f"{type(error).__name__}: {error}")
+
+    def _refuse(self, origin: _Origin, text: str) -> None:
         self.failures.append(
             Failure(plugin=origin.plugin, distribution=origin.distribution, version=origin.version, error=text)
         )
@@ -246,6 +256,22 @@ class Registry:
                     raise PluginError(f"{origin} adds the command '{name}', which {owner} has already; {hint}")
                 owners[name] = str(origin)
                 cli.add_command(command, name)
+
+
+def _refused(plugin: object, origin: _Origin) -> str | None:
+    """What to say of a plugin that was written for another contract; None where it was written for ours.
+
+    One that does not say was written for the first: there was no number yet.
+    """
+    written_for = getattr(plugin, CONTRACT_ATTRIBUTE, 1)
+    if written_for == CONTRACT:
+        return None
+    newer = isinstance(written_for, int) and written_for > CONTRACT
+    upgrade = "pip install --upgrade nlu-kit" if newer else f"pip install --upgrade {origin.distribution}"
+    return (
+        f"it was written for contract {written_for!r}, and nlu-kit {__version__} has contract {CONTRACT}: {upgrade}, "
+        f"or switch it off with {DISABLE_VARIABLE}={origin.plugin}"
+    )
 
 
 def parameters(params: type[Any]) -> Mapping[str, Any]:

@@ -11,7 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field
+
+from nlu_kit.params import Component as Component
+from nlu_kit.params import Nested as Nested
+from nlu_kit.params import Params as Params
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,52 +24,20 @@ if TYPE_CHECKING:
     from nlu_kit.data.labels import LabelSpace
     from nlu_kit.model.protocols import Backbone, Balancing, Callback, Codec, Detector, Freezing, Head, Loss, Sampler
 
-
-class Params(BaseModel):
-    """Base of every component's parameters: frozen, and an unknown key is an error.
-
-    Give each field a default where one makes sense and a ``Field(description=...)``: `nlu-kit plugins show` and the
-    configuration reference print both.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Component(BaseModel):
-    """A component as written in pipeline.json: ``{"type": "weighted", "strength": 3}``, or just ``"weighted"``."""
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-    type: str
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, value: Any) -> Any:
-        return {"type": value} if isinstance(value, str) else value
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Everything but the type: the raw parameters."""
-        return dict(self.__pydantic_extra__ or {})
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """Marks a params field that holds another component, so that its section is validated too.
-
-    ``base: Annotated[Component, Nested("sampler")]`` and, in ``build``, ``context.nested(params.base)``. A list of
-    components works the same way: ``Annotated[list[Component], Nested("freezing")]``. A subclass of Component may
-    stand in its place: its own fields are further keys of the section, beside the component's parameters.
-    """
-
-    kind: str
-
+CONTRACT = 1
+"""The version of all that plugins and core agree on: specs, contexts, contracts. It grows when a plugin written for the
+one before might break. A plugin's module says which it was written for: ``NLU_KIT_CONTRACT = 1``."""
+CONTRACT_ATTRIBUTE = "NLU_KIT_CONTRACT"
 
 P = TypeVar("P", bound=Params)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec(Generic[P]):
-    """What every kind shares. ``default=True`` makes it the component used where the pipeline names none."""
+    """What every kind shares. ``default=True`` makes it the component used where the pipeline names none.
+
+    ``trial`` gives the parameters that have no default a value, so that `nlu-kit plugins check` can try the component.
+    """
 
     kind: ClassVar[str]
     params_base: ClassVar[type[Params]] = Params
@@ -73,6 +45,7 @@ class Spec(Generic[P]):
     summary: str
     params: type[P]
     default: bool = False
+    trial: Mapping[str, Any] = field(default_factory=dict)
 
 
 # --- backbones ------------------------------------------------------------------------------------------------------
@@ -108,11 +81,16 @@ class HeadContext:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodecContext:
     """``state`` is what ``Head.codec_state()`` and ``Codec.calibrate()`` returned when the model was saved (JSON),
-    empty before training."""
+    empty before training. ``reads`` names the heads that the spec says this one reads."""
 
     name: str
     labels: LabelSpace
+    reads: Sequence[str] = ()
     state: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _nothing(_: Params) -> Sequence[str]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +100,11 @@ class HeadSpec(Spec[P]):
     DataError where they hold nothing to learn. ``produces`` says what its outputs are; the
     head's loss must consume it (``"own_loss"``: the head computes its loss itself). ``one_label=True`` says that the
     output ``logits`` [B, C] scores the labels of the whole sentence, one of which is right, and that the codec's target
-    ``labels`` () is that one: a detector can then watch the head."""
+    ``labels`` () is that one: a detector can then watch the head.
+
+    ``reads`` names the heads of the pipeline whose decoded predictions this one's codec wants (see
+    ``Codec.decode_reading``). ``samples`` gives a few annotated examples for `nlu-kit plugins check`, where the head
+    learns from something else than the fields ``intent`` and ``entities``."""
 
     kind: ClassVar[str] = "head"
     build: Callable[[P, HeadContext], Head]
@@ -131,6 +113,8 @@ class HeadSpec(Spec[P]):
     produces: str = "logits"
     default_loss: str | None = None
     one_label: bool = False
+    reads: Callable[[P], Sequence[str]] = _nothing
+    samples: Callable[[P], Sequence[Example]] | None = None
 
 
 # --- losses and balancing -------------------------------------------------------------------------------------------
@@ -290,11 +274,13 @@ class DetectorSpec(Spec[D]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderSpec(Spec[P]):
     """``read`` yields the examples of a file or folder, ``detect`` says whether the path looks like this format
-    (``reader: auto`` takes the one that says yes)."""
+    (``reader: auto`` takes the one that says yes). ``sample`` writes a few examples in this format into an empty
+    folder and says where: `nlu-kit plugins check` reads them."""
 
     kind: ClassVar[str] = "reader"
     read: Callable[[P, Path], Iterable[Example]]
     detect: Callable[[Path], bool]
+    sample: Callable[[Path], Path] | None = None
 
 
 # --- callbacks ------------------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "accelerate")
 FLOORS = {
     "errors": 0,
     "hashing": 0,
+    "params": 0,
     "specs": 1,
     "hookspecs": 2,
     "registry": 3,

@@ -5,9 +5,7 @@ The distributions are real ones (a package and its dist-info on PYTHONPATH), see
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,11 @@ import pytest
 from nlu_kit.errors import PluginError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Params, SamplerSpec
+from nlu_kit.specs import CONTRACT, Params, SamplerSpec
 
 SAMPLER = """
 from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import Params, SamplerSpec
+from nlu_kit.specs import CONTRACT, Params, SamplerSpec
 
 class P(Params):
     pass
@@ -51,22 +49,11 @@ def install(tmp_path: Path) -> Callable[[str, str], None]:
 
 
 @pytest.fixture
-def nlu_kit(tmp_path: Path) -> Run:
+def nlu_kit(tmp_path: Path, run_cli: Run) -> Run:
     """Run the command line with the installed strangers; no traceback may ever show."""
 
     def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONUTF8": "1", **variables}
-        environment.pop("NLU_KIT_DEBUG", None)
-        done = subprocess.run(
-            [sys.executable, "-m", "nlu_kit", *arguments],
-            cwd=tmp_path,
-            env=environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=60,
-            check=False,
-        )
+        done = run_cli(tmp_path, *arguments, PYTHONPATH=str(tmp_path), **variables)
         assert "Traceback" not in done.stderr
         return done
 
@@ -246,3 +233,30 @@ def test_the_default_must_be_one() -> None:
     with pytest.raises(PluginError, match="'one' of acme, 'two' of acme; name one"):
         Registry.of({"acme": returning(both)}).default("sampler")
     assert Registry.of({"acme": returning(both[:1])}).default("sampler").spec.name == "one"
+
+
+def test_a_plugin_for_another_contract_is_refused_with_what_to_do(install: Any, nlu_kit: Any) -> None:
+    install("future", SAMPLER.format(name="tomorrow") + "\nNLU_KIT_CONTRACT = 2\n")
+    install("past", SAMPLER.format(name="yesterday") + "\nNLU_KIT_CONTRACT = 0\n")
+    install("today", SAMPLER.format(name="today") + "\nNLU_KIT_CONTRACT = 1\n")
+    done = nlu_kit("plugins", "list")
+    assert done.returncode == 2
+    assert "tomorrow" not in done.stdout
+    assert "yesterday" not in done.stdout
+    assert "today" in done.stdout
+    assert "written for contract 2" in done.stdout
+    assert "pip install --upgrade nlu-kit, or switch it off with NLU_KIT_DISABLE_PLUGINS=future" in done.stdout
+    assert "pip install --upgrade acme-past" in done.stdout
+
+
+def test_a_plugin_that_states_no_contract_was_written_for_the_first() -> None:
+    class Old:
+        pass
+
+    class Newer:
+        NLU_KIT_CONTRACT = CONTRACT + 1
+
+    Registry.of({"old": Old()})
+    assert CONTRACT == 1, "then this test asks that Old is refused"
+    with pytest.raises(PluginError, match="written for contract"):
+        Registry.of({"newer": Newer()})

@@ -14,6 +14,7 @@ from nlu_kit.config.defaults import fill_types
 from nlu_kit.config.load import apply_overrides, read_json_object
 from nlu_kit.config.nested import nested_fields
 from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, watchable
+from nlu_kit.config.reading import reading_problems
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
 from nlu_kit.registry import Provided, Registry
@@ -155,7 +156,11 @@ class _Checker:
         if not isinstance(raw, Mapping):
             return None  # the schema has said so
         found = {name: self.head(name, section) for name, section in raw.items()}
-        return {name: head for name, head in found.items() if head is not None}
+        heads = {name: head for name, head in found.items() if head is not None}
+        if len(heads) == len(found):  # a head that is wrong may be one that is read
+            specs: dict[str, Any] = {name: entry.head.provided.spec for name, entry in heads.items()}
+            self.problems += reading_problems({n: specs[n].reads(entry.head.params) for n, entry in heads.items()})
+        return heads
 
     def head(self, name: str, raw: Any) -> ResolvedHead | None:
         path = f"heads.{name}"

@@ -56,8 +56,9 @@ class ResolvedHead:
 
 
 def watchable(heads: Mapping[str, ResolvedHead]) -> list[str]:
-    """The names of the heads that a detector can watch: those that give one label per sentence."""
-    return [name for name, entry in heads.items() if getattr(entry.head.provided.spec, "one_label", False)]
+    """The names of the heads that a detector can watch: those that give one label per sentence, by themselves."""
+    specs: dict[str, Any] = {name: entry.head.provided.spec for name, entry in heads.items()}
+    return [n for n, entry in heads.items() if specs[n].one_label and not specs[n].reads(entry.head.params)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

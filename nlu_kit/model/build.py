@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead
+from nlu_kit.config.reading import reading_order
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
@@ -38,13 +39,19 @@ def build_codecs(
     labels: Mapping[str, LabelSpace],
     states: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Codec]:
-    """The torch-free half of every head. Raises ConfigError where two heads fill the same field of a prediction."""
+    """The torch-free half of every head, each after those that it reads. Raises ConfigError where two heads fill the
+    same field of a prediction, PluginError where a codec does not read what its spec says."""
     codecs: dict[str, Codec] = {}
     owners: dict[str, str] = {"text": "the text itself", "truncated": "the truncation flag"}
     owners |= dict.fromkeys((OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE), "the detector")
-    for name, head in heads.items():
-        context = CodecContext(name=name, labels=labels[name], state=(states or {}).get(name, {}))
+    reads = {name: tuple(_spec(head).reads(head.params)) for name, head in heads.items()}
+    for name in reading_order(reads):
+        head, state = heads[name], (states or {}).get(name, {})
+        context = CodecContext(name=name, labels=labels[name], state=state, reads=reads[name])
         codecs[name] = _spec(head).codec(head.params, context)
+        if tuple(codecs[name].reads) != reads[name]:
+            said = f"its spec says that it reads {list(reads[name])}, its codec {list(codecs[name].reads)}"
+            raise PluginError(f"contract: the head '{head.type}': {said}; set `reads` of the codec to `context.reads`")
         for field in codecs[name].fields:
             if field in owners:
                 hint = f"give heads.{name} another 'field'"

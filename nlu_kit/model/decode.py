@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -22,14 +23,20 @@ def decode(
 ) -> list[Prediction]:
     """Hand every head's outputs [B, …] to its codec and join the fields; the detector's come last.
 
-    ``vectors`` [B, D] are the sentence vectors. Raises ModelError where an output is no number: weights that training
+    ``vectors`` [B, D] are the sentence vectors. A codec that reads other heads comes after them (as ``build_codecs``
+    orders them). Raises ModelError where an output is no number: weights that training
     ruined would otherwise pass for a model.
     """
-    by_head = []
+    decoded: dict[str, Sequence[Mapping[str, Any]]] = {}
     for name, codec in codecs.items():
         if not all(np.isfinite(array).all() for array in outputs[name].values()):
             raise ModelError(f"the head '{name}' gives outputs that are no numbers: train with lower learning rates")
-        by_head.append(codec.decode(outputs[name], encodings))
+        if codec.reads:
+            others = [{head: decoded[head][row] for head in codec.reads} for row in range(len(encodings))]
+            decoded[name] = codec.decode_reading(outputs[name], encodings, others)
+        else:
+            decoded[name] = codec.decode(outputs[name], encodings)
+    by_head = list(decoded.values())
     if scope is not None:
         by_head.append(scope.fields(outputs, vectors))
     return [

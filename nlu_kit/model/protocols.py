@@ -43,12 +43,15 @@ class Codec(Protocol):
     ``fields`` names what each prediction holds (``("intent", "intents")``); no two heads may share one.
     ``main_metric`` is the key of ``evaluate`` that model selection looks at.
 
-    Subclass it: the last three methods then have defaults, for a head that has nothing to say there.
+    ``reads`` names other heads of the pipeline whose predictions this one needs (``CodecContext.reads``).
+
+    Subclass it: the last four methods then have defaults, for a head that has nothing to say there.
     """
 
     labels: LabelSpace
     fields: Sequence[str]
     main_metric: str
+    reads: Sequence[str] = ()
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """Named int64 or float32 arrays for one example: ``()`` per sentence, ``[T]`` per token. Ints that carry no
@@ -79,6 +82,16 @@ class Codec(Protocol):
     def unseen(self, example: Example) -> int:
         """How many annotations of this example carry a label that train never had: they can only be got wrong."""
         ...
+
+    def decode_reading(
+        self,
+        outputs: Mapping[str, np.ndarray],
+        encodings: Sequence[Encoding],
+        others: Sequence[Mapping[str, Mapping[str, Any]]],
+    ) -> list[Mapping[str, Any]]:
+        """What is called in place of ``decode`` where the codec ``reads`` other heads: ``others`` has for each text
+        what these decoded to, ``{"ner": {"entities": (…)}}``."""
+        return self.decode(outputs, encodings)
 
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]

@@ -11,6 +11,8 @@ from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParam
 if TYPE_CHECKING:
     from nlu_kit.model.modules import Backbone
 
+NLU_KIT_CONTRACT = 1
+
 
 def _sentence_transformer(params: SentenceTransformerParams, context: BackboneContext) -> Backbone:
     from nlu_kit_backbones.sentence_transformer import build

@@ -10,6 +10,8 @@ from nlu_kit.specs import DetectorSpec
 from nlu_kit_detectors.build import build_energy, build_knn, build_mahalanobis, build_max_softmax
 from nlu_kit_detectors.params import EnergyParams, KnnParams, MahalanobisParams, MaxSoftmaxParams
 
+NLU_KIT_CONTRACT = 1
+
 
 @hookimpl
 def nlu_kit_detectors() -> Iterable[DetectorSpec[Any]]:

@@ -9,6 +9,8 @@ from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import FreezingSpec
 from nlu_kit_freezing import build, params
 
+NLU_KIT_CONTRACT = 1
+
 
 @hookimpl
 def nlu_kit_freezing_strategies() -> Iterable[FreezingSpec[Any]]:

@@ -25,6 +25,9 @@ from nlu_kit_losses.params import (
     WeightedCrossEntropyParams,
 )
 
+NLU_KIT_CONTRACT = 1
+
+
 SEVERAL = frozenset({"multilabel_logits"})
 
 

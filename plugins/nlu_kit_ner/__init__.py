@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nlu_kit.model.modules import Head
     from nlu_kit.model.protocols import Codec
 
+NLU_KIT_CONTRACT = 1
+
 
 def _build(params: NerParams, context: HeadContext) -> Head:
     from nlu_kit_ner.head import NerHead

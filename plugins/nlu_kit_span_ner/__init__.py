@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nlu_kit.model.modules import Head
     from nlu_kit.model.protocols import Codec
 
+NLU_KIT_CONTRACT = 1
+
+
 NO_ENTITY = "O"
 
 

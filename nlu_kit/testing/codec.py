@@ -1,0 +1,275 @@
+"""The contract of a head's torch-free half: targets, decoding, metrics."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nlu_kit.data.dataset import EncodedDataset, encode_dataset
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import LabelSpace
+from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
+from nlu_kit.errors import DataError
+from nlu_kit.model.protocols import Codec
+from nlu_kit.specs import CodecContext
+from nlu_kit.testing.clauses import NotTried, clause
+from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, utterances
+from nlu_kit.testing.trial import ComponentContract
+
+NAME = "head"
+RESERVED = {"text", "truncated", OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE}
+_ALONE = """
+import importlib, json, sys
+def find(path):
+    module, _, name = path.partition(":")
+    found = importlib.import_module(module)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+task = json.load(open(sys.argv[1], encoding="utf-8"))
+import numpy as np
+from nlu_kit.data.encoding import Encoding, Word
+from nlu_kit.data.labels import LabelSpace
+from nlu_kit.specs import CodecContext
+params = find(task["params"]).model_validate(task["section"])
+labels = LabelSpace(tuple(task["labels"]))
+context = CodecContext(name=task["name"], labels=labels, state=task["state"], reads=tuple(task["reads"]))
+codec = find(task["codec"])(params, context)
+encodings = [
+    Encoding(text=text, ids=tuple(ids), words=tuple(Word(*word) for word in words), truncated=False)
+    for text, ids, words in task["encodings"]
+]
+outputs = dict(np.load(sys.argv[2]))
+if codec.reads:
+    codec.decode_reading(outputs, encodings, [{head: {} for head in codec.reads} for _ in encodings])
+else:
+    codec.decode(outputs, encodings)
+print(" ".join(name for name in ("torch", "transformers") if name in sys.modules))
+"""
+
+
+class CodecContract(ComponentContract):
+    """The clauses of a codec, and what they are tried with."""
+
+    @cached_property
+    def examples(self) -> Sequence[Example]:
+        """Annotated examples: those given, the spec's samples, or utterances with intents and entities."""
+        if self.trial.examples is not None:
+            return self.trial.examples
+        if self.spec.samples is not None:
+            return list(self.spec.samples(self.params))
+        return utterances()
+
+    @cached_property
+    def labels(self) -> LabelSpace:
+        try:
+            labels: LabelSpace = self.spec.fit(self.params, self.examples)
+        except DataError as error:
+            hint = "set `samples` in the spec, or pass examples"
+            raise NotTried(f"it finds nothing to learn in the examples it is tried with ({error}): {hint}") from error
+        return labels
+
+    def codec(self, state: Mapping[str, Any] | None = None) -> Codec:
+        reads = tuple(self.spec.reads(self.params))
+        context = CodecContext(name=NAME, labels=self.labels, state=state or {}, reads=reads)
+        codec: Codec = self.spec.codec(self.params, context)
+        return codec
+
+    def dataset_of(self, examples: Sequence[Example]) -> EncodedDataset:
+        return encode_dataset(examples, tokenizer(), {NAME: self.codec()})
+
+    @cached_property
+    def dataset(self) -> EncodedDataset:
+        return self.dataset_of(self.examples)
+
+    @cached_property
+    def bare(self) -> list[Example]:
+        """The examples without any annotation."""
+        return [replace(example, intent=None, entities=None, labels={}) for example in self.examples]
+
+    def decode(
+        self, codec: Codec, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]
+    ) -> list[Mapping[str, Any]]:
+        """As the core does: with what other heads decoded, where it reads some. Of these nothing is known here."""
+        if not codec.reads:
+            return codec.decode(outputs, encodings)
+        return codec.decode_reading(outputs, encodings, [{head: {} for head in codec.reads} for _ in encodings])
+
+    def json_state(self, state: Mapping[str, Any]) -> Any:
+        """The state as model.json gives it back."""
+        return json.loads(json.dumps(dict(state), allow_nan=False))
+
+    def awkward(self) -> Iterator[list[Encoding]]:
+        """Each awkward text alone, then all of them together."""
+        encodings = encoded(AWKWARD)
+        yield from ([encoding] for encoding in encodings)
+        yield encodings
+
+    def shapes(self) -> dict[str, Sequence[int]]:
+        """Shape of each output for one text of T tokens, by name; needs the torch half."""
+        raise NotImplementedError
+
+    def require_predictions(self, codec: Codec, found: Any, count: int) -> None:
+        """Raises AssertionError unless these are predictions for so many texts."""
+        assert len(found) == count, f"{len(found)} predictions for {count} texts"
+        for fields in found:
+            assert set(fields) == set(codec.fields), f"fields {sorted(fields)}, expected {sorted(codec.fields)}"
+            record = Prediction(text="", truncated=False, fields=fields).to_json()
+            json.dumps(record, allow_nan=False)
+
+    # --- clauses ------------------------------------------------------------------------------------------------------
+
+    @clause
+    def fit(self) -> None:
+        """The label space does not depend on the order of the examples, and without any annotation `fit` raises
+        DataError or gives an empty one."""
+        backwards = self.spec.fit(self.params, self.examples[::-1])
+        self.require(backwards == self.labels, f"{self.labels.names} and, of the reverse, {backwards.names}")
+        try:
+            empty = self.spec.fit(self.params, self.bare)
+        except DataError:
+            return
+        self.require(len(empty) == 0 or empty == self.labels, f"without annotation it is {empty.names}")
+
+    @clause
+    def fields(self) -> None:
+        """The codec names the fields it fills, none of them reserved (`text`, `truncated`, `out_of_scope`,
+        `out_of_scope_score`), and the figure that model selection looks at."""
+        codec = self.codec()
+        self.require(codec.fields, "it fills no field")
+        taken = RESERVED & set(codec.fields)
+        self.require(not taken, f"it fills {', '.join(sorted(taken))}")
+        self.require(isinstance(codec.main_metric, str) and codec.main_metric, f"main_metric is {codec.main_metric!r}")
+
+    @clause
+    def reads(self) -> None:
+        """What the spec says that it reads of other heads is what the codec `reads`: it keeps `context.reads`."""
+        said, kept = tuple(self.spec.reads(self.params)), tuple(self.codec().reads)
+        self.require(said == kept, f"the spec says {list(said)}, the codec {list(kept)}")
+
+    @clause
+    def targets(self) -> None:
+        """Targets have the same names, types and numbers of axes for every example: int64 with IGNORE, or float32 with
+        NaN, where there is no target. Where there is a target `labels`, it holds nothing else without annotation."""
+        codec = self.codec()
+        seen: dict[str, tuple[Any, int]] = {}
+        for examples, masked in ((self.examples, False), (self.bare, True)):
+            for example, encoding in zip(examples, encoded([e.text for e in examples]), strict=True):
+                for name, array in codec.targets(example, encoding).items():
+                    kind = (array.dtype, array.ndim)
+                    self.require(array.dtype in (np.int64, np.float32), f"'{name}' is {array.dtype}")
+                    self.require(seen.setdefault(name, kind) == kind, f"'{name}' is {kind}, and {seen[name]} elsewhere")
+                    empty = np.isnan(array) if array.dtype == np.float32 else array < 0
+                    unmasked = masked and name == "labels" and not empty.all()
+                    self.require(not unmasked, "'labels' has targets without annotation")
+        self.require(seen, "there are none")
+
+    @clause
+    def gold_is_right(self) -> None:
+        """The annotation in the form of a prediction (`gold`) is right by the codec's own judgement: `matches` says
+        True, the main metric is 1, and every figure is in [0, 1]."""
+        codec = self.codec()
+        golds = [codec.gold(example) for example in self.examples]
+        known = [(example, gold) for example, gold in zip(self.examples, golds, strict=True) if gold is not None]
+        self.require(known, "no example has one")
+        for example, gold in known:
+            self.require(codec.matches(example, self._whole(codec, gold)) is True, f"not for {example.text!r}")
+        examples, predictions = [e for e, _ in known], [self._whole(codec, gold) for _, gold in known]
+        scores = codec.evaluate(examples, predictions)
+        self.require(codec.main_metric in scores, f"there is no '{codec.main_metric}' among {sorted(scores)}")
+        self.require(math.isclose(scores[codec.main_metric], 1), f"{codec.main_metric} is {scores[codec.main_metric]}")
+        for name, value in scores.items():
+            self.require(0 <= value <= 1, f"{name} is {value}")
+
+    def _whole(self, codec: Codec, gold: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Fields that a gold annotation leaves out (a ranking) are empty."""
+        return {**dict.fromkeys(codec.fields, ()), **gold}
+
+    @clause
+    def nothing_annotated(self) -> None:
+        """Without annotation nothing is judged: `gold` and `matches` are None, `evaluate` and `judged` are empty, and
+        nothing counts as lost or unseen."""
+        codec, encodings = self.codec(), encoded([example.text for example in self.bare])
+        prediction = self._whole(codec, next(filter(None, map(codec.gold, self.examples)), {}))
+        for example, encoding in zip(self.bare, encodings, strict=True):
+            self.require(codec.gold(example) is None, f"gold is {codec.gold(example)!r}")
+            self.require(codec.matches(example, prediction) is None, "matches judges")
+            self.require(not codec.judged(example, prediction), "judged judges")
+            self.require(not codec.lost(example, encoding) and not codec.unseen(example), "something is lost or unseen")
+        scores = codec.evaluate(self.bare, [prediction] * len(self.bare))
+        self.require(not scores, f"evaluate gives {dict(scores)}")
+
+    @clause
+    def decode_total(self) -> None:
+        """Any finite numbers decode, for any text: zeros, huge ones, all the same. There is one prediction per text,
+        with exactly the fields named, and it can be written as JSON; the same numbers give the same prediction."""
+        codec, trained = self.codec(self.state()), self.shapes()
+        for encodings in self.awkward():
+            longest = max(len(encoding) for encoding in encodings)
+            for arrays in self._arrays(trained, len(encodings), longest):
+                found = self.decode(codec, arrays, encodings)
+                self.require_predictions(codec, found, len(encodings))
+                self.require(
+                    found == self.decode(codec, arrays, encodings), "twice the same numbers decode differently"
+                )
+
+    def state(self) -> Any:
+        """What the torch half hands to the codec."""
+        raise NotImplementedError
+
+    def _arrays(self, shapes: Mapping[str, Sequence[int]], count: int, longest: int) -> Iterator[dict[str, np.ndarray]]:
+        """All outputs at once, of each kind of numbers; an axis of size -1 counts tokens."""
+        sized = {name: (count, *(longest if size < 0 else size for size in shape)) for name, shape in shapes.items()}
+        columns = {name: random_arrays(shape, seed=seed) for seed, (name, shape) in enumerate(sized.items())}
+        yield from (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
+    @clause
+    def decode_without_torch(self) -> None:
+        """Building the codec and decoding import neither torch nor transformers: a runtime without them serves the same
+        model."""
+        codec, params = self.spec.codec, self.spec.params
+        if "<" in codec.__qualname__ + params.__qualname__ or "__main__" in (codec.__module__, params.__module__):
+            raise NotTried("codec and params must be at the top level of a module")
+        encodings = encoded(["book a table in Paris"])
+        task = {
+            "params": f"{params.__module__}:{params.__qualname__}",
+            "codec": f"{codec.__module__}:{codec.__qualname__}",
+            "section": dict(self.trial.section),
+            "labels": self.labels.names,
+            "name": NAME,
+            "state": self.state(),
+            "reads": list(self.spec.reads(self.params)),
+            "encodings": [[e.text, e.ids, [[w.token, w.stop, w.start, w.end] for w in e.words]] for e in encodings],
+        }
+        arrays = next(self._arrays(self.shapes(), 1, len(encodings[0])))
+        with tempfile.TemporaryDirectory() as temporary:
+            file, numbers = Path(temporary) / "task.json", Path(temporary) / "outputs.npz"
+            file.write_text(json.dumps(task), encoding="utf-8")
+            np.savez(str(numbers), **arrays)  # type: ignore[arg-type]
+            command = [sys.executable, "-c", _ALONE, str(file), str(numbers)]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+        self.require(done.returncode == 0, f"it fails in a process of its own: {done.stderr.strip()[-400:]}")
+        self.require(not done.stdout.strip(), f"it imports {done.stdout.strip()}")
+
+    @clause
+    def calibrates_to_json(self) -> None:
+        """`calibrate` gives JSON, and a codec with that as its state decodes any finite numbers, too."""
+        codec, encodings = self.codec(self.state()), self.dataset.encodings
+        longest = max(len(encoding) for encoding in encodings)
+        targets = [row[NAME] for row in self.dataset.targets]
+        _, usual, *_ = self._arrays(self.shapes(), len(encodings), longest)
+        outputs = [{name: array[row] for name, array in usual.items()} for row in range(len(encodings))]
+        state = {**self.state(), **self.json_state(codec.calibrate(outputs, targets))}
+        found = self.decode(self.codec(state), usual, encodings)
+        self.require_predictions(codec, found, len(encodings))

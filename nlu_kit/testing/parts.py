@@ -1,0 +1,51 @@
+"""Small torch things to try components on: vectors for texts without an encoder to fetch, and comparisons."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nlu_kit.data.batch import TokenBatch, collate_tokens
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.model.modules import Encoded
+
+WIDTH = 24
+CPU = torch.device("cpu")
+
+
+def tokens_of(encodings: Sequence[Encoding]) -> TokenBatch:
+    """A batch as every backbone and head gets it, on the CPU."""
+    return collate_tokens(encodings, pad_id=0, device=CPU)
+
+
+def embed(tokens: TokenBatch, encodings: Sequence[Encoding], *, padding: float = 0.0) -> Encoded:
+    """Fixed random vectors for the tokens of each text, the same whatever it shares a batch with.
+
+    The sentence vector is their mean. Padding holds ``padding``: no head may look there.
+    """
+    vectors = np.full((*tokens.mask_BT.shape, WIDTH), padding, dtype=np.float32)
+    for row, encoding in enumerate(encodings):
+        seed = zlib.crc32(encoding.text.encode("utf-8", "replace"))
+        vectors[row, : len(encoding)] = np.random.default_rng(seed).normal(size=(len(encoding), WIDTH))
+    pooled = np.stack([vectors[row, : len(encoding)].mean(axis=0) for row, encoding in enumerate(encodings)])
+    return Encoded(torch.from_numpy(vectors), torch.from_numpy(pooled), tokens.mask_BT, batch=tokens)
+
+
+def numpy_outputs(outputs: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """As decoding gets them: float32 arrays."""
+    return {name: tensor.detach().float().cpu().numpy() for name, tensor in outputs.items()}
+
+
+def same(first: Any, second: Any, *, tolerance: float = 1e-4) -> bool:
+    """Whether two arrays or tensors hold the same numbers, but for rounding."""
+    a, b = (np.asarray(_plain(value), dtype=np.float64) for value in (first, second))
+    return a.shape == b.shape and bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
+
+
+def _plain(value: Any) -> Any:
+    return value.detach().float().cpu().numpy() if isinstance(value, Tensor) else value
