@@ -21,7 +21,7 @@ extensions = ["myst_parser", "nlu_kit_reference"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 source_suffix = {".md": "markdown"}
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]  # which are projects of their own, with READMEs that are no pages
 nitpicky = False
 
 html_theme = "furo"

@@ -12,8 +12,12 @@ fixture ``check_contract``.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from nlu_kit.testing.clauses import Check, Clause, Contract, ContractViolation, NotTried
-from nlu_kit.testing.run import check_contract, contract_checks, contracts
+
+if TYPE_CHECKING:
+    from nlu_kit.testing.run import check_contract, contract_checks, contracts
 
 __all__ = [
     "Check",
@@ -25,3 +29,12 @@ __all__ = [
     "contract_checks",
     "contracts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The functions, imported when first asked for: every start of pytest imports this package, for the fixture."""
+    if name in __all__:
+        from nlu_kit.testing import run
+
+        return getattr(run, name)
+    raise AttributeError(name)

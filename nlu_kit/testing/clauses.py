@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from nlu_kit.errors import ConfigError
+
 PAGE = "docs/reference/contracts.md"
 
 F = TypeVar("F", bound=Callable[..., None])
@@ -49,6 +51,8 @@ class Check:
             self._try()
         except (ContractViolation, NotTried):
             raise
+        except ConfigError as error:  # of a pipeline that we made up for it
+            raise NotTried(f"its parameters don't suit what it is tried with: {error}") from error
         except Exception as error:
             raise self._violation(f"it raised {type(error).__name__}: {error}") from error
 
@@ -100,8 +104,8 @@ class Contract:
         ]
 
     def require(self, holds: Any, found: str) -> None:
-        """Raise ContractViolation, for the clause whose method calls this, unless ``holds``."""
+        """Raise ContractViolation, for the clause whose method calls this, directly or not, unless it holds."""
         if not holds:
-            caller = inspect.stack()[1].function
-            broken = next(clause for clause, name in self._marked() if name == caller)
+            clauses = {name: clause for clause, name in self._marked()}
+            broken = next(clauses[frame.function] for frame in inspect.stack() if frame.function in clauses)
             raise ContractViolation(message(broken, self.component, found))

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,26 +19,18 @@ from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 from nlu_kit.errors import DataError
 from nlu_kit.model.protocols import Codec
 from nlu_kit.specs import CodecContext
+from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, utterances
 from nlu_kit.testing.trial import ComponentContract
 
 NAME = "head"
 RESERVED = {"text", "truncated", OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE}
-_ALONE = """
-import importlib, json, sys
-def find(path):
-    module, _, name = path.partition(":")
-    found = importlib.import_module(module)
-    for part in name.split("."):
-        found = getattr(found, part)
-    return found
-task = json.load(open(sys.argv[1], encoding="utf-8"))
+_DECODE = """
 import numpy as np
 from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.specs import CodecContext
-params = find(task["params"]).model_validate(task["section"])
 labels = LabelSpace(tuple(task["labels"]))
 context = CodecContext(name=task["name"], labels=labels, state=task["state"], reads=tuple(task["reads"]))
 codec = find(task["codec"])(params, context)
@@ -55,7 +43,6 @@ if codec.reads:
     codec.decode_reading(outputs, encodings, [{head: {} for head in codec.reads} for _ in encodings])
 else:
     codec.decode(outputs, encodings)
-print(" ".join(name for name in ("torch", "transformers") if name in sys.modules))
 """
 
 
@@ -238,13 +225,10 @@ class CodecContract(ComponentContract):
     def decode_without_torch(self) -> None:
         """Building the codec and decoding import neither torch nor transformers: a runtime without them serves the same
         model."""
-        codec, params = self.spec.codec, self.spec.params
-        if "<" in codec.__qualname__ + params.__qualname__ or "__main__" in (codec.__module__, params.__module__):
-            raise NotTried("codec and params must be at the top level of a module")
         encodings = encoded(["book a table in Paris"])
         task = {
-            "params": f"{params.__module__}:{params.__qualname__}",
-            "codec": f"{codec.__module__}:{codec.__qualname__}",
+            "params": place(self.spec.params),
+            "codec": place(self.spec.codec),
             "section": dict(self.trial.section),
             "labels": self.labels.names,
             "name": NAME,
@@ -252,15 +236,9 @@ class CodecContract(ComponentContract):
             "reads": list(self.spec.reads(self.params)),
             "encodings": [[e.text, e.ids, [[w.token, w.stop, w.start, w.end] for w in e.words]] for e in encodings],
         }
-        arrays = next(self._arrays(self.shapes(), 1, len(encodings[0])))
-        with tempfile.TemporaryDirectory() as temporary:
-            file, numbers = Path(temporary) / "task.json", Path(temporary) / "outputs.npz"
-            file.write_text(json.dumps(task), encoding="utf-8")
-            np.savez(str(numbers), **arrays)  # type: ignore[arg-type]
-            command = [sys.executable, "-c", _ALONE, str(file), str(numbers)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        self.require(done.returncode == 0, f"it fails in a process of its own: {done.stderr.strip()[-400:]}")
-        self.require(not done.stdout.strip(), f"it imports {done.stdout.strip()}")
+        alone = run_alone(_DECODE, task, next(self._arrays(self.shapes(), 1, len(encodings[0]))))
+        self.require(not alone.error, f"it fails in a process of its own: {alone.error}")
+        self.require(not alone.imported, f"it imports {alone.imported}")
 
     @clause
     def calibrates_to_json(self) -> None:

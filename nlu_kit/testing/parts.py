@@ -47,5 +47,11 @@ def same(first: Any, second: Any, *, tolerance: float = 1e-4) -> bool:
     return a.shape == b.shape and bool(np.allclose(a, b, rtol=tolerance, atol=tolerance))
 
 
+def equal(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are the same, number by number; NaN is the same as NaN."""
+    alike = (first == second) | (first.isnan() & second.isnan())
+    return first.shape == second.shape and bool(alike.all())
+
+
 def _plain(value: Any) -> Any:
     return value.detach().float().cpu().numpy() if isinstance(value, Tensor) else value

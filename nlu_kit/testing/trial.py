@@ -7,13 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cache, cached_property
 from typing import Any
 
 from nlu_kit.config.nested import build_nested
 from nlu_kit.data.example import Example
-from nlu_kit.errors import NluKitError
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CONTRACT, CONTRACT_ATTRIBUTE, Component
 from nlu_kit.testing.clauses import Contract, NotTried, clause
@@ -61,7 +60,25 @@ class ComponentContract(Contract):
 
     @property
     def params(self) -> Any:
+        """The parameters to try it with. Raises NotTried where some must be given and are not."""
+        required = {name for name, field in self.spec.params.model_fields.items() if field.is_required()}
+        missing = sorted(required - set(self.trial.section))
+        if missing:
+            raise NotTried(
+                f"{', '.join(missing)} must be given: set `trial` in the spec, or pass params (on the command line "
+                "--params)"
+            )
         return self.trial.params
+
+    @property
+    def package(self) -> str:
+        """The plugin's: where the parameters' class is, or, if that is one of nlu-kit's own, the spec's functions."""
+        things = [self.spec.params, *(getattr(self.spec, field.name) for field in fields(self.spec))]
+        found = [(getattr(thing, "__module__", None) or "builtins").partition(".")[0] for thing in things]
+        own = [name for name in found if name not in ("__main__", "builtins", "nlu_kit")]
+        if not own:
+            raise NotTried("neither its parameters nor its functions are in a package")
+        return own[0]
 
     @clause
     def described(self) -> None:
@@ -75,13 +92,7 @@ class ComponentContract(Contract):
     def params_from_json(self) -> None:
         """The parameters can be made from JSON, and written to JSON and read again they are the same: a model's folder
         stores them. Parameters without a default have a value in the spec's `trial`."""
-        missing = {name for name, field in self.spec.params.model_fields.items() if field.is_required()}
-        if missing - set(self.trial.section):
-            raise NotTried(
-                f"{', '.join(sorted(missing))} must be given: set `trial` in the spec, or pass params (on the command "
-                "line --params)"
-            )
-        params = self.trial.params
+        params = self.params
         text = params.model_dump_json(by_alias=True)
         again = self.spec.params.model_validate_json(text, strict=True)
         self.require(again == params, f"{text} is read as {again!r}")
@@ -101,26 +112,21 @@ class ComponentContract(Contract):
     @clause
     def light_to_load(self) -> None:
         """Importing the plugin's package imports neither torch nor transformers: every `nlu-kit` command does it."""
-        package = self.spec.params.__module__.partition(".")[0]
-        if package in ("__main__", "builtins"):
-            raise NotTried("the parameters' class is not in a package")
-        done = subprocess.run(
-            [sys.executable, "-c", _LIGHT, package, *HEAVY], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise NotTried(f"'{package}' can't be imported by itself: {done.stderr.strip().splitlines()[-1]}")
-        self.require(not done.stdout.strip(), f"importing {package} imports {done.stdout.strip()}")
+        heavy, why_not = _heavy_imports(self.package)
+        if why_not:
+            raise NotTried(f"'{self.package}' can't be imported by itself: {why_not}")
+        self.require(not heavy, f"importing {self.package} imports {heavy}")
 
     @clause
     def contract_stated(self) -> None:
         """The plugin's package says for which contract it was written (`NLU_KIT_CONTRACT = 1`), so that a later nlu-kit
         can say what to do."""
-        package = sys.modules.get(self.spec.params.__module__.partition(".")[0])
-        if package is None or package.__name__ == "__main__":
-            raise NotTried("the parameters' class is not in a package")
-        stated = getattr(package, CONTRACT_ATTRIBUTE, None)
-        self.require(stated == CONTRACT, f"{CONTRACT_ATTRIBUTE} is {stated!r} in {package.__name__}")
+        stated = getattr(sys.modules.get(self.package), CONTRACT_ATTRIBUTE, None)
+        self.require(stated == CONTRACT, f"{CONTRACT_ATTRIBUTE} is {stated!r} in {self.package}")
 
-    def user_error(self, error: Exception) -> bool:
-        """Whether the error is one that tells the user what to mend."""
-        return isinstance(error, NluKitError)
+
+@cache  # one package often has many components
+def _heavy_imports(package: str) -> tuple[str, str]:
+    """(what of HEAVY a fresh process has imported once it has imported the package, why it could not)."""
+    done = subprocess.run([sys.executable, "-c", _LIGHT, package, *HEAVY], capture_output=True, text=True, check=False)
+    return done.stdout.strip(), (done.stderr.strip().splitlines()[-1:] or ["it ends"])[0] if done.returncode else ""

@@ -28,6 +28,7 @@ def nlu_kit_balancing() -> Iterable[BalancingSpec[Any]]:
             summary="The sum of the heads' losses, each times its own weight.",
             params=WeightedParams,
             build=build_weighted,
+            trial={"weights": {"intent": 2.0}},
         ),
         BalancingSpec(
             name="uncertainty",

@@ -10,6 +10,9 @@ from nlu_kit.specs import ReaderSpec
 from nlu_kit_readers.jsonl import is_jsonl, read_jsonl
 from nlu_kit_readers.parallel import is_parallel, read_parallel
 from nlu_kit_readers.params import JsonlParams, ParallelParams
+from nlu_kit_readers.sample import sample_jsonl, sample_parallel
+
+NLU_KIT_CONTRACT = 1
 
 
 @hookimpl
@@ -21,6 +24,7 @@ def nlu_kit_readers() -> Iterable[ReaderSpec[Any]]:
             params=JsonlParams,
             read=read_jsonl,
             detect=is_jsonl,
+            sample=sample_jsonl,
         ),
         ReaderSpec(
             name="parallel",
@@ -28,5 +32,6 @@ def nlu_kit_readers() -> Iterable[ReaderSpec[Any]]:
             params=ParallelParams,
             read=read_parallel,
             detect=is_parallel,
+            sample=sample_parallel,
         ),
     ]

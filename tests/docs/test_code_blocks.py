@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shlex
-import sys
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -21,7 +19,8 @@ from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.registry import Registry
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+TUTORIAL = ROOT / "docs" / "writing-plugins.md"  # test_tutorial.py runs all of it
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted({*(ROOT / "docs").glob("*.md")} - {TUTORIAL})]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(nlu-kit [^`]+|make \w+)`")
 
@@ -54,29 +53,8 @@ def command_lines() -> list[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def poly(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The plugin of docs/plugins.md, written to disk from the page and imported."""
-    folder = tmp_path_factory.mktemp("poly")
-    files = 0
-    for block in BLOCKS:
-        header = re.match(r"# file: (\S+)\n", block.text)
-        if block.page == "plugins.md" and header:
-            file = folder / header[1]
-            file.parent.mkdir(exist_ok=True)
-            file.write_text(block.text, encoding="utf-8")
-            files += 1
-    assert files == 2
-    sys.path.insert(0, str(folder))
-    yield import_module("nlu_kit_poly")
-    sys.path.remove(str(folder))
-    for name in [name for name in sys.modules if name.partition(".")[0] == "nlu_kit_poly"]:
-        del sys.modules[name]
-
-
-@pytest.fixture(scope="module")
-def registry(poly: Any) -> Registry:
-    bundled = {point.name: point.load() for point in entry_points(group="nlu_kit")}
-    return Registry.of({**bundled, "poly": poly})
+def registry() -> Registry:
+    return Registry.of({point.name: point.load() for point in entry_points(group="nlu_kit")})
 
 
 @of("json")
@@ -97,7 +75,7 @@ def test_data_reads(block: Block, registry: Registry, tmp_path: Path) -> None:
 
 
 @of("python")
-def test_python_compiles_and_its_imports_exist(block: Block, poly: Any) -> None:
+def test_python_compiles_and_its_imports_exist(block: Block) -> None:
     compile(block.text, block.page, "exec")
     for module, names in re.findall(r"^ *from (nlu_kit\S*) import (.+)$", block.text, re.MULTILINE):
         for name in names.split(", "):
@@ -142,33 +120,3 @@ def test_a_stale_command_would_be_noticed() -> None:
         follow(["config", "chekc"])
     with pytest.raises(AssertionError, match="has no option"):
         follow(["config", "check", "--no-such-option"])
-
-
-def test_the_pages_test_passes(poly: Any) -> None:
-    test = next(block.text for block in BLOCKS if block.page == "plugins.md" and block.text.startswith("# test\n"))
-    exec(compile(test, "plugins.md", "exec"), {})
-
-
-def test_the_pages_loss_is_cross_entropy_at_epsilon_zero_and_masks(registry: Registry) -> None:
-    import numpy as np
-    import torch
-
-    from nlu_kit.data.labels import LabelSpace
-    from nlu_kit.model.protocols import IGNORE
-    from nlu_kit.specs import LossContext
-
-    spec: Any = registry.get("loss", "poly").spec
-    context = LossContext(head="ner", labels=LabelSpace(("O", "B-x", "I-x")), class_counts=np.ones(3, dtype=np.int64))
-    logits = torch.randn(2, 4, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    labels = torch.tensor([[0, 1, 2, IGNORE], [0, IGNORE, IGNORE, IGNORE]])
-    plain = spec.build(spec.params(epsilon=0), context)
-    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
-    assert torch.allclose(plain({"logits": logits}, {"labels": labels}), expected)
-    assert plain.denominator({"labels": labels}) == 4
-
-    poly_loss = spec.build(spec.params(epsilon=2), context)({"logits": logits}, {"labels": labels})
-    poly_loss.backward()
-    assert poly_loss > expected
-    assert logits.grad is not None
-    assert torch.isfinite(logits.grad).all()
-    assert (logits.grad[labels == IGNORE] == 0).all()

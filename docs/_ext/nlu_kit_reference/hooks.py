@@ -24,9 +24,9 @@ INTRO = """# Hooks
 A plugin is an importable module with plain functions marked `@hookimpl`, found through the entry-point group
 `nlu_kit`. A hook hands back *descriptors* (specs) and never acts: it must be cheap and must not import torch. This page
 is generated from `nlu_kit.hookspecs`, `nlu_kit.specs` and the contracts in `nlu_kit.model`. How to write a plugin is in
-{doc}`../plugins`.
+{doc}`../writing-plugins`, and what each must do in {doc}`contracts`.
 
-Every spec starts with the same four fields; what else it holds is said with its hook."""
+Every spec starts with the same fields; what else it holds is said with its hook."""
 
 # The plain data that the contracts speak of.
 TYPES = (
@@ -114,6 +114,8 @@ def _fields(owner: type[Any], fields: list[Any] | None = None) -> str:
 
 
 def _plain(value: Any) -> str:
+    if callable(value):
+        return "returns ()"  # the one function that is a default: a head that reads no other
     return f"frozenset({sorted(value)})" if isinstance(value, frozenset) else repr(value)
 
 

@@ -1,0 +1,67 @@
+"""Every bundled component keeps its contract."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlu_kit.registry import Registry
+from nlu_kit.testing import Check, NotTried, contract_checks, contracts
+
+REGISTRY = Registry.load()
+CHECKS = [
+    check
+    for kind in contracts()
+    for provided in REGISTRY.all(kind)
+    if provided.spec.name != "transformer"
+    for check in contract_checks(kind, provided.spec.name, registry=REGISTRY)
+]
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=str)
+def test_a_bundled_component_keeps_its_contract(check: Check) -> None:
+    check()  # NotTried would fail it, too: ours leave nothing out
+
+
+def test_so_does_the_backbone_that_needs_a_model(tiny_bert: Path) -> None:
+    for check in contract_checks("backbone", "transformer", params={"model": str(tiny_bert)}, registry=REGISTRY):
+        check()
+
+
+def test_what_needs_parameters_says_so() -> None:
+    tried, left = [], {}
+    for check in contract_checks("backbone", "transformer", registry=REGISTRY):
+        try:
+            check()
+            tried.append(check.clause.name)
+        except NotTried as reason:
+            left[check.clause.name] = str(reason)
+    assert tried == ["described", "params-are-closed", "light-to-load", "contract-stated"]
+    assert set(left.values()) == {
+        "model must be given: set `trial` in the spec, or pass params (on the command line --params)"
+    }
+
+
+def test_a_model_that_is_not_there_is_no_fault_of_the_backbone(tmp_path: Path) -> None:
+    params: dict[str, Any] = {"model": str(tmp_path / "missing")}
+    check = next(c for c in contract_checks("backbone", "transformer", params=params) if c.clause.name == "vectors")
+    with pytest.raises(NotTried, match="there is no model folder"):
+        check()
+
+
+def test_every_kind_that_plugins_provide_has_a_contract() -> None:
+    from nlu_kit.hookspecs import KINDS
+
+    assert set(contracts()) == set(KINDS)
+
+
+def test_every_clause_is_a_sentence_with_a_name_of_its_own() -> None:
+    for kind, contract in contracts().items():
+        clauses = contract.clauses()
+        assert len({clause.name for clause in clauses}) == len(clauses)
+        for clause in clauses:
+            assert clause.kind == kind
+            assert clause.says.endswith("."), clause
+            assert clause.anchor == f"contract-{kind}-{clause.name}"
