@@ -33,6 +33,17 @@ class Provided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProvidedCommand:
+    """A command that a plugin adds to `nlu-kit`, with where it comes from."""
+
+    name: str
+    command: click.Command
+    plugin: str
+    distribution: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """A plugin that did not load; the others did."""
 
@@ -232,30 +243,38 @@ class Registry:
             raise PluginError(f"the pipeline names no {kind} and the installed defaults are: {which}; name one")
         return defaults[0]
 
-    def add_commands(self, cli: click.Group) -> None:
-        """Let every plugin add its commands.
-
-        Each plugin gets a group of its own first, so that none can replace another's command in silence: raises
-        PluginError where a name is taken. A plugin whose hook raises is recorded in ``failures``.
-        """
+    def commands(self) -> Sequence[ProvidedCommand]:
+        """Every command that plugins bring. A plugin whose hook raises is recorded in ``failures``."""
         import click
 
-        owners: dict[str, str] = {}
+        found = []
         for implementation in self._manager.hook.nlu_kit_commands.get_hookimpls():
             origin = self._origins[implementation.plugin_name]
-            own = click.Group(cli.name)
+            if any(failure.plugin == origin.plugin for failure in self.failures):
+                continue
+            own = click.Group()  # one for each plugin, so that none can replace another's command in silence
             try:
                 implementation.function(*[own for _ in implementation.argnames])
             except (Exception, SystemExit) as error:  # noqa: BLE001 - one plugin's fault must not take the CLI down
                 self._failed(origin, error)
                 continue
-            for name, command in own.commands.items():
-                if name in owners or name in cli.list_commands(click.Context(cli)):
-                    owner = owners.get(name, "nlu-kit itself")
-                    hint = f"switch a plugin off with {DISABLE_VARIABLE}=<plugin>"
-                    raise PluginError(f"{origin} adds the command '{name}', which {owner} has already; {hint}")
-                owners[name] = str(origin)
-                cli.add_command(command, name)
+            where = {"plugin": origin.plugin, "distribution": origin.distribution, "version": origin.version}
+            found += [ProvidedCommand(name=name, command=command, **where) for name, command in own.commands.items()]
+        return found
+
+    def add_commands(self, cli: click.Group) -> None:
+        """Let every plugin add its commands. Raises PluginError where a name is taken."""
+        import click
+
+        owners: dict[str, str] = {}
+        for provided in self.commands():
+            name, origin = provided.name, _Origin(provided.plugin, provided.distribution, provided.version)
+            if name in owners or name in cli.list_commands(click.Context(cli)):
+                owner = owners.get(name, "nlu-kit itself")
+                hint = f"switch a plugin off with {DISABLE_VARIABLE}=<plugin>"
+                raise PluginError(f"{origin} adds the command '{name}', which {owner} has already; {hint}")
+            owners[name] = str(origin)
+            cli.add_command(provided.command, name)
 
 
 def _refused(plugin: object, origin: _Origin) -> str | None:

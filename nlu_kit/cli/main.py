@@ -1,7 +1,7 @@
 """The ``nlu-kit`` command: finds its subcommands without importing them, and turns every error into an exit code.
 
-Exit codes: 0 done, 1 a fault of ours (or of disk or memory) or a threshold that was not met, 2 a mistake that the user
-can mend, 130 interrupted.
+Exit codes: 0 done, 1 a fault of ours (or of disk or memory), or a threshold or a contract that was not met, 2 a mistake
+that the user can mend, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ cli = LazyGroup(
         "evaluate": ("nlu_kit.cli.evaluate", "command", "Measure a trained model, or a pipeline by cross-validation."),
         "diff": ("nlu_kit.cli.diff", "command", "Compare two models: which utterances got better, which worse."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
-        "plugins": ("nlu_kit.cli.plugins", "command", "List the installed components and explain their parameters."),
+        "plugins": ("nlu_kit.cli.plugins", "command", "List, explain and check components; write a plugin of your own."),
     },
 )
 click.version_option(__version__, prog_name="nlu-kit", message="%(prog)s %(version)s")(cli)

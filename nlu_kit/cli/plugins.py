@@ -1,4 +1,4 @@
-"""``nlu-kit plugins``: what is installed, and what its parameters mean."""
+"""``nlu-kit plugins``: what is installed, what its parameters mean, whether it keeps its contract, and new ones."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import click
 
 from nlu_kit.cli.lazy import Group
 from nlu_kit.cli.options import load_registry
+from nlu_kit.cli.plugins_check import check
+from nlu_kit.cli.plugins_new import new
 from nlu_kit.config.describe import Parameter, describe_parameters, example
 from nlu_kit.errors import PluginError, did_you_mean
 from nlu_kit.hookspecs import KINDS
-from nlu_kit.registry import Provided, Registry
+from nlu_kit.registry import Provided, ProvidedCommand, Registry
+from nlu_kit.specs import CONTRACT
 
 
 @click.group("plugins", cls=Group)
 def command() -> None:
-    """List the installed components and explain their parameters.
+    """List the installed components, explain their parameters, check them against their contracts, write new ones.
 
     \b
     Example:
@@ -25,10 +28,15 @@ def command() -> None:
     """
 
 
-@command.command("list", short_help="Every installed component, by kind.")
+command.add_command(new)
+command.add_command(check)
+
+
+@command.command("list", short_help="Every installed component, by kind, and the plugins' commands.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_components(as_json: bool) -> None:
-    """Every installed component by kind: summary, distribution and version; * marks the default.
+    """Every installed component by kind: summary, distribution and version; * marks the default. Then the commands that
+    plugins add to `nlu-kit`.
 
     A plugin that fails to load is listed with its error, and the exit code is 2.
 
@@ -73,7 +81,7 @@ def show(kind: str, name: str) -> None:
 
 
 def listing(registry: Registry) -> dict[str, Any]:
-    """What ``plugins list --json`` prints: components by kind, and the plugins that failed."""
+    """What ``plugins list --json`` prints: components by kind, the plugins' commands, and the plugins that failed."""
     components = {
         kind: [
             {
@@ -88,25 +96,42 @@ def listing(registry: Registry) -> dict[str, Any]:
         ]
         for kind in KINDS
     }
+    commands = [
+        {
+            "name": provided.name,
+            "summary": _help(provided),
+            "plugin": provided.plugin,
+            "distribution": provided.distribution,
+            "version": provided.version,
+        }
+        for provided in registry.commands()
+    ]
     failed = [
         {"plugin": f.plugin, "distribution": f.distribution, "version": f.version, "error": f.error}
         for f in registry.failures
     ]
-    return {"components": components, "failed": failed}
+    return {"contract": CONTRACT, "components": components, "commands": commands, "failed": failed}
 
 
 def _print(registry: Registry) -> None:
     everything = [provided for kind in KINDS for provided in registry.all(kind)]
-    width = max((len(provided.spec.name) for provided in everything), default=0)
+    commands = registry.commands()
+    names = [*(provided.spec.name for provided in everything), *(provided.name for provided in commands)]
+    width = max(map(len, names), default=0)
     for kind in KINDS:
         click.echo(click.style(kind, bold=True) + ("" if registry.all(kind) else "  (none installed)"))
         for provided in registry.all(kind):
             mark = "*" if provided.spec.default else " "
             click.echo(f"  {mark} {provided.spec.name:<{width}}  {provided.spec.summary}  [{_origin(provided)}]")
+    if commands:
+        click.echo(click.style("command", bold=True))
+    for provided_command in commands:
+        line = f"{provided_command.name:<{width}}  {_help(provided_command)}"
+        click.echo(f"    {line}  [{provided_command.distribution} {provided_command.version}]")
     for failure in registry.failures:
         origin = f"{failure.distribution} {failure.version}"
         click.echo(f"{click.style('failed', bold=True)}\n    {failure.plugin}  {failure.error}  [{origin}]")
-    click.echo("\n* is the default. Explain one with: nlu-kit plugins show KIND NAME")
+    click.echo(f"\n* is the default; contract {CONTRACT}. Explain one with: nlu-kit plugins show KIND NAME")
 
 
 def _print_parameter(parameter: Parameter) -> None:
@@ -114,6 +139,10 @@ def _print_parameter(parameter: Parameter) -> None:
     click.echo(f"  {click.style(parameter.name, bold=True)}: {parameter.type}; {state}")
     if parameter.description:
         click.echo(f"      {parameter.description}")
+
+
+def _help(provided: ProvidedCommand) -> str:
+    return provided.command.get_short_help_str(limit=80)
 
 
 def _origin(provided: Provided) -> str:

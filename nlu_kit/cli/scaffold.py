@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 
+from nlu_kit.cli.writing import write_together
 from nlu_kit.errors import NluKitError
 
 README = """# {name}
@@ -33,10 +32,7 @@ def write_starter(directory: Path, *, force: bool = False) -> list[Path]:
     """
     contents = starter_files(directory.resolve().name or "my-bot")
     _check_free(directory, list(contents), force=force)
-    try:
-        _write(directory, contents)
-    except OSError as error:
-        raise NluKitError(f"can't write to {directory}: {error.strerror or error}") from error
+    write_together(directory, contents)
     return list(contents)
 
 
@@ -62,25 +58,3 @@ def _check_free(directory: Path, paths: list[Path], *, force: bool) -> None:
         hint = "move them" if force else "move them, name another folder, or overwrite them with --force"
         listed = "".join(f"\n  - {path}" for path in blocked)
         raise NluKitError(f"nothing written, because these are in the way:{listed}\n{hint}")
-
-
-def _write(directory: Path, contents: dict[Path, bytes]) -> None:
-    """Write everything beside its place first, so that a full disk leaves nothing half written; then rename."""
-    new = not directory.exists()
-    beside = directory.parent if new else directory
-    beside.mkdir(parents=True, exist_ok=True)
-    stage = Path(tempfile.mkdtemp(prefix=".nlu-kit-init-", dir=beside))
-    try:
-        project = stage / "project"  # mkdtemp's own folder is closed to other users; this one follows the umask
-        for path, content in contents.items():
-            file = project / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        if new:
-            project.rename(directory)
-            return
-        for path in contents:
-            (directory / path).parent.mkdir(exist_ok=True)
-            (project / path).replace(directory / path)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)

@@ -22,7 +22,7 @@ What every command prints with `--help`, generated from the commands themselves.
 | --- | --- |
 | 0 | done |
 | 1 | a fault of nlu-kit, of a plugin, or of the disk; with `NLU_KIT_DEBUG=1` the traceback is printed. Or a threshold \
-that was not met: `evaluate --fail-under`, `diff --max-regressions` |
+that was not met: `evaluate --fail-under`, `diff --max-regressions`; or a contract: `plugins check` |
 | 2 | a mistake that you can mend; the message says what, where and how |
 | 130 | interrupted |
 
