@@ -42,7 +42,7 @@ cli = LazyGroup(
         "evaluate": ("nlu_kit.cli.evaluate", "command", "Measure a trained model, or a pipeline by cross-validation."),
         "diff": ("nlu_kit.cli.diff", "command", "Compare two models: which utterances got better, which worse."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
-        "plugins": ("nlu_kit.cli.plugins", "command", "List, explain and check components; write a plugin of your own."),
+        "plugins": ("nlu_kit.cli.plugins", "command", "List, explain and check components; write your own plugin."),
     },
 )
 click.version_option(__version__, prog_name="nlu-kit", message="%(prog)s %(version)s")(cli)
