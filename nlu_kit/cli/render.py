@@ -33,7 +33,8 @@ def render(prediction: Prediction) -> str:
             found = ", ".join(f"{entity.label}={entity.text!r} ({entity.confidence:.2f})" for entity in value)
             lines.append(f"  {field}: {found or 'none'}")
         elif not _all(value, LabelPrediction):
-            lines.append(f"  {field}: {value}")
+            said = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            lines.append(f"  {field}: {said}")
         elif field.removesuffix("s") not in prediction.fields:  # a ranking, beside the best label, is for --json
             found = ", ".join(f"{click.style(label.name, bold=True)} ({label.confidence:.2f})" for label in value)
             lines.append(f"  {field}: {found or 'none'}")

@@ -54,8 +54,9 @@ class Codec(Protocol):
     reads: Sequence[str] = ()
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
-        """Named int64 or float32 arrays for one example: ``()`` per sentence, ``[T]`` per token. Ints that carry no
-        target are IGNORE, floats NaN. A batch stacks them, padded with the same value."""
+        """Named int64 or float32 arrays for one example: ``()`` per sentence, ``[T]`` per token, or of any other shape
+        with as many axes in every example. Ints that carry no target are IGNORE, floats NaN. A batch stacks them, each
+        axis padded to the longest with the same value."""
         ...
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:

@@ -21,7 +21,7 @@ from nlu_kit.model.protocols import Codec
 from nlu_kit.specs import CodecContext
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import NotTried, clause
-from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, utterances
+from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, usual_prediction, utterances
 from nlu_kit.testing.trial import ComponentContract
 
 NAME = "head"
@@ -88,10 +88,12 @@ class CodecContract(ComponentContract):
     def decode(
         self, codec: Codec, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]
     ) -> list[Mapping[str, Any]]:
-        """As the core does: with what other heads decoded, where it reads some. Of these nothing is known here."""
+        """As the core does: with what other heads decoded, where it reads some. Here these decode as if they were the
+        bundled ones, finding an entity in each of the first words."""
         if not codec.reads:
             return codec.decode(outputs, encodings)
-        return codec.decode_reading(outputs, encodings, [{head: {} for head in codec.reads} for _ in encodings])
+        others = [dict.fromkeys(codec.reads, usual_prediction(encoding)) for encoding in encodings]
+        return codec.decode_reading(outputs, encodings, others)
 
     def json_state(self, state: Mapping[str, Any]) -> Any:
         """The state as model.json gives it back."""

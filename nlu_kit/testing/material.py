@@ -5,13 +5,15 @@ Fixed, so that a check that fails does so again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.example import Entity, Example
+from nlu_kit.data.prediction import EntityPrediction, LabelPrediction
 
 _PATTERNS = {
     "book_table": ["book a table in {city}", "a table for two in {city} please"],
@@ -68,6 +70,22 @@ def tokenizer() -> Tokenizer:
 def encoded(texts: Sequence[str]) -> list[Encoding]:
     """The texts as ``tokenizer`` encodes them."""
     return tokenizer().encode(texts)
+
+
+def usual_prediction(encoding: Encoding) -> Mapping[str, Any]:
+    """What the bundled heads might say to a text: an intent, and an entity in each of the first four words."""
+    intent = LabelPrediction(name="book_table", confidence=0.9)
+    entities = tuple(
+        EntityPrediction(
+            start=word.start,
+            end=word.end,
+            text=encoding.text[word.start : word.end],
+            label=("city", "time")[number % 2],
+            confidence=0.8,
+        )
+        for number, word in enumerate(encoding.words[:4])
+    )
+    return {"intent": intent, "intents": (intent,), "entities": entities}
 
 
 def random_arrays(shape: Sequence[int], *, seed: int = 0) -> list[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction
@@ -72,14 +73,15 @@ def sample_lines(sample: Sample) -> list[str]:
 
 
 def _comparable(value: Any) -> Any:
-    """What must agree: everything but the confidence. Offsets count, for the same words may occur twice."""
-    if isinstance(value, LabelPrediction):
-        return value.name
+    """What must agree: everything but the confidence, whatever a plugin's head decodes to. Offsets count, for the same
+    words may occur twice."""
     if _labels(value):  # a set: predictions come by confidence, annotations as the corpus lists them
         return sorted(item.name for item in value)
     if isinstance(value, tuple):
         return tuple(_comparable(item) for item in value)
-    return (value.start, value.end, value.label) if isinstance(value, EntityPrediction) else value
+    if is_dataclass(value) and not isinstance(value, type):
+        return [_comparable(getattr(value, field.name)) for field in fields(value) if field.name != "confidence"]
+    return value
 
 
 def _show(value: Any) -> str:
@@ -87,7 +89,9 @@ def _show(value: Any) -> str:
         return value.name
     if isinstance(value, tuple) and all(isinstance(item, EntityPrediction) for item in value):
         return ", ".join(f"[{entity.text}]{entity.label}" for entity in value) or "none"
-    return ", ".join(sorted(item.name for item in value)) if _labels(value) else str(value)
+    if _labels(value):
+        return ", ".join(sorted(item.name for item in value))
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _labels(value: Any) -> bool:

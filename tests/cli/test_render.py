@@ -19,6 +19,14 @@ def test_it_says_whether_a_text_is_out_of_scope_and_keeps_the_intent(out: bool, 
     assert len(lines) == 3
 
 
+def test_what_a_strangers_head_decodes_to_is_shown_item_by_item() -> None:
+    fields = {"pairs": (1, 2), "mood": 0.5, "none": ()}
+    assert render(Prediction(text="zzz", truncated=False, fields=fields)).splitlines()[1:3] == [
+        "  pairs: 1, 2",
+        "  mood: 0.5",
+    ]
+
+
 def test_without_a_detector_it_says_nothing_of_it() -> None:
     fields = {"intent": LabelPrediction(name="book", confidence=0.4)}
     assert "scope" not in render(Prediction(text="zzz", truncated=False, fields=fields))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +171,20 @@ def test_sets_of_labels_agree_in_any_order() -> None:
 
 def test_figures() -> None:
     assert figures({"ner.f1": 0.5, "exact_match": 1.0}) == "ner.f1 50.00  exact_match 100.00"
+
+
+def test_what_a_strangers_head_decodes_to_is_compared_without_its_confidence() -> None:
+    @dataclass(frozen=True)
+    class Pair:
+        first: int
+        confidence: float
+
+        def __str__(self) -> str:
+            return f"<{self.first}>"
+
+    def sample_of(first: int) -> Sample:
+        found = Prediction(text="zzz", truncated=False, fields={"pairs": (Pair(1, 0.4), Pair(first, 0.3))})
+        return Sample(gold={"pairs": (Pair(1, 1.0), Pair(2, 1.0))}, prediction=found)
+
+    assert sample_lines(sample_of(2))[1] == "      = pairs: gold <1>, <2> | predicted <1>, <2>"
+    assert sample_lines(sample_of(3))[1] == "      ≠ pairs: gold <1>, <2> | predicted <1>, <3>"
