@@ -28,8 +28,11 @@ format: $(DEV_STAMP)  ## let ruff mend what it can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: $(DEV_STAMP)  ## mypy --strict on nlu_kit and the bundled plugins
+types: $(DEV_STAMP)  ## mypy --strict on nlu_kit, the bundled plugins and the examples
 	$(BIN)/mypy
+	for example in docs/examples/nlu-kit-*; do \
+		MYPYPATH=.:plugins:$$example $(BIN)/mypy --explicit-package-bases $$example || exit 1; \
+	done
 
 docs: $(DEV_STAMP)  ## build the site into docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +177,12 @@ class Registry:
             raise PluginError(
                 f"{origin}: the params of the {kind} '{spec.name}' must be a subclass of "
                 f"nlu_kit.specs.{spec_class.params_base.__name__}, got {spec.params!r}"
+            )
+        modules = [field.name for field in fields(spec) if inspect.ismodule(getattr(spec, field.name))]
+        if modules:
+            raise PluginError(
+                f"{origin}: {', '.join(modules)} of the {kind} '{spec.name}' is a module, not a function; a function "
+                "that is called like a module of its package gives way to it once that is imported"
             )
         taken = self._provided[kind].get(spec.name)
         if taken is not None:

@@ -260,3 +260,15 @@ def test_a_plugin_that_states_no_contract_was_written_for_the_first() -> None:
     assert CONTRACT == 1, "then this test asks that Old is refused"
     with pytest.raises(PluginError, match="written for contract"):
         Registry.of({"newer": Newer()})
+
+
+def test_a_module_in_a_functions_place_is_explained() -> None:
+    import json
+
+    class Plugin:
+        @hookimpl
+        def nlu_kit_samplers(self) -> list[Any]:
+            return [SamplerSpec(name="mine", summary="Mine.", params=Params, build=json)]  # type: ignore[arg-type]
+
+    with pytest.raises(PluginError, match="build of the sampler 'mine' is a module, not a function"):
+        Registry.of({"mine": Plugin()})

@@ -9,7 +9,7 @@ import numpy as np
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
-from nlu_kit.errors import ModelError
+from nlu_kit.errors import ModelError, PluginError
 from nlu_kit.model.protocols import Codec
 from nlu_kit.model.scope import Scope
 
@@ -24,8 +24,8 @@ def decode(
     """Hand every head's outputs [B, …] to its codec and join the fields; the detector's come last.
 
     ``vectors`` [B, D] are the sentence vectors. A codec that reads other heads comes after them (as ``build_codecs``
-    orders them). Raises ModelError where an output is no number: weights that training
-    ruined would otherwise pass for a model.
+    orders them). Raises PluginError for one that does not fill its fields, ModelError where an output is no number:
+    weights that training ruined would otherwise pass for a model.
     """
     decoded: dict[str, Sequence[Mapping[str, Any]]] = {}
     for name, codec in codecs.items():
@@ -36,6 +36,7 @@ def decode(
             decoded[name] = codec.decode_reading(outputs[name], encodings, others)
         else:
             decoded[name] = codec.decode(outputs[name], encodings)
+        _check_fields(name, codec, decoded[name])
     by_head = list(decoded.values())
     if scope is not None:
         by_head.append(scope.fields(outputs, vectors))
@@ -47,3 +48,13 @@ def decode(
         )
         for encoding, *per_head in zip(encodings, *by_head, strict=True)
     ]
+
+
+def _check_fields(name: str, codec: Codec, decoded: Sequence[Mapping[str, Any]]) -> None:
+    """Raise PluginError where a prediction lacks a field, or has one that the codec does not name."""
+    for fields in decoded:
+        if fields.keys() != set(codec.fields):
+            raise PluginError(
+                f"contract: the head '{name}' decodes the fields {', '.join(fields) or 'none'}, and says that it fills "
+                f"{', '.join(codec.fields)}; nlu-kit plugins check tries its head"
+            )

@@ -25,6 +25,8 @@ from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer,
 from nlu_kit.testing.trial import ComponentContract
 
 NAME = "head"
+RUBBISH = (7, 0.5, True, "", ["x"], {"a": 1}, [{"start": 0}], [None])
+"""What stands in a field by mistake."""
 RESERVED = {"text", "truncated", OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE}
 _DECODE = """
 import numpy as np
@@ -123,8 +125,9 @@ class CodecContract(ComponentContract):
     def fit(self) -> None:
         """The label space does not depend on the order of the examples, and without any annotation `fit` raises
         DataError or gives an empty one."""
+        forwards = self.labels  # says what to do where there is nothing to learn
         backwards = self.spec.fit(self.params, self.examples[::-1])
-        self.require(backwards == self.labels, f"{self.labels.names} and, of the reverse, {backwards.names}")
+        self.require(backwards == forwards, f"{forwards.names} and, of the reverse, {backwards.names}")
         try:
             empty = self.spec.fit(self.params, self.bare)
         except DataError:
@@ -163,6 +166,24 @@ class CodecContract(ComponentContract):
                     unmasked = masked and name == "labels" and not empty.all()
                     self.require(not unmasked, "'labels' has targets without annotation")
         self.require(seen, "there are none")
+
+    @clause
+    def wrong_annotation(self) -> None:
+        """Annotation of a wrong type raises DataError with the example's `source` in its message, or is taken for what
+        it may mean; nothing else is raised."""
+        codec, example = self.codec(), self.examples[0]
+        (encoding,) = encoded([example.text])
+        for field in dict.fromkeys([*example.labels, *codec.fields]):
+            for value in RUBBISH:
+                wrong = replace(example, labels={**example.labels, field: value}, source="corpus.jsonl:7")
+                try:
+                    self.spec.fit(self.params, [*self.examples, wrong])
+                    codec.targets(wrong, encoding)
+                    codec.gold(wrong)
+                except DataError as error:
+                    self.require("corpus.jsonl:7" in str(error), f"for {value!r}: {error}")
+                except Exception as error:  # noqa: BLE001 - whatever it is, it is what the clause is about
+                    self.require(False, f"for {value!r}: {type(error).__name__}: {error}")
 
     @clause
     def gold_is_right(self) -> None:

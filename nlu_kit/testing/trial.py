@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache, cached_property
+from importlib.util import find_spec
+from inspect import isfunction
 from typing import Any
 
 from nlu_kit.config.nested import build_nested
@@ -123,6 +125,18 @@ class ComponentContract(Contract):
         can say what to do."""
         stated = getattr(sys.modules.get(self.package), CONTRACT_ATTRIBUTE, None)
         self.require(stated == CONTRACT, f"{CONTRACT_ATTRIBUTE} is {stated!r} in {self.package}")
+
+    @clause
+    def functions_keep_their_names(self) -> None:
+        """No function of the spec is called like a module of the package that it stands in: Python puts that module in
+        the function's place once it is imported, and when the hook is asked again, the spec holds a module."""
+        for field in fields(self.spec):
+            function = getattr(self.spec, field.name)
+            home = sys.modules.get(getattr(function, "__module__", None) or "")
+            if not isfunction(function) or not hasattr(home, "__path__"):
+                continue
+            twin = f"{function.__module__}.{function.__name__}"
+            self.require(find_spec(twin) is None, f"`{field.name}` is a function {twin}, and there is a module {twin}")
 
 
 @cache  # one package often has many components

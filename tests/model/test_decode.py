@@ -100,3 +100,11 @@ def test_a_codec_that_forgets_what_it_reads_breaks_the_contract() -> None:
 def test_a_head_that_reads_others_is_not_watched_by_a_detector() -> None:
     checked = pipeline({"last": {"type": "stub", "of": ["first"]}, "first": "stub"})
     assert checked.watched == "first"
+
+
+def test_a_prediction_without_a_field_that_was_promised_names_the_head() -> None:
+    codecs = codecs_of({"first": "stub"})
+    codecs["first"].fields = ("first_field", "second_field")
+    texts = [Encoding(text="a", ids=(1,), words=(), truncated=False)]
+    with pytest.raises(PluginError, match=r"the head 'first' decodes the fields first_field, and says .* second_field"):
+        decode({"first": {"value": np.array([3.0])}}, np.zeros((1, 1)), codecs, texts)

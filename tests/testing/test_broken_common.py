@@ -41,7 +41,7 @@ def spec_of(kind: str, params: type[Any], **fields: Any) -> Any:
 
 
 @pytest.fixture
-def broken(stub_plugin: Any, plugin_file: Callable[[str], ModuleType]) -> Callable[[str, str], Any]:
+def broken(stub_plugin: Any, plugin_file: Callable[..., ModuleType]) -> Callable[[str, str], Any]:
     """``broken(kind, clause)``: a component of that kind that breaks this common clause."""
 
     def make(kind: str, clause: str) -> Any:
@@ -66,6 +66,10 @@ def broken(stub_plugin: Any, plugin_file: Callable[[str], ModuleType]) -> Callab
             return replace(good, params=plugin_file(PARAMS + HEAVY_IMPORT).MyParams)
         if clause == "contract-stated":
             return replace(good, params=plugin_file(PARAMS).MyParams)
+        if clause == "functions-keep-their-names":
+            source = PARAMS + "NLU_KIT_CONTRACT = 1\ndef build(*_):\n    pass\n"
+            plugin = plugin_file(source, {"build.py": ""})
+            return replace(good, params=plugin.MyParams, **{FUNCTIONS.get(kind, ("build",))[0]: plugin.build})
         raise AssertionError(f"no stub breaks the common clause '{clause}': add one")
 
     return make

@@ -113,6 +113,12 @@ class HasAWeightInFloat64(GoodCodec):
         return {**super().targets(example, encoding), "weight": np.asarray(1.0)}
 
 
+class TrustsItsAnnotation(GoodCodec):
+    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
+        str.strip(example.labels.get("mood", ""))
+        return super().targets(example, encoding)
+
+
 class CountsInPercent(GoodCodec):
     def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
         return {name: 100 * value for name, value in super().evaluate(examples, predictions).items()}
@@ -210,6 +216,7 @@ class RegularisesEverything(GoodLoss):
 CODECS: dict[str, type[GoodCodec]] = {
     "fields": FillsTheText,
     "targets": HasAWeightInFloat64,
+    "wrong-annotation": TrustsItsAnnotation,
     "gold-is-right": CountsInPercent,
     "nothing-annotated": TakesNoneForALabel,
     "decode-total": Overflows,
