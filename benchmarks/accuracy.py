@@ -65,14 +65,16 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[42])
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="passed on to nlu-kit train")
     arguments = parser.parse_args()
-    results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     for corpus in arguments.corpora:
-        results[corpus] = []
+        records = []
         for seed in arguments.seeds:
-            results[corpus].append(run(corpus, seed, arguments.set))
+            records.append(run(corpus, seed, arguments.set))
+            # Read again each time: another corpus may be measured beside this one.
+            results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+            results[corpus] = records
             RESULTS.write_text(json.dumps(results, indent=2) + "\n")
             write_page(results, CORPORA)
-        print(json.dumps(results[corpus], indent=2))
+        print(json.dumps(records, indent=2))
 
 
 def run(corpus: str, seed: int, overrides: list[str]) -> dict[str, Any]:

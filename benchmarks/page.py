@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,10 +33,11 @@ def write_page(results: Mapping[str, Any], corpora: Mapping[str, Any]) -> None:
     parts = [INTRODUCTION, *(section(corpora[name], results[name]) for name in corpora if results.get(name))]
     runs = [entry for entries in results.values() for entry in entries]
     machines = {f"{run['machine']} ({run['device']}, {run['precision']}, {run['date']})" for run in runs}
-    parts.append(
-        f"Measured on: {'; '.join(sorted(machines))}. Minutes, examples per second and memory are of training, with\n"
-        "whatever else ran on that machine; compare them only within one table.\n"
+    measured = (
+        f"Measured on: {'; '.join(sorted(machines))}. Minutes, examples per second and memory are of training, with "
+        "whatever else ran on that machine; compare them only within one table."
     )
+    parts.append(textwrap.fill(measured, 120) + "\n")
     PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 

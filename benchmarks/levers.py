@@ -1,0 +1,53 @@
+"""The levers of the ablation: what is changed against the base, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Lever:
+    """``settings`` for ``--set``; ``program`` stands in for `nlu-kit`; ``prepare`` makes an encoder first."""
+
+    title: str
+    settings: Sequence[str] = ()
+    program: Sequence[str] = ("-m", "nlu_kit")
+    prepare: Sequence[str] = ()
+
+
+CRF = 'heads.ner={"type": "crf_ner"}'
+
+
+def experiment(*options: str) -> Sequence[str]:
+    return ("benchmarks/regularisers.py", *options)
+
+
+LEVERS = {
+    "base": Lever("base: `ner`, encoder 2e-4, heads 1e-3, 12 epochs, batches of 32"),
+    "crf": Lever("`crf_ner`", [CRF]),
+    "lr_5e-5": Lever("encoder 5e-5", ["freezing.encoder_lr=5e-5"]),
+    "lr_1e-4": Lever("encoder 1e-4", ["freezing.encoder_lr=1e-4"]),
+    "lr_3e-4": Lever("encoder 3e-4", ["freezing.encoder_lr=3e-4"]),
+    "lr_5e-4": Lever("encoder 5e-4", ["freezing.encoder_lr=5e-4"]),
+    "batch_16": Lever("batches of 16", ["training.batch_size=16"]),
+    "epochs_24": Lever("24 epochs", ["training.epochs=24", "training.patience=24"]),
+    "mean_pooling": Lever("subwords' mean instead of the first", ["heads.ner.pooling=mean"]),
+    "lstm_pooling": Lever("an LSTM over subwords", ["heads.ner.pooling=lstm"]),
+    "smoothing": Lever(
+        "label smoothing 0.1, both heads",
+        ["heads.ner.loss=label_smoothing", "heads.intent.loss=label_smoothing"],
+    ),
+    "bilou": Lever("BILOU", ["heads.ner.scheme=bilou"]),
+    "llrd": Lever(
+        "learning rates that fall by 0.9 a layer",
+        ['freezing={"type": "layerwise_decay", "encoder_lr": 2e-4, "head_lr": 1e-3, "decay": 0.9}'],
+    ),
+    "no_warmup": Lever("no warm-up", ["training.warmup=0"]),
+    "focal": Lever("`focal` loss of NER", ["heads.ner.loss=focal"]),
+    "dice": Lever("`dice` loss of NER", ["heads.ner.loss=dice"]),
+    "ema": Lever("EMA of the weights, 0.99 a step", program=experiment("--ema", "0.99")),
+    "rdrop": Lever("R-Drop, 1.0", program=experiment("--rdrop", "1.0")),
+    "fgm": Lever("FGM, 0.5", program=experiment("--fgm", "0.5")),
+    "mlm": Lever("masked language modelling on the training texts first", prepare=["benchmarks/mlm.py"]),
+}

@@ -1,0 +1,148 @@
+"""`nlu-kit train` with a regulariser that the product does not have: EMA, R-Drop or FGM. For the ablation only.
+
+    python benchmarks/regularisers.py --rdrop 1.0 train pipeline.json --set training.epochs=12
+
+EMA (Polyak and Juditsky 1992): validate and keep a moving average of the weights. R-Drop (Liang et al. 2021): each
+batch goes through twice, under two dropout masks, and what the two say may not differ. FGM (Miyato et al. 2017): a
+second gradient, with the word embeddings moved the way that hurts most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+import nlu_kit.training.run as run
+from nlu_kit.cli.main import main as nlu_kit
+from nlu_kit.data.batch import Batch
+from nlu_kit.model.nlu_model import Objective
+from nlu_kit.model.protocols import IGNORE
+from nlu_kit.training.trainer import Trainer, Validation
+
+
+class EmaTrainer(Trainer):
+    """Validates, and so checkpoints, with the average; the next step goes on from the weights themselves."""
+
+    decay = 0.0
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.average = [parameter.detach().clone() for parameter in self.objective.parameters()]
+        self.kept: list[Tensor] = []
+        validate = self.validate
+
+        def with_average() -> Validation:
+            self.kept = [parameter.detach().clone() for parameter in self.objective.parameters()]
+            self._put(self.average)
+            return validate()
+
+        self.validate = with_average
+
+    @torch.no_grad()
+    def _put(self, values: Sequence[Tensor]) -> None:
+        for parameter, value in zip(self.objective.parameters(), values, strict=True):
+            parameter.copy_(value)
+
+    def step(self, indices: Sequence[int]) -> tuple[float, dict[str, float]]:
+        if self.kept:
+            self._put(self.kept)
+            self.kept = []
+        result = super().step(indices)
+        decay = min(self.decay, self.global_step / (self.global_step + 10))  # or the first weights would stay too long
+        weights = [parameter.detach() for parameter in self.objective.parameters()]
+        torch._foreach_lerp_(self.average, weights, 1 - decay)
+        return result
+
+
+class RDropObjective(Objective):
+    """The mean of two passes' losses, and the symmetric KL divergence between what they say of each target."""
+
+    strength = 0.0
+
+    def forward(
+        self, batch: Batch, denominators: Mapping[str, Tensor], share: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        passes = [self.model(batch.tokens) for _ in range(2)]
+        losses = {}
+        for name, loss in self.losses.items():
+            target, below = batch.targets[name], denominators[name]
+            mean = sum(loss(outputs[name], target) for outputs in passes) / 2
+            first, second = (outputs[name]["logits"].float().log_softmax(-1) for outputs in passes)
+            counted = target["labels"] != IGNORE
+            apart = F.kl_div(first, second, log_target=True, reduction="none").sum(-1)
+            apart = apart + F.kl_div(second, first, log_target=True, reduction="none").sum(-1)
+            losses[name] = (mean + self.strength * apart[counted].sum() / 2) / below
+        return self.balancing(losses, share=share), losses
+
+
+class RDropTrainer(Trainer):
+    """Trains with RDropObjective."""
+
+    def __init__(self, **parts: Any) -> None:
+        parts["objective"].__class__ = RDropObjective
+        super().__init__(**parts)
+
+
+class FgmTrainer(Trainer):
+    """Adds the gradient at the embeddings' worst neighbour, before gradients are clipped."""
+
+    radius = 0.0
+
+    def pieces(self, indices: Sequence[int]) -> list[Batch]:
+        self.batches, self.share = super().pieces(indices), self.piece_share(len(indices))
+        return self.batches
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        clip = self.accelerator.clip_grad_norm_
+        (self.embeddings,) = (
+            parameter
+            for name, parameter in self.objective.named_parameters()
+            if name.endswith("word_embeddings.weight")
+        )
+
+        def adversarial_then_clip(parameters: Any, norm: float) -> Any:
+            self._adversarial()
+            return clip(parameters, norm)
+
+        self.accelerator.clip_grad_norm_ = adversarial_then_clip
+
+    def _adversarial(self) -> None:
+        gradient = self.embeddings.grad
+        assert gradient is not None
+        move = self.radius * gradient / gradient.norm().clamp_min(1e-12)
+        with torch.no_grad():
+            self.embeddings.add_(move)
+        denominators = self.denominators(self.batches)
+        for batch in self.batches:
+            self.accelerator.backward(self.wrapped(batch, denominators, self.share)[0])
+        with torch.no_grad():
+            self.embeddings.sub_(move)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    chosen = parser.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("--ema", type=float, metavar="DECAY")
+    chosen.add_argument("--rdrop", type=float, metavar="STRENGTH")
+    chosen.add_argument("--fgm", type=float, metavar="RADIUS")
+    arguments, rest = parser.parse_known_args()
+    trainer: type[Trainer] = EmaTrainer
+    if arguments.ema is not None:
+        EmaTrainer.decay = arguments.ema
+    elif arguments.rdrop is not None:
+        trainer, RDropObjective.strength = RDropTrainer, arguments.rdrop
+    else:
+        trainer, FgmTrainer.radius = FgmTrainer, arguments.fgm
+    run.Trainer = trainer  # type: ignore[misc]
+    return nlu_kit(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
