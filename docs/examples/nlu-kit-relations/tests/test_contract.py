@@ -13,7 +13,7 @@ CHECKS = contract_checks("head", "relations", registry=REGISTRY)
 OTHER = contract_checks(
     "head",
     "relations",
-    params={"entities": "places", "spans": "places", "field": "links", "hidden": 16, "dropout": 0.0},
+    params={"entities": "places", "field": "links", "hidden": 16, "dropout": 0.0},
     registry=REGISTRY,
 )
 
