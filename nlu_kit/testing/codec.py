@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -48,7 +49,7 @@ else:
 """
 
 
-class CodecContract(ComponentContract):
+class CodecContract(ComponentContract, ABC):
     """The clauses of a codec, and what they are tried with."""
 
     @cached_property
@@ -107,9 +108,9 @@ class CodecContract(ComponentContract):
         yield from ([encoding] for encoding in encodings)
         yield encodings
 
+    @abstractmethod
     def shapes(self) -> dict[str, Sequence[int]]:
-        """Shape of each output for one text of T tokens, by name; needs the torch half."""
-        raise NotImplementedError
+        """Shape of each output for one text, by name; an axis of size -1 counts tokens. Needs the torch half."""
 
     def require_predictions(self, codec: Codec, found: Any, count: int) -> None:
         """Raises AssertionError unless these are predictions for so many texts."""
@@ -234,9 +235,9 @@ class CodecContract(ComponentContract):
                     found == self.decode(codec, arrays, encodings), "twice the same numbers decode differently"
                 )
 
+    @abstractmethod
     def state(self) -> Any:
         """What the torch half hands to the codec."""
-        raise NotImplementedError
 
     def _arrays(self, shapes: Mapping[str, Sequence[int]], count: int, longest: int) -> Iterator[dict[str, np.ndarray]]:
         """All outputs at once, of each kind of numbers; an axis of size -1 counts tokens."""
