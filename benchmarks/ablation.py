@@ -81,8 +81,7 @@ def measure(name: str, corpus: str, seed: int, threads: int) -> dict[str, Any]:
             settings += prepared(lever.prepare, folder / "train" / "seq.in", f"{name}-{corpus}", threads)
         command = [sys.executable, *lever.program, "train", f"benchmarks/pipelines/{corpus}.json"]
         command += ["--runs", str(folder / "runs"), *itertools.chain(*(("--set", setting) for setting in settings))]
-        # Huge pages: the embeddings' gradient, 47 MB a step, is otherwise mapped anew page by page.
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "THP_MEM_ALLOC_ENABLE": "1"}
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         subprocess.run(command, cwd=REPOSITORY, check=True, env=environment, stdout=subprocess.DEVNULL)
         lines = (folder / "runs" / "latest" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     (end,) = (event for event in map(json.loads, lines) if event["event"] == "RunEnd")

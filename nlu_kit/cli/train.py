@@ -13,7 +13,6 @@ import click
 from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.errors import NluKitError
-from nlu_kit.training.huge_pages import use_huge_pages
 
 _PATIENCE = 5.0  # seconds
 
@@ -40,7 +39,6 @@ def command(pipeline: Path, overrides: tuple[str, ...], runs: Path, quiet: bool)
     """
     with _one_voice():
         checked = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=True)
-        use_huge_pages()
         # Imported late: these load torch, and a mistake in the pipeline should show at once.
         from nlu_kit.cli.progress import ProgressCallback
         from nlu_kit.training.run import train

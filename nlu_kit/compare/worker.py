@@ -19,7 +19,6 @@ from nlu_kit.compare.record import utterances_digest, write_record
 from nlu_kit.errors import NluKitError
 from nlu_kit.model.protocols import Codec
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
-from nlu_kit.training.huge_pages import use_huge_pages
 
 
 class Teller:
@@ -102,7 +101,6 @@ def _leave(number: int, frame: object) -> NoReturn:
 def main(run: Callable[[dict[str, Any], Teller], None] = run_cell) -> int:
     """0: the record is written. 2: a mistake that the user can mend, told on stdout as well."""
     task = json.loads(sys.stdin.buffer.read())
-    use_huge_pages()
     signal.signal(signal.SIGTERM, _leave)
     ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
