@@ -43,7 +43,9 @@ encodings = [
 ]
 outputs = dict(np.load(sys.argv[2]))
 if codec.reads:
-    codec.decode_reading(outputs, encodings, [{head: {} for head in codec.reads} for _ in encodings])
+    from nlu_kit.testing.material import usual_prediction
+    others = [dict.fromkeys(codec.reads, usual_prediction(encoding)) for encoding in encodings]
+    codec.decode_reading(outputs, encodings, others)
 else:
     codec.decode(outputs, encodings)
 """
