@@ -37,6 +37,7 @@ BASE = [
     "training.epochs=12",
     "training.patience=12",
     "training.sanity_examples=0",
+    "training.fgm=null",
     "detector=null",
     'heads.ner={"type": "ner", "loss": "cross_entropy"}',
 ]
@@ -47,11 +48,12 @@ def main() -> None:
     parser.add_argument("--levers", nargs="+", choices=list(LEVERS), default=list(LEVERS))
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
-    parser.add_argument("--jobs", type=int, default=1, help="runs at a time; the cores are shared out among them")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
+    parser.add_argument("--threads", type=int, help="of each run; when absent, the cores are shared out among the jobs")
     arguments = parser.parse_args()
     done = {(run["lever"], run["corpus"], run["seed"]) for run in records()}
     wanted = itertools.product(arguments.levers, arguments.corpora, arguments.seeds)
-    threads = max(1, (os.cpu_count() or 1) // arguments.jobs)
+    threads = arguments.threads or max(1, (os.cpu_count() or 1) // arguments.jobs)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         futures = [pool.submit(measure, *key, threads) for key in wanted if key not in done]
         for future in as_completed(futures):

@@ -18,9 +18,16 @@ SEEDS = 3
 
 def write_page(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> None:
     """Replace the table. Levers without all seeds on both corpora are left out."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(records, levers)}\n{END}{after}", encoding="utf-8")
+    replace_table(BEGIN, END, table(records, levers))
+
+
+def replace_table(begin: str, end: str, lines: str) -> None:
+    """Put ``lines`` where the page has ``begin`` and ``end`` around a table."""
+    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not found or not closed:
+        raise SystemExit(f"{PAGE} has no {begin.strip()} and {end.strip()}")
+    PAGE.write_text(f"{before}{begin}\n{lines}\n{end}{after}", encoding="utf-8")
 
 
 def table(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> str:

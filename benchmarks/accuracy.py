@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -66,15 +66,24 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="passed on to nlu-kit train")
     arguments = parser.parse_args()
     for corpus in arguments.corpora:
-        records = []
         for seed in arguments.seeds:
-            records.append(run(corpus, seed, arguments.set))
-            # Read again each time: another corpus may be measured beside this one.
+            record = run(corpus, seed, arguments.set)
+            # Read again each time: other corpora and seeds may be measured beside this one.
             results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-            results[corpus] = records
+            results[corpus] = merged(results.get(corpus, []), record)
             RESULTS.write_text(json.dumps(results, indent=2) + "\n")
             write_page(results, CORPORA)
-        print(json.dumps(records, indent=2))
+            print(json.dumps(record, indent=2))
+
+
+def merged(records: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """``record`` and those of other seeds, by seed; what another pipeline or other overrides gave is forgotten."""
+    same = [
+        other
+        for other in records
+        if other["seed"] != record["seed"] and all(other.get(key) == record[key] for key in ("pipeline", "overrides"))
+    ]
+    return sorted([*same, record], key=lambda each: each["seed"])
 
 
 def run(corpus: str, seed: int, overrides: list[str]) -> dict[str, Any]:
@@ -92,6 +101,7 @@ def run(corpus: str, seed: int, overrides: list[str]) -> dict[str, Any]:
     end = next(event for event in events if event["event"] == "RunEnd")
     return {
         "seed": seed,
+        "pipeline": json.loads((REPOSITORY / pipeline).read_text(encoding="utf-8")),
         "overrides": overrides,
         "date": date.today().isoformat(),
         "machine": machine(),

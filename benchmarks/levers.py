@@ -34,6 +34,9 @@ LEVERS = {
     "epochs_24": Lever("24 epochs", ["training.epochs=24", "training.patience=24"]),
     "mean_pooling": Lever("subwords' mean instead of the first", ["heads.ner.pooling=mean"]),
     "lstm_pooling": Lever("an LSTM over subwords", ["heads.ner.pooling=lstm"]),
+    "hidden": Lever("a hidden layer of 384 in the NER head", ["heads.ner.hidden=384"]),
+    "dropout": Lever("dropout 0.3 in both heads", ["heads.ner.dropout=0.3", "heads.intent.dropout=0.3"]),
+    "uncertainty": Lever("`uncertainty` balancing", ["balancing=uncertainty"]),
     "smoothing": Lever(
         "label smoothing 0.1, both heads",
         ["heads.ner.loss=label_smoothing", "heads.intent.loss=label_smoothing"],
@@ -48,6 +51,9 @@ LEVERS = {
     "dice": Lever("`dice` loss of NER", ["heads.ner.loss=dice"]),
     "ema": Lever("EMA of the weights, 0.99 a step", program=experiment("--ema", "0.99")),
     "rdrop": Lever("R-Drop, 1.0", program=experiment("--rdrop", "1.0")),
-    "fgm": Lever("FGM, 0.5", program=experiment("--fgm", "0.5")),
+    "fgm_0.03": Lever("`fgm` 0.03", ["training.fgm=0.03"]),
+    "fgm_0.1": Lever("`fgm` 0.1", ["training.fgm=0.1"]),
+    "fgm_0.3": Lever("`fgm` 0.3", ["training.fgm=0.3"]),
+    "word_dropout": Lever("words hidden behind [MASK], 0.1", program=experiment("--word-dropout", "0.1")),
     "mlm": Lever("masked language modelling on the training texts first", prepare=["benchmarks/mlm.py"]),
 }

@@ -1,10 +1,11 @@
-"""`nlu-kit train` with a regulariser that the product does not have: EMA, R-Drop or FGM. For the ablation only.
+"""`nlu-kit train` with a regulariser that the product does not have. For the ablation only.
 
     python benchmarks/regularisers.py --rdrop 1.0 train pipeline.json --set training.epochs=12
 
 EMA (Polyak and Juditsky 1992): validate and keep a moving average of the weights. R-Drop (Liang et al. 2021): each
-batch goes through twice, under two dropout masks, and what the two say may not differ. FGM (Miyato et al. 2017): a
-second gradient, with the word embeddings moved the way that hurts most.
+batch goes through twice, under two dropout masks, and what the two say may not differ. Word dropout (Bowman et al.
+2016): now and then a word's subwords are hidden behind [MASK], so that entities are found by what stands around them,
+too.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,7 +22,7 @@ from torch.nn import functional as F
 
 import nlu_kit.training.run as run
 from nlu_kit.cli.main import main as nlu_kit
-from nlu_kit.data.batch import Batch
+from nlu_kit.data.batch import Batch, TokenBatch
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import IGNORE
 from nlu_kit.training.trainer import Trainer, Validation
@@ -89,41 +91,21 @@ class RDropTrainer(Trainer):
         super().__init__(**parts)
 
 
-class FgmTrainer(Trainer):
-    """Adds the gradient at the embeddings' worst neighbour, before gradients are clipped."""
+class WordDropoutTrainer(Trainer):
+    """Hides words of each batch it trains on."""
 
-    radius = 0.0
+    rate = 0.0
+    mask_id = 103  # "[MASK]" in the vocabulary of BERT, which MiniLM's is
 
     def pieces(self, indices: Sequence[int]) -> list[Batch]:
-        self.batches, self.share = super().pieces(indices), self.piece_share(len(indices))
-        return self.batches
+        return [replace(piece, tokens=self._without_words(piece.tokens)) for piece in super().pieces(indices)]
 
-    def __init__(self, **parts: Any) -> None:
-        super().__init__(**parts)
-        clip = self.accelerator.clip_grad_norm_
-        (self.embeddings,) = (
-            parameter
-            for name, parameter in self.objective.named_parameters()
-            if name.endswith("word_embeddings.weight")
-        )
-
-        def adversarial_then_clip(parameters: Any, norm: float) -> Any:
-            self._adversarial()
-            return clip(parameters, norm)
-
-        self.accelerator.clip_grad_norm_ = adversarial_then_clip
-
-    def _adversarial(self) -> None:
-        gradient = self.embeddings.grad
-        assert gradient is not None
-        move = self.radius * gradient / gradient.norm().clamp_min(1e-12)
-        with torch.no_grad():
-            self.embeddings.add_(move)
-        denominators = self.denominators(self.batches)
-        for batch in self.batches:
-            self.accelerator.backward(self.wrapped(batch, denominators, self.share)[0])
-        with torch.no_grad():
-            self.embeddings.sub_(move)
+    def _without_words(self, tokens: TokenBatch) -> TokenBatch:
+        words = tokens.words_BT
+        assert words is not None
+        hidden = torch.rand(words.shape, device=words.device) < self.rate  # by word: the same for all its subwords
+        hidden_BT = hidden.gather(1, words.clamp_min(0)) & (words >= 0)
+        return replace(tokens, ids_BT=tokens.ids_BT.masked_fill(hidden_BT, self.mask_id))
 
 
 def main() -> int:
@@ -131,7 +113,7 @@ def main() -> int:
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--ema", type=float, metavar="DECAY")
     chosen.add_argument("--rdrop", type=float, metavar="STRENGTH")
-    chosen.add_argument("--fgm", type=float, metavar="RADIUS")
+    chosen.add_argument("--word-dropout", type=float, metavar="RATE")
     arguments, rest = parser.parse_known_args()
     trainer: type[Trainer] = EmaTrainer
     if arguments.ema is not None:
@@ -139,8 +121,8 @@ def main() -> int:
     elif arguments.rdrop is not None:
         trainer, RDropObjective.strength = RDropTrainer, arguments.rdrop
     else:
-        trainer, FgmTrainer.radius = FgmTrainer, arguments.fgm
-    run.Trainer = trainer  # type: ignore[misc]
+        trainer, WordDropoutTrainer.rate = WordDropoutTrainer, arguments.word_dropout
+    run.Trainer = trainer  # type: ignore[attr-defined]
     return nlu_kit(rest)
 
 

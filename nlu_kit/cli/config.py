@@ -110,7 +110,8 @@ def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
         (
             "training",
             f"up to {training.epochs} epochs, batches of {training.batch_size}, {training.schedule} schedule, "
-            f"patience {training.patience}, monitor {training.monitor}, precision {training.precision}",
+            f"patience {training.patience}, monitor {training.monitor}, precision {training.precision}"
+            + (f", fgm {training.fgm}" if training.fgm else ""),
         ),
     ]
     rows += [("callback", _describe(callback)) for callback in pipeline.callbacks]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.corpus import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.example import Example
-from nlu_kit.errors import did_you_mean
+from nlu_kit.errors import ConfigError, Problem, did_you_mean
 from nlu_kit.model.build import (
     build_backbone,
     build_codecs,
@@ -22,9 +22,11 @@ from nlu_kit.model.build import (
     fit_labels,
     model_layers,
 )
+from nlu_kit.model.modules import Backbone
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Codec, Freezing, Sampler
 from nlu_kit.specs import Component, FreezingContext, SamplerContext
+from nlu_kit.training.adversarial import word_table
 from nlu_kit.training.threshold import check_tuning
 
 
@@ -65,7 +67,8 @@ def prepare(pipeline: Pipeline) -> Prepared:
     model = build_model(backbone, heads, labels)
     objective = build_objective(pipeline, model, train, labels)
     freezing = build_freezing(pipeline)
-    freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
+    # A strategy that does not fit this encoder says so here.
+    _check_fgm(pipeline, backbone, freezing.may_train(model_layers(objective), 0, ()))
     return Prepared(
         corpus=corpus,
         train=train,
@@ -76,6 +79,17 @@ def prepare(pipeline: Pipeline) -> Prepared:
         sampler=_build_sampler(pipeline, train),
         freezing=freezing,
     )
+
+
+def _check_fgm(pipeline: Pipeline, backbone: Backbone, may_train: Collection[str]) -> None:
+    if pipeline.training.fgm is None:
+        return
+    word_table(backbone)
+    if f"model.backbone.{backbone.layers[0]}" not in may_train:
+        hint = "leave it out, or take a strategy that trains the lowest layer, such as discriminative"
+        raise ConfigError(
+            [Problem("training.fgm", "the freezing strategy never trains the word vectors it moves", hint)]
+        )
 
 
 def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:

@@ -20,6 +20,7 @@ from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.errors import ModelError, TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Freezing, Sampler
+from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.early_stopping import EarlyStopping
 from nlu_kit.training.events import EpochEnd, Sample, StepEnd
@@ -81,6 +82,7 @@ class Trainer:
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.static = static
         self.objective = objective.to(accelerator.device)
+        self.adversary = FastGradient(objective.model.backbone, config.fgm)
         self.rates = LayerRates(objective, freezing)
         optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
         self.optimiser = accelerator.prepare_optimizer(optimiser)
@@ -107,14 +109,18 @@ class Trainer:
 
         total = torch.zeros((), device=self.accelerator.device)
         losses = {head: torch.zeros_like(total) for head in denominators}
-        for position, batch in enumerate(batches):
-            last = position == len(batches) - 1
+        passes = self.adversary.passes
+        turns = [(batch, number) for batch in batches for number in range(passes)]
+        for position, (batch, number) in enumerate(turns):
+            last = position == len(turns) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):  # gradients add up
-                piece_total, piece_losses = self.wrapped(batch, denominators, share)
-                self.accelerator.backward(piece_total * processes)  # gradients are averaged over processes: undo it
-            total = total + piece_total.detach()
+                with self.adversary.turn(number):
+                    piece_total, piece_losses = self.wrapped(batch, denominators, share)
+                # Gradients are averaged over processes: undo it.
+                self.accelerator.backward(piece_total * (processes / passes))
+            total = total + piece_total.detach() / passes
             for head, loss in piece_losses.items():
-                losses[head] = losses[head] + loss.detach()
+                losses[head] = losses[head] + loss.detach() / passes
 
         self.accelerator.clip_grad_norm_(self.rates.trainable, self.config.max_grad_norm)
         self.optimiser.step()

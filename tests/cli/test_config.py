@@ -23,7 +23,9 @@ def pipeline(tmp_path: Path) -> Path:
 
 
 def test_check_says_what_it_composes(nlu_kit: Any, pipeline: Path) -> None:
-    done = nlu_kit("config", "check", "--set", "sampler.base=weighted", "--set", "training.epochs=3")
+    done = nlu_kit(
+        "config", "check", "--set", "sampler.base=weighted", "--set", "training.epochs=3", "--set", "training.fgm=0.1"
+    )
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in done.stdout.splitlines()}
     assert lines["OK:"] == "pipeline.json"
@@ -34,6 +36,7 @@ def test_check_says_what_it_composes(nlu_kit: Any, pipeline: Path) -> None:
     assert lines["sampler"] == "bucketed (base=weighted)"
     assert lines["freezing"] == "discriminative"
     assert lines["training"].startswith("up to 3 epochs, batches of 32")
+    assert lines["training"].endswith(", fgm 0.1")
 
 
 def test_check_reports_everything_at_once(nlu_kit: Any, pipeline: Path) -> None:

@@ -1,12 +1,21 @@
-"""A callback that listens."""
+"""A callback that listens, and a trainer on the tiny pipeline."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from accelerate.utils import set_seed
 
+from nlu_kit.config.check import resolve
+from nlu_kit.training.checkpoint import Checkpoint
+from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, StepEnd
+from nlu_kit.training.prepare import prepare
+from nlu_kit.training.static import StaticLayers
+from nlu_kit.training.trainer import Listeners, Trainer, Validation
 
 
 class Listening:
@@ -40,3 +49,37 @@ class Listening:
 def listen() -> type[Listening]:
     """``listen(at_step=…)``: a callback that keeps all events."""
     return Listening
+
+
+@pytest.fixture
+def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> Callable[..., Trainer]:
+    """``make_trainer(scores=[0.1, 0.2], **sections)``: a trainer whose dev scores are these, one an epoch."""
+
+    def make(scores: Any = None, listening: Any = None, freezing_strategy: Any = None, **sections: Any) -> Trainer:
+        pipeline = resolve(pipeline_sections(**sections), base_dir=Path())
+        accelerator, _ = make_accelerator(pipeline.training)
+        set_seed(pipeline.training.seed)
+        prepared = prepare(pipeline)
+        values = iter(scores or [])
+
+        def validate() -> Validation:
+            score = next(values, 0.0)
+            return Validation(scores={"made.up": score}, main=["made.up"], score=score, samples=[])
+
+        listening = listening or listen()
+        return Trainer(
+            config=pipeline.training,
+            accelerator=accelerator,
+            objective=prepared.objective,
+            train=prepared.train,
+            sampler=prepared.sampler,
+            freezing=freezing_strategy or prepared.freezing,
+            checkpoint=Checkpoint(tmp_path / "checkpoints"),
+            validate=validate,
+            static=StaticLayers(
+                prepared.objective.model.backbone, [prepared.train], budget=0, folder=tmp_path / "static", processes=1
+            ),
+            listeners=Listeners(step=listening.on_step_end, epoch=listening.on_epoch_end),
+        )
+
+    return make

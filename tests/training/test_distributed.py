@@ -53,6 +53,7 @@ def epochs(run_dir: Path) -> list[Any]:
     [
         ({}, {"type": "discriminative", "encoder_lr": 1e-3, "head_lr": 1e-2}),
         ({"gradient_accumulation": 3}, "freeze_backbone"),
+        ({"gradient_accumulation": 2, "fgm": 0.1}, {"type": "discriminative", "encoder_lr": 1e-3, "head_lr": 1e-2}),
     ],
 )
 def test_two_processes_train_as_one(
