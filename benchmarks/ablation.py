@@ -37,6 +37,7 @@ BASE = [
     "training.epochs=12",
     "training.patience=12",
     "training.sanity_examples=0",
+    "training.batch_size=32",
     "training.fgm=null",
     "detector=null",
     'heads.ner={"type": "ner", "loss": "cross_entropy"}',

@@ -59,7 +59,8 @@ def figure(
     if is_base:
         return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"
     differences = [record["dev"][key] - base[seed]["dev"][key] for seed, record in cell.items()]
-    return f"{statistics.mean(values):.2f} ({statistics.mean(differences):+.2f} ± {statistics.stdev(differences):.2f})"
+    mean = round(statistics.mean(differences), 2) + 0.0  # no "-0.00"
+    return f"{statistics.mean(values):.2f} ({mean:+.2f} ± {statistics.stdev(differences):.2f})"
 
 
 def row(cells: Sequence[str]) -> str:

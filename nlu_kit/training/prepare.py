@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.corpus import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.example import Example
-from nlu_kit.errors import ConfigError, Problem, did_you_mean
+from nlu_kit.errors import did_you_mean
 from nlu_kit.model.build import (
     build_backbone,
     build_codecs,
@@ -22,7 +22,6 @@ from nlu_kit.model.build import (
     fit_labels,
     model_layers,
 )
-from nlu_kit.model.modules import Backbone
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Codec, Freezing, Sampler
 from nlu_kit.specs import Component, FreezingContext, SamplerContext
@@ -67,8 +66,9 @@ def prepare(pipeline: Pipeline) -> Prepared:
     model = build_model(backbone, heads, labels)
     objective = build_objective(pipeline, model, train, labels)
     freezing = build_freezing(pipeline)
-    # A strategy that does not fit this encoder says so here.
-    _check_fgm(pipeline, backbone, freezing.may_train(model_layers(objective), 0, ()))
+    freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
+    if pipeline.training.fgm is not None:
+        word_table(backbone)  # as does an encoder whose word vectors can't be moved
     return Prepared(
         corpus=corpus,
         train=train,
@@ -79,17 +79,6 @@ def prepare(pipeline: Pipeline) -> Prepared:
         sampler=_build_sampler(pipeline, train),
         freezing=freezing,
     )
-
-
-def _check_fgm(pipeline: Pipeline, backbone: Backbone, may_train: Collection[str]) -> None:
-    if pipeline.training.fgm is None:
-        return
-    word_table(backbone)
-    if f"model.backbone.{backbone.layers[0]}" not in may_train:
-        hint = "leave it out, or take a strategy that trains the lowest layer, such as discriminative"
-        raise ConfigError(
-            [Problem("training.fgm", "the freezing strategy never trains the word vectors it moves", hint)]
-        )
 
 
 def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
@@ -122,10 +111,11 @@ def build_freezing(pipeline: Pipeline) -> Freezing:
 
 
 def data_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
-    """What the data loses on its way to the model: said once, never silently."""
+    """What the data loses on its way to the model, and what does nothing: said once, never silently."""
     found = _scope_warnings(pipeline, prepared) + _learnt_scope_warnings(pipeline, prepared.codecs())
     found += _label_warnings(prepared.codecs())
     found += _field_warnings(prepared.train.examples, prepared.codecs())
+    found += _idle_warnings(pipeline, prepared)
     if prepared.corpus.dev_from_train:
         found.append(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping")
     if prepared.corpus.dev == prepared.corpus.train:
@@ -141,6 +131,15 @@ def data_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
         if split != "train" and len(dataset):
             found += _annotation_warnings(split, dataset, prepared.codecs())
     return found
+
+
+def _idle_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:
+    if pipeline.training.fgm is None:
+        return []
+    lowest = f"model.backbone.{prepared.objective.model.backbone.layers[0]}"
+    if lowest in prepared.freezing.may_train(model_layers(prepared.objective), 0, ()):
+        return []
+    return ["training.fgm does nothing: the freezing strategy never trains the word vectors that it would move"]
 
 
 def _scope_warnings(pipeline: Pipeline, prepared: Prepared) -> list[str]:

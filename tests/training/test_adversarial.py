@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from nlu_kit.config.check import resolve
 from nlu_kit.data.batch import Batch
-from nlu_kit.errors import ConfigError, PluginError
+from nlu_kit.errors import PluginError
 from nlu_kit.training.adversarial import word_table
-from nlu_kit.training.prepare import prepare
+from nlu_kit.training.prepare import data_warnings, prepare
 from nlu_kit.training.trainer import Trainer
 
 MakeTrainer = Callable[..., Trainer]
 RADIUS = 0.05
 FGM = {"fgm": RADIUS}
+REASON = "the freezing strategy never trains the word vectors that it would move"
 
 
 @contextmanager
@@ -151,12 +152,21 @@ def test_while_the_word_vectors_are_frozen_a_batch_goes_through_once(make_traine
     assert passes == [1, 1, 1, 2]
 
 
-@pytest.mark.parametrize("strategy", ["freeze_all", "freeze_backbone", "freeze_embeddings"])
-def test_a_strategy_that_never_trains_the_word_vectors(pipeline_sections: Any, strategy: str) -> None:
-    pipeline = resolve(pipeline_sections(freezing=strategy, training=FGM), base_dir=Path())
-    with pytest.raises(ConfigError, match="never trains the word vectors it moves") as caught:
-        prepare(pipeline)
-    assert caught.value.problems[0].path == "training.fgm"
+@pytest.mark.parametrize(
+    ("strategy", "idle"),
+    [("freeze_all", True), ("freeze_backbone", True), ("freeze_embeddings", True), ("gradual_unfreezing", False)],
+)
+def test_a_strategy_that_never_trains_the_word_vectors(
+    make_trainer: MakeTrainer, pipeline_sections: Any, strategy: str, idle: bool
+) -> None:
+    """So that strategies can be compared with it: it does nothing, and says so."""
+    sections = pipeline_sections(freezing=strategy, training={**FGM, "epochs": 9})
+    pipeline = resolve(sections, base_dir=Path())
+    warnings = data_warnings(pipeline, prepare(pipeline))
+    assert warnings == ["training.fgm does nothing: " + REASON] * idle
+    if idle:
+        plain, trainer = make_trainer(freezing=strategy), make_trainer(freezing=strategy, training=FGM)
+        assert trainer.step(range(8)) == plain.step(range(8))
 
 
 def test_a_backbone_without_a_table_of_word_vectors(make_trainer: MakeTrainer) -> None:
