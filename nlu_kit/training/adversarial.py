@@ -68,8 +68,9 @@ class FastGradient:
         real_BT1 = (ids_BT != self.pad_id)[:, :, None]
         length_B11 = torch.linalg.vector_norm(vectors_BTD * real_BT1, dim=(1, 2), keepdim=True)
         steep_B11 = torch.linalg.vector_norm(gradient_BTD, dim=(1, 2), keepdim=True)
-        move_BTD: Tensor = gradient_BTD * (self.radius * length_B11 / steep_B11.clamp_min(_TINY))
-        return move_BTD
+        move_BTD = gradient_BTD * (self.radius * length_B11 / steep_B11.clamp_min(_TINY))
+        # In fp16 gradients may overflow, and the step is then skipped: its loss must stay a number all the same.
+        return torch.where(steep_B11.isfinite(), move_BTD, 0.0)
 
 
 def word_table(backbone: Backbone) -> nn.Embedding:

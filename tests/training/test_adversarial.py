@@ -34,14 +34,14 @@ def looked_up(trainer: Trainer) -> Iterator[list[Tensor]]:
     handle.remove()
 
 
-def moves(trainer: Trainer, batch: Batch, denominators: Any = None) -> tuple[Tensor, Tensor]:
+def moves(trainer: Trainer, batch: Batch, denominators: Any = None, loss_scale: float = 1.0) -> tuple[Tensor, Tensor]:
     """(word vectors [B, T, D], how far they move), padding at 0."""
     denominators = denominators or trainer.denominators([batch])
     with looked_up(trainer) as seen:
         for number in range(trainer.adversary.passes):
             with trainer.adversary.turn(number):
                 total, _ = trainer.objective(batch, denominators, 1.0)
-            total.backward()
+            (total * loss_scale).backward()
     trainer.objective.zero_grad()
     clean, moved = (vectors * batch.tokens.mask_BT[:, :, None] for vectors in seen)
     return clean, moved - clean
@@ -65,6 +65,13 @@ def test_a_text_moves_for_itself_whatever_piece_it_is_in(make_trainer: MakeTrain
         width = alone.shape[1]
         torch.testing.assert_close(together[position, :width], alone[0], atol=1e-5, rtol=1e-3)
         assert not together[position, width:].any()
+
+
+def test_where_gradients_overflow_nothing_moves(make_trainer: MakeTrainer) -> None:
+    """As under fp16's loss scaling, which then skips the step."""
+    trainer = make_trainer(training=FGM)
+    _, move = moves(trainer, *trainer.pieces(range(9)), loss_scale=float("inf"))
+    assert not move.any()
 
 
 def test_there_the_loss_is_higher_than_in_any_other_direction(make_trainer: MakeTrainer) -> None:
