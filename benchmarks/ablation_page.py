@@ -18,16 +18,11 @@ SEEDS = 3
 
 def write_page(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> None:
     """Replace the table. Levers without all seeds on both corpora are left out."""
-    replace_table(BEGIN, END, table(records, levers))
-
-
-def replace_table(begin: str, end: str, lines: str) -> None:
-    """Put ``lines`` where the page has ``begin`` and ``end`` around a table."""
-    before, found, rest = PAGE.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
+    before, found, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, closed, after = rest.partition(END)
     if not found or not closed:
-        raise SystemExit(f"{PAGE} has no {begin.strip()} and {end.strip()}")
-    PAGE.write_text(f"{before}{begin}\n{lines}\n{end}{after}", encoding="utf-8")
+        raise SystemExit(f"{PAGE} has no place for the table, between {BEGIN.strip()} and {END.strip()}")
+    PAGE.write_text(f"{before}{BEGIN}\n{table(records, levers)}\n{END}{after}", encoding="utf-8")
 
 
 def table(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> str:

@@ -80,8 +80,8 @@ class TrainingConfig(_Section):
         gt=0,
         lt=1,
         description="Adversarial training by the fast gradient method: each batch goes through a second time, with "
-        "every text's word vectors moved by this share of their length to where the loss rises most. Better entities "
-        "on little data, for twice the time. When absent, there is none.",
+        "every text's word vectors moved by this share of their length to where the loss rises most. It can make "
+        "entities better, for almost twice the time; try 0.03. When absent, there is none.",
     )
     patience: int = Field(default=5, ge=1, description="Epochs without a better dev score before training stops.")
     monitor: str = Field(

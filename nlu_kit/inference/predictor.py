@@ -89,6 +89,6 @@ def _device(name: str) -> torch.device:
     """Raises ModelError for a device that does not exist, or not here."""
     try:
         return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # torch raises each of them
+    except (RuntimeError, AssertionError, ImportError) as error:  # unknown; not in this build of torch; an add-on's
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"can't predict on the device '{name}': {reason}; use cpu") from error

@@ -112,7 +112,7 @@ def test_loaded_twice_it_predicts_the_same(trained: Any) -> None:
     assert load(trained.run_dir)("play jazz") == load(trained.run_dir)("play jazz")
 
 
-@pytest.mark.parametrize("device", ["abacus", "cuda:99"])
+@pytest.mark.parametrize("device", ["abacus", "cuda:99", "vulkan", "hpu"])
 def test_a_device_that_is_not_there(trained: Any, device: str) -> None:
     if device.startswith("cuda") and torch.cuda.device_count() > 99:
         pytest.skip("it is there")
