@@ -29,15 +29,16 @@ class Problem:
 
 
 class ConfigError(NluKitError):
-    """The pipeline is wrong; ``problems`` holds every problem found, not only the first."""
+    """The pipeline is wrong; ``problems`` holds every problem found, not only the first. ``where`` is in words what
+    else they are in."""
 
-    def __init__(self, problems: Sequence[Problem], *, source: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], *, source: str = "", where: str = "in the configuration") -> None:
         self.problems = tuple(problems)
         self.source = source
         count = len(self.problems)
         head = f"{source}: " if source else ""
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
-        super().__init__(f"{head}{count} problem{'s' if count != 1 else ''} in the configuration\n{lines}")
+        super().__init__(f"{head}{count} problem{'s' if count != 1 else ''} {where}\n{lines}")
 
 
 class DataError(NluKitError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from nlu_kit.evaluate.summary import Evaluation
 
 _MODEL = Path("runs/latest")
+_FILES = ("evaluation.json", "errors.jsonl", "report.html")
 
 
 @click.command("evaluate")
@@ -41,6 +43,10 @@ _MODEL = Path("runs/latest")
     "--fail-under", "minima", multiple=True, metavar="METRIC=VALUE",
     help="End with exit code 1 where a figure is below a value from 0 to 1; may be given several times.",
 )  # fmt: skip
+@click.option(
+    "--fail-over", "maxima", multiple=True, metavar="METRIC=VALUE",
+    help="The same for figures that should be low: out_of_scope.false_rejection, out_of_scope.fpr95, intent.ece.",
+)  # fmt: skip
 @device_option
 @threshold_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Texts in a batch.")
@@ -60,6 +66,7 @@ def command(
     output: Path,
     junit: Path | None,
     minima: tuple[str, ...],
+    maxima: tuple[str, ...],
     device: str,
     threshold: float | None,
     batch_size: int,
@@ -78,21 +85,36 @@ def command(
       nlu-kit evaluate
       nlu-kit evaluate --model runs/latest data/test.jsonl --output evaluation
       nlu-kit evaluate data/test.jsonl --fail-under intent.accuracy=0.95 --junit evaluation/junit.xml
+      nlu-kit evaluate --fail-over out_of_scope.false_rejection=0.03
       nlu-kit evaluate --folds 10 pipeline.json --set training.epochs=5
     """
     _check_options(context, folds)
-    gates = parse_gates(minima)
-    # Imported late: these load numpy, and a mistake in the command line should show at once.
-    from nlu_kit.evaluate.files import prepare_folder
-
-    prepare_folder(output)
+    gates = parse_gates(minima, maxima)
+    places = Places(output, junit)
     if folds is None:
         settings = {"device": device, "threshold": threshold, "batch_size": batch_size}
-        evaluation = _one_model(data, model or _MODEL, reader, settings, quiet=quiet)
+        evaluation = _one_model(data, model or _MODEL, reader, settings, places, quiet=quiet)
     else:
-        evaluation = _folds(data or Path("pipeline.json"), folds, overrides, output, keep_models, quiet)
-    passed = _finish(evaluation, gates, output, junit)
+        evaluation = _folds(data or Path("pipeline.json"), folds, overrides, places, keep_models, quiet)
+    passed = _finish(evaluation, gates, places)
     context.exit(0 if passed else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where results go."""
+
+    output: Path
+    junit: Path | None
+
+    def prepare(self, *read: Path) -> None:
+        """After everything was found and before anything is computed. Raises DataError where something can't be
+        written, or would be written over what is ``read``."""
+        from nlu_kit.evaluate.files import prepare_file, prepare_folder
+
+        prepare_folder(self.output)
+        if self.junit is not None:
+            prepare_file(self.junit, "--junit", written=[self.output / name for name in _FILES], read=read)
 
 
 def _check_options(context: click.Context, folds: int | None) -> None:
@@ -109,7 +131,13 @@ def _check_options(context: click.Context, folds: int | None) -> None:
 
 
 def _one_model(
-    data: Path | None, model: Path, reader: str | None, settings: Mapping[str, Any], *, quiet: bool
+    data: Path | None,
+    model: Path,
+    reader: str | None,
+    settings: Mapping[str, Any],
+    places: Places,
+    *,
+    quiet: bool,
 ) -> Evaluation:
     from nlu_kit.evaluate.data import read_data
     from nlu_kit.model.folder import find_model
@@ -117,6 +145,7 @@ def _one_model(
     registry = load_registry()
     folder = find_model(model)
     read = read_data(data, model=folder, registry=registry, reader=reader)
+    places.prepare(folder, read.path)
     from nlu_kit.evaluate.run import evaluate_model  # loads torch
 
     with bar(len(read.examples), quiet=quiet) as tell:
@@ -124,17 +153,20 @@ def _one_model(
 
 
 def _folds(
-    pipeline: Path, folds: int, overrides: Sequence[str], output: Path, keep_models: bool, quiet: bool
+    pipeline: Path, folds: int, overrides: Sequence[str], places: Places, keep_models: bool, quiet: bool
 ) -> Evaluation:
     from nlu_kit.cli.compare_progress import GridProgress
     from nlu_kit.evaluate.cross_validation import cross_validate, plan_folds
 
     plan = plan_folds(pipeline, folds=folds, settings=overrides, registry=load_registry())
+    (resolved,) = plan.pipelines
+    data = [resolved.data.train, resolved.data.dev, resolved.data.test]
+    places.prepare(pipeline, *(resolved.path(path) for path in data if path))
     with GridProgress(quiet=quiet) as progress:
-        return cross_validate(plan, output, progress, keep_models=keep_models)
+        return cross_validate(plan, places.output, progress, keep_models=keep_models)
 
 
-def _finish(evaluation: Evaluation, gates: Sequence[Gate], output: Path, junit: Path | None) -> bool:
+def _finish(evaluation: Evaluation, gates: Sequence[Gate], places: Places) -> bool:
     """Write, print, and say whether every threshold was met.
 
     Raises ConfigError, after all that, for thresholds of figures that there are not.
@@ -150,19 +182,18 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], output: Path, junit: 
     unknown = unknown_figures(gates, summary["figures"])
     # Whoever reads the files alone must not take what was never checked for passed.
     summary["notes"] += [f"{problem.path}: {problem.message}, so it was not checked." for problem in unknown]
-    texts = {
-        output / "evaluation.json": json_text(summary),
-        output / "errors.jsonl": errors_text(evaluation.errors),
-        output / "report.html": evaluation_page(evaluation),
-    }
-    if junit is not None:
-        texts[junit] = junit_text(summary)
-    files = write_files(texts)  # first: whoever reads the table may close the pipe early
-    for line in table_lines(summary):
-        click.echo(line)
+    contents = (json_text(summary), errors_text(evaluation.errors), evaluation_page(evaluation))
+    texts = {places.output / name: content for name, content in zip(_FILES, contents, strict=True)}
+    if places.junit is not None:
+        texts[places.junit] = junit_text(summary, unknown)
+    try:
+        files = write_files(texts)  # first: whoever reads the table may close the pipe early
+    finally:  # where the disk is full, the table is all there is
+        for line in table_lines(summary):
+            click.echo(line)
     click.echo(f"wrote {', '.join(str(file) for file in files)}")
     if unknown:
-        raise ConfigError(unknown)
+        raise ConfigError(unknown, where="on the command line")
     return all(gate["passed"] for gate in summary["gates"])
 
 

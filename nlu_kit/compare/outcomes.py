@@ -6,6 +6,7 @@ For each head, by kind:
   utterance is not annotated. Its ratio of sums is accuracy.
 - ``spans``, where the annotation is spans: twice the spans found over the spans of both sides. Its ratio is micro F1.
 - ``labels``, where the annotation is any number of labels: the same of these.
+- ``precision`` and ``recall``, with either: what was found over what was predicted, and over what was annotated.
 
 Whether a head's main metric *is* one of these ratios is not assumed but compared, by whoever resamples (``explains``).
 """
@@ -21,8 +22,9 @@ from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Predictio
 from nlu_kit.model.protocols import Codec
 from nlu_kit.model.score import EXACT_MATCH
 
-RIGHT, SPANS, LABELS = "right", "spans", "labels"
-KINDS = (SPANS, LABELS, RIGHT)  # in the order in which they are tried on a main metric: where all is right, all fit
+RIGHT, SPANS, LABELS, PRECISION, RECALL = "right", "spans", "labels", "precision", "recall"
+KINDS = (SPANS, LABELS, RIGHT, PRECISION, RECALL)
+"""In the order in which they are tried on a metric: where all is right, all fit."""
 
 Pairs = list[tuple[int, int]]
 
@@ -71,7 +73,12 @@ def _of_sets(
         for kind, (item_type, same) in _SETS.items():
             if _are_sets(annotated, item_type):
                 pairs = zip(golds, predictions, strict=True)
-                return {kind: [_shared(gold, predicted, field, same) for gold, predicted in pairs]}
+                counts = [_shared(gold, predicted, field, same) for gold, predicted in pairs]
+                return {
+                    kind: [(2 * found, wanted + got) for found, wanted, got in counts],
+                    PRECISION: [(found, got) for found, _, got in counts],
+                    RECALL: [(found, wanted) for found, wanted, _ in counts],
+                }
     return {}
 
 
@@ -84,9 +91,9 @@ def _are_sets(values: Sequence[Any], item_type: type) -> bool:
 
 def _shared(
     gold: Mapping[str, Any] | None, predicted: Mapping[str, Any], field: str, same: Callable[[Any], Any]
-) -> tuple[int, int]:
-    """Twice what is on both sides over all that is on either."""
+) -> tuple[int, int, int]:
+    """How many are on both sides, annotated, predicted."""
     if gold is None:
-        return 0, 0
+        return 0, 0, 0
     wanted, got = ({same(item) for item in fields[field]} for fields in (gold, predicted))
-    return 2 * len(wanted & got), len(wanted) + len(got)
+    return len(wanted & got), len(wanted), len(got)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nlu_kit.compare.outcomes import KINDS, explains
-from nlu_kit.metrics.bootstrap import Outcomes, difference, interval, resample
+from nlu_kit.metrics.bootstrap import Outcomes, bounds, difference, resample
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -58,7 +58,9 @@ def _test(metric: str, kind: str, rows: Mapping[int, Records]) -> dict[str, Any]
     best = max(range(len(systems)), key=lambda position: systems[position].value())
     return {
         "best": numbers[best],
-        "intervals": {number: list(interval(row)) for number, row in zip(numbers, values, strict=True)},
+        "intervals": {
+            number: list(bounds(system, row)) for number, system, row in zip(numbers, systems, values, strict=True)
+        },
         "pairs": [
             {"a": numbers[a], "b": numbers[b], **asdict(difference(systems[a], systems[b], values[a], values[b]))}
             for a, b in itertools.permutations(range(len(systems)), 2)

@@ -56,7 +56,7 @@ def cross_validate(plan: Plan, output: Path, watcher: Watcher, *, keep_models: b
 
 
 def _evaluate(plan: Plan, results: Results, folder: Path) -> Evaluation:
-    from nlu_kit.evaluate.run import ask
+    from nlu_kit.evaluate.run import ask, with_uncalibrated
     from nlu_kit.inference.predictor import load
 
     (pipeline,) = plan.pipelines
@@ -65,7 +65,7 @@ def _evaluate(plan: Plan, results: Results, folder: Path) -> Evaluation:
         corpus = fold_corpus(pipeline, folds=len(plan.cells), fold=record["fold"])
         run = folder / "cells" / cell.key / record["run"]
         predictor = load(run / "model", device=record["device"], registry=pipeline.registry)
-        parts.append(ask(predictor, corpus.test)[0])
+        parts.append(with_uncalibrated(ask(predictor, corpus.test)[0], predictor))
         facts = {key: record[key] for key in ("fold", "sizes", "best_epoch", "epochs_run", "seconds")}
         rows.append({**facts, "utterances": record["sizes"]["held_out"], "figures": record["scores"], "run": str(run)})
     data = [pipeline.data.train, *([pipeline.data.dev] if pipeline.data.dev else [])]

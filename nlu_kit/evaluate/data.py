@@ -102,7 +102,8 @@ def _built(section: Mapping[str, Any], spec: Any) -> tuple[ReaderSpec[Any], Para
         params = spec.params.model_validate({key: value for key, value in section.items() if key != "type"})
     except ValidationError as error:
         said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']}" for e in error.errors())
-        raise DataError(f"the reader '{spec.name}' does not take these parameters: {said}") from error
+        known = ", ".join(spec.params.model_fields) or "none"
+        raise DataError(f"the reader '{spec.name}' does not take these parameters: {said}. It has: {known}") from error
     return spec, params
 
 

@@ -43,8 +43,6 @@ def compare(
         raise ModelError(f"the models have no head of the same name: {sides}")
     verdicts: list[dict[str, Verdicts]] = [{head: _matches(part, head) for head in heads} for part in (first, second)]
     exact = [_all_right(side) for side in verdicts]
-    if all(match is None for match in exact[0]):
-        raise DataError(f"no example of {data} is annotated for a head of both models ({', '.join(heads)})")
     pairs: dict[str, tuple[Verdicts, Verdicts]] = {EXACT_MATCH: (exact[0], exact[1])}
     entirely = exact
     if first.watched is not None and second.watched is not None:
@@ -53,6 +51,8 @@ def compare(
             side[OUT_OF_SCOPE] = _in_or_out(part)
         entirely = [_all_right(side) for side in verdicts]
         pairs[ENTIRELY_RIGHT] = (entirely[0], entirely[1])
+    if all(match is None for match in entirely[0]):
+        raise DataError(f"no example of {data} is annotated for a head of both models ({', '.join(heads)})")
     changes = _changes(first, second, verdicts, entirely)
     pairs |= {head: (verdicts[0][head], verdicts[1][head]) for head in verdicts[0]}
     return {

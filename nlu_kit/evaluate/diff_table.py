@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nlu_kit.compare.table import columns
+from nlu_kit.data.printable import one_line
 from nlu_kit.evaluate.diff import BETTER, WORSE
 from nlu_kit.report.numbers import p_value, percent, points
 
@@ -28,7 +29,7 @@ def diff_lines(summary: Mapping[str, Any]) -> list[str]:
     worse = [change for change in summary["changes"] if change["change"] == WORSE]
     if worse:
         lines += ["", f"worse in B ({len(worse):,}):"]
-        lines += [f"  {change['text']}  ({_heads(change)}; {change['source']})" for change in worse[:SHOWN]]
+        lines += [f"  {one_line(change['text'])}  ({_heads(change)}; {change['source']})" for change in worse[:SHOWN]]
         lines += [f"  … and {len(worse) - SHOWN:,} more"] if len(worse) > SHOWN else []
     lines += [f"note: {note}" for note in summary["notes"]]
     if summary["gate"] is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,18 +10,19 @@ import numpy as np
 
 from nlu_kit.compare.outcomes import KINDS, explains, outcomes
 from nlu_kit.evaluate.part import Answers, Judged
-from nlu_kit.metrics.bootstrap import Outcomes, interval, resample
+from nlu_kit.metrics.bootstrap import Outcomes, bounds, resample
 from nlu_kit.metrics.calibration import expected_calibration_error, reliability
 from nlu_kit.metrics.report import HeadReport
-from nlu_kit.model.score import main_metrics, score
+from nlu_kit.model.score import score
 
 HISTOGRAM = 20  # bins of the confidences
 
 
 def figures(answers: Answers) -> tuple[dict[str, dict[str, Any]], dict[str, HeadReport]]:
-    """``head.metric`` and ``exact_match`` to ``value`` and ``interval`` (None but for main figures), and the reports.
+    """``head.metric`` and ``exact_match`` to ``value`` and ``interval``, and the reports.
 
-    An interval is there where the figure is a ratio of counts over utterances, which is not assumed but compared.
+    An interval is there where the figure is a ratio of counts over utterances, which is not assumed but compared; for
+    others, such as macro F1, it is None.
     """
     examples, fields = answers.examples, [prediction.fields for prediction in answers.predictions]
     values = score(answers.codecs, examples, answers.predictions)
@@ -31,11 +32,10 @@ def figures(answers: Answers) -> tuple[dict[str, dict[str, Any]], dict[str, Head
         if report is not None:
             reports[name] = report
             values = {**{f"{name}.{metric}": value for metric, value in report.metrics.items()}, **values}
-    main = [name for name in main_metrics(answers.codecs) if name in values]
-    intervals = _intervals(answers, {name: values[name] for name in main})
+    found = _intervals(answers, values)
     heads = list(answers.codecs)
     order = sorted(values, key=lambda name: heads.index(head_of(name)) if head_of(name) else len(heads))
-    return {name: {"value": values[name], "interval": intervals.get(name)} for name in order}, reports
+    return {name: {"value": values[name], "interval": found.get(name)} for name in order}, reports
 
 
 def head_of(metric: str) -> str:
@@ -65,23 +65,31 @@ def _intervals(answers: Answers, values: Mapping[str, float]) -> dict[str, list[
         kind = resampled_kind(parts, value)
         if kind is not None:
             systems[name] = as_outcomes(parts[kind])
+    return intervals(systems)
+
+
+def intervals(systems: Mapping[str, Outcomes]) -> dict[str, list[float]]:
+    """By name the 95 % interval of each ratio, all on the same resamples."""
     if not systems:
         return {}
     rows = resample(list(systems.values()))
-    return {name: list(interval(row)) for name, row in zip(systems, rows, strict=True)}
+    return {name: list(bounds(system, row)) for (name, system), row in zip(systems.items(), rows, strict=True)}
 
 
-def calibration(judged: list[Judged]) -> dict[str, Any] | None:
-    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without judgements."""
-    pairs = [pair for one in judged for pair in one]
-    if not pairs:
+def calibration(judged: Sequence[Judged], uncalibrated: Sequence[Judged] = ()) -> dict[str, Any] | None:
+    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without judgements.
+
+    ``ece_uncalibrated`` is the ECE of ``uncalibrated``, None without any.
+    """
+    confidences, correct = _columns(judged)
+    if not len(confidences):
         return None
-    confidences = np.array([confidence for confidence, _ in pairs], dtype=np.float64)
-    correct = np.array([right for _, right in pairs], dtype=bool)
+    before = _columns(uncalibrated)
     places = np.clip((confidences * HISTOGRAM).astype(int), 0, HISTOGRAM - 1)
     return {
         "ece": expected_calibration_error(confidences, correct),
-        "predictions": len(pairs),
+        "ece_uncalibrated": expected_calibration_error(*before) if len(before[0]) else None,
+        "predictions": len(confidences),
         "confidence": float(confidences.mean()),
         "right": float(correct.mean()),
         "bins": [asdict(row) for row in reliability(confidences, correct) if row.count],
@@ -90,3 +98,10 @@ def calibration(judged: list[Judged]) -> dict[str, Any] | None:
             "wrong": np.bincount(places[~correct], minlength=HISTOGRAM).tolist(),
         },
     }
+
+
+def _columns(judged: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences, and whether each was right."""
+    pairs = [pair for one in judged for pair in one]
+    confidences = np.array([confidence for confidence, _ in pairs], dtype=np.float64)
+    return confidences, np.array([right for _, right in pairs], dtype=bool)

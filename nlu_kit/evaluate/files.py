@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,29 @@ from nlu_kit.compare.record import write_whole
 from nlu_kit.errors import DataError
 
 
-def prepare_folder(folder: Path) -> None:
-    """Before anything is computed. Raises DataError where the folder can't be made."""
+def prepare_folder(folder: Path, option: str = "--output") -> None:
+    """Before anything is computed. Raises DataError where the folder can't be made, or nothing can be written in it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
-        raise DataError(f"no results can be written in {folder}: {error.strerror}; set --output") from error
+        reason = "there is a file in its way" if isinstance(error, FileExistsError) else error.strerror
+        raise DataError(f"no results can be written in {folder}: {reason}; set {option}") from error
+
+
+def prepare_file(file: Path, option: str, *, written: Sequence[Path], read: Sequence[Path]) -> None:
+    """The same for one more file. Raises DataError, too, where it is one of those to be ``written`` beside it, or is
+    there already and is one of the files or in one of the folders that are ``read``."""
+    if file.is_dir():
+        raise DataError(f"{file} is a folder; {option} takes the name of a file")
+    place = file.resolve()
+    over = [other for other in written if place == other.resolve()]
+    if file.exists():
+        over += [other for other in read if place.is_relative_to(other.resolve())]
+    if over:
+        raise DataError(f"{option} {file} would overwrite {over[0]}; name another file")
+    prepare_folder(file.parent, option)
 
 
 def write_files(texts: Mapping[Path, str]) -> list[Path]:

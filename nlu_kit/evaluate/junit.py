@@ -1,21 +1,26 @@
-"""A JUnit file, which CI systems show: a case per main figure and gate, a failure where one did not hold."""
+"""A JUnit file, which CI systems show: a case per main figure and gate; a failure where a gate did not hold, an error
+where it could not be checked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from nlu_kit.errors import Problem
+from nlu_kit.evaluate.gates import MINIMUM, OPTIONS
 from nlu_kit.evaluate.summary import Summary
 from nlu_kit.report.numbers import percent
 
 
-def junit_text(summary: Summary) -> str:
-    """The file's text. Figures without a gate are cases that pass; all figures are properties of the suite."""
+def junit_text(summary: Summary, unchecked: Sequence[Problem] = ()) -> str:
+    """The file's text. Figures without a gate are cases that pass; all figures are properties of the suite.
+    ``unchecked``: what is wrong with gates that were not checked."""
     gates: dict[str, list[dict[str, object]]] = {}
     for gate in summary["gates"]:
         gates.setdefault(gate["metric"], []).append(gate)
     names = list(dict.fromkeys([*summary["main"], *gates]))
     failed = [name for name in names if any(not gate["passed"] for gate in gates.get(name, ()))]
-    facts = {"tests": str(len(names)), "failures": str(len(failed)), "errors": "0"}
+    facts = {"tests": str(len(names) + len(unchecked)), "failures": str(len(failed)), "errors": str(len(unchecked))}
     root = ElementTree.Element("testsuites", {"name": "nlu-kit evaluate", **facts})
     suite_facts = {**facts, "skipped": "0", "timestamp": summary["created"]}
     suite = ElementTree.SubElement(root, "testsuite", {"name": _clean(f"nlu-kit {summary['name']}"), **suite_facts})
@@ -29,9 +34,17 @@ def junit_text(summary: Summary) -> str:
         value = summary["figures"][name]["value"]
         for gate in gates.get(name, ()):
             if not gate["passed"]:
-                message = f"{name} is {percent(value)} %, below the minimum of {100 * float(str(gate['minimum'])):g} %"
-                ElementTree.SubElement(case, "failure", {"message": message, "type": "fail-under"}).text = message
+                beyond = "below" if gate["bound"] == MINIMUM else "above"
+                limit = f"{gate['bound']} of {100 * float(str(gate['limit'])):g} %"
+                message = f"{name} is {percent(value)} %, {beyond} the {limit}"
+                kind = OPTIONS[str(gate["bound"])].strip("-")
+                ElementTree.SubElement(case, "failure", {"message": message, "type": kind}).text = message
         ElementTree.SubElement(case, "system-out").text = f"{name} {value}"
+    for problem in unchecked:
+        attributes = {"classname": _clean(f"nlu-kit.{summary['name']}"), "name": _clean(problem.path), "time": "0"}
+        case = ElementTree.SubElement(suite, "testcase", attributes)
+        error = {"message": _clean(problem.message), "type": "unknown-figure"}
+        ElementTree.SubElement(case, "error", error).text = _clean(f"{problem.message}; {problem.hint}")
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 

@@ -73,12 +73,12 @@ def _gates(summary: Summary) -> str:
         [
             text(gate["metric"]),
             percent(gate["value"]),
-            f"{100 * gate['minimum']:g}",
+            f"{gate['bound']} {100 * gate['limit']:g}",
             tag("span", text("passed" if gate["passed"] else "failed"), class_="verdict" + _wrong(gate["passed"])),
         ]
         for gate in summary["gates"]
     ]
-    return section("Thresholds", table(["figure", "value", "minimum", ""], rows, class_="dense"))
+    return section("Thresholds", table(["figure", "value", "threshold", ""], rows, class_="dense"))
 
 
 def _wrong(right: bool) -> str:
@@ -91,7 +91,7 @@ def _figures(summary: Summary) -> str:
         (name, percent(figures[name]["value"]), interval_text(figures[name]["interval"])) for name in summary["main"]
     ]
     items += [
-        (f"{name} calibration error", percent(head["calibration"]["ece"]), "0 is best")
+        (f"{name} calibration error", percent(head["calibration"]["ece"]), _before(head["calibration"]))
         for name, head in summary["heads"].items()
         if head["calibration"]
     ]
@@ -99,10 +99,16 @@ def _figures(summary: Summary) -> str:
     rest = [name for name in figures if name not in summary["main"] and head_of(name) in summary["heads"]]
     groups: dict[str, list[list[str]]] = {}
     for name in rest:
-        groups.setdefault(head_of(name), []).append([text(name), percent(figures[name]["value"])])
-    tables = [table(["figure", "percent"], rows, class_="dense") for rows in groups.values()]
+        cells = [text(name), percent(figures[name]["value"]), interval_text(figures[name]["interval"])]
+        groups.setdefault(head_of(name), []).append(cells)
+    tables = [table(["figure", "percent", "95 % interval"], rows, class_="dense") for rows in groups.values()]
     note = "In percent; in brackets the 95 % bootstrap interval over the utterances."
     return section("Figures", tiles(items), tag("div", *tables, class_="columns"), note=note)
+
+
+def _before(calibration: Any) -> str:
+    plain = calibration["ece_uncalibrated"]
+    return "0 is best" if plain is None else f"0 is best; {percent(plain)} without calibration"
 
 
 _SCOPE = {
@@ -119,14 +125,16 @@ def _scope(summary: Summary) -> str:
     """Nothing for a model without a detector."""
     scope, figures = summary["scope"], summary["figures"]
     rows = [
-        [text(told), percent(figures[f"{OUT_OF_SCOPE}.{name}"]["value"])]
+        [text(told), percent(found["value"]), interval_text(found["interval"])]
         for name, told in _SCOPE.items()
-        if f"{OUT_OF_SCOPE}.{name}" in figures
+        if (found := figures.get(f"{OUT_OF_SCOPE}.{name}"))
     ]
     if not rows:
         return ""
     note = f"{scope['out_of_scope']:,} utterances are out of scope, {scope['in_scope']:,} are not."
-    return section("Out of scope", table(["utterances", "percent"], rows, class_="dense"), note=note)
+    if "threshold" in scope:
+        note += f" Scores above {scope['threshold']:.6g} count as out of scope: {scope['chosen']}."
+    return section("Out of scope", table(["utterances", "percent", "95 % interval"], rows, class_="dense"), note=note)
 
 
 def _folds(summary: Summary) -> str:

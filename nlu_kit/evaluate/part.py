@@ -20,6 +20,7 @@ class Part:
     """Three parallel sequences, and the codecs of the model that made the predictions.
 
     ``watched`` is the head whose labels its detector takes for the scope; None where it has no detector.
+    ``uncalibrated`` are the predictions as they would be without temperatures; None where nobody asked for them.
     """
 
     codecs: Mapping[str, Codec]
@@ -27,10 +28,17 @@ class Part:
     encodings: Sequence[Encoding]
     predictions: Sequence[Prediction]
     watched: str | None = None
+    uncalibrated: Sequence[Prediction] | None = None
 
     @property
     def fields(self) -> list[Mapping[str, Any]]:
         return [prediction.fields for prediction in self.predictions]
+
+    def judged(self, head: str, predictions: Sequence[Prediction]) -> list[Judged]:
+        """For each example what the codec says of each thing predicted."""
+        codec = self.codecs[head]
+        pairs = zip(self.examples, predictions, strict=True)
+        return [list(codec.judged(example, prediction.fields)) for example, prediction in pairs]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class Answers:
         return sum(part.codecs[head].unseen(example) for part in self.parts for example in part.examples)
 
     def lost(self, head: str) -> int:
-        """Annotations that no prediction can match: truncated away, or not on word boundaries."""
+        """Annotations that the head can't learn to predict: cut off, inside a word, overlapping, too wide."""
         return sum(
             part.codecs[head].lost(example, encoding)
             for part in self.parts
@@ -74,11 +82,13 @@ class Answers:
 
     def judged(self, head: str) -> list[Judged]:
         """For each example what the codec says of each thing predicted."""
-        return [
-            list(part.codecs[head].judged(example, fields))
-            for part in self.parts
-            for example, fields in zip(part.examples, part.fields, strict=True)
-        ]
+        return [judged for part in self.parts for judged in part.judged(head, part.predictions)]
+
+    def judged_uncalibrated(self, head: str) -> list[Judged]:
+        """The same of the uncalibrated predictions; empty where a part has none."""
+        if any(part.uncalibrated is None for part in self.parts):
+            return []
+        return [judged for part in self.parts for judged in part.judged(head, part.uncalibrated or ())]
 
     def matches(self, head: str) -> list[bool | None]:
         """For each example whether the head is entirely right; None without annotation."""

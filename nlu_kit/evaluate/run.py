@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nlu_kit.data.example import Example
@@ -11,6 +12,8 @@ from nlu_kit.evaluate.data import TestData
 from nlu_kit.evaluate.part import Answers, Part
 from nlu_kit.evaluate.summary import Evaluation, summarise
 from nlu_kit.inference.predictor import Predictor, load
+from nlu_kit.model.build import current_codecs
+from nlu_kit.model.predict import predict
 from nlu_kit.registry import Registry
 
 BATCH_SIZE = 32
@@ -35,13 +38,18 @@ def evaluate_model(
     predictor = load(model, device=device, threshold=threshold, registry=registry)
     part, seconds = ask(predictor, data.examples, batch_size=batch_size, tell=tell)
     texts = [example.text for example in data.examples]
+    spent = cost(predictor, texts, batch_size=batch_size, seconds=seconds)
+    part = with_uncalibrated(part, predictor, batch_size=batch_size)
     evaluation = summarise(
         Answers([part]),
         name=predictor.saved.name,
         model=str(model),
         data=str(data.path),
-        cost=cost(predictor, texts, batch_size=batch_size, seconds=seconds),
+        cost=spent,
     )
+    if predictor.scope is not None:
+        evaluation.summary["scope"]["threshold"] = predictor.scope.settings.threshold
+        evaluation.summary["scope"]["chosen"] = predictor.scope.settings.chosen
     own = predictor.saved.scope
     if threshold is not None and own is not None:
         evaluation.summary["notes"].append(
@@ -60,3 +68,9 @@ def ask(
     encodings = predictor.model.backbone.tokenizer.encode(texts)
     watched = None if predictor.scope is None else predictor.scope.settings.head
     return Part(predictor.codecs, examples, encodings, predictions, watched), seconds
+
+
+def with_uncalibrated(part: Part, predictor: Predictor, *, batch_size: int = BATCH_SIZE) -> Part:
+    """The part with what the model would say had nothing been fitted on dev, for the calibration error before that."""
+    plain = current_codecs(predictor.saved.heads, predictor.saved.labels, predictor.model)
+    return replace(part, uncalibrated=predict(predictor.model, plain, part.encodings, batch_size=batch_size))

@@ -8,29 +8,33 @@ from typing import Any
 import numpy as np
 
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
+from nlu_kit.evaluate.figures import intervals
 from nlu_kit.evaluate.part import Answers
+from nlu_kit.metrics.bootstrap import Outcomes
 from nlu_kit.metrics.detection import rejection_scores
 
 BY_SCORE = ("auroc", "fpr95")
 
 
 def scope_section(answers: Answers) -> dict[str, Any]:
-    """How many utterances are out of scope, whether the model can tell (``detector``), and the ``figures``.
+    """How many utterances are out of scope, whether the model can tell (``detector``), the ``figures``, and the
+    ``intervals`` of those that are ratios of counts.
 
     ``auroc`` and ``fpr95`` compare scores, which only those of one model can be: a cross-validation has none.
     """
     outside = sum(example.out_of_scope for example in answers.examples)
     detector = all(part.watched is not None for part in answers.parts)
-    figures = _figures(answers) if detector else {}
+    figures, found = _figures(answers) if detector else ({}, {})
     return {
         "detector": detector,
         "in_scope": len(answers.examples) - outside,
         "out_of_scope": outside,
         "figures": figures,
+        "intervals": found,
     }
 
 
-def _figures(answers: Answers) -> dict[str, float]:
+def _figures(answers: Answers) -> tuple[dict[str, float], dict[str, list[float]]]:
     inside, right, outside = list[tuple[bool, float]](), list[bool](), list[tuple[bool, float]]()
     for part in answers.parts:
         codec = part.codecs[part.watched or ""]
@@ -43,10 +47,21 @@ def _figures(answers: Answers) -> dict[str, float]:
                 right.append(bool(match))
     decided = _rejection(inside, right, outside, column=0)
     scored = _rejection(inside, right, outside, column=1) if len(answers.parts) == 1 else {}
-    return {
+    figures = {
         **{name: value for name, value in decided.items() if name not in BY_SCORE},
         **{name: value for name, value in scored.items() if name in BY_SCORE},
     }
+    rejected = np.array([verdict for verdict, _ in (*inside, *outside)], dtype=np.float64)
+    out = np.repeat([0.0, 1.0], [len(inside), len(outside)])
+    found = np.array([*right, *(False for _ in outside)], dtype=np.float64)
+    ratios = {
+        "in_scope_accuracy": (found * (1 - rejected), 1 - out),
+        "false_rejection": ((1 - out) * rejected, 1 - out),
+        "recall": (out * rejected, out),
+        "precision": (out * rejected, rejected),
+    }
+    systems = {name: Outcomes(*(part[None] for part in ratios[name])) for name in ratios if name in figures}
+    return figures, intervals(systems)
 
 
 def _rejection(

@@ -39,17 +39,17 @@ def summarise(
     cost: Mapping[str, Any] | None = None,
     folds: Mapping[str, Any] | None = None,
 ) -> Evaluation:
-    """The whole evaluation. Raises DataError where no example is annotated for any head."""
+    """The whole evaluation. Raises DataError where nothing is annotated that the model could be measured by."""
     values, reports = figures(answers)
-    if not values:
-        heads = ", ".join(answers.codecs)
-        raise DataError(f"no example of {data} is annotated for any head of the model ({heads})")
     scope = scope_section(answers)
-    named = {f"{OUT_OF_SCOPE}.{metric}": value for metric, value in scope.pop("figures").items()}
-    if scope["out_of_scope"] or scope["detector"]:
-        values |= {metric: {"value": value, "interval": None} for metric, value in named.items()}
+    bounds = scope.pop("intervals")
+    for metric, value in scope.pop("figures").items():
+        values[f"{OUT_OF_SCOPE}.{metric}"] = {"value": value, "interval": bounds.get(metric)}
+    if not values:
+        raise DataError(_nothing(answers, data))
     errors = find_errors(answers)
     heads_section = {head: _head(answers, head, reports.get(head)) for head in answers.codecs}
+    values |= _calibration_figures(heads_section)
     summary = {
         "format": 1,
         "nlu_kit": __version__,
@@ -79,20 +79,49 @@ def _head(answers: Answers, name: str, report: HeadReport | None) -> dict[str, A
         "lost": answers.lost(name),
         "labels": [] if report is None else [asdict(row) for row in report.labels],
         "confusion": None if report is None or report.confusion is None else asdict(report.confusion),
-        "calibration": calibration(answers.judged(name)),
+        "calibration": calibration(answers.judged(name), answers.judged_uncalibrated(name)),
     }
+
+
+def _calibration_figures(heads: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """``head.ece``, named as a run names them."""
+    found = {
+        f"{name}.{key}": head["calibration"][key]
+        for name, head in heads.items()
+        if head["calibration"]
+        for key in ("ece_uncalibrated", "ece")
+    }
+    return {name: {"value": value, "interval": None} for name, value in found.items() if value is not None}
+
+
+def _nothing(answers: Answers, data: str) -> str:
+    outside = sum(example.out_of_scope for example in answers.examples)
+    if outside:
+        return f"every annotated example of {data} is out of scope, and the model has no detector that could tell"
+    heads = ", ".join(f"'{name}' ({', '.join(codec.fields)})" for name, codec in answers.codecs.items())
+    return (
+        f"no example of {data} is annotated for any head of the model: {heads}; annotate some, or name other data or "
+        "another --reader"
+    )
 
 
 def _notes(summary: Summary) -> list[str]:
     notes = []
     count = summary["utterances"]
     if count < FEW:
-        notes.append(f"Only {count} utterances: the intervals are wide, and a few more could change much.")
-    if summary["truncated"]:
-        notes.append(f"{summary['truncated']} texts are longer than the model reads; their ends were ignored.")
+        notes.append(f"Only {_several(count, 'utterance')}: the intervals are wide, and a few more could change much.")
+    cut = summary["truncated"]
+    if cut:
+        notes.append(
+            "1 text is longer than the model reads; its end was ignored."
+            if cut == 1
+            else f"{cut:,} texts are longer than the model reads; their ends were ignored."
+        )
     scope = summary["scope"]
-    if scope["out_of_scope"] and not scope["detector"]:
-        notes.append(f"{scope['out_of_scope']} utterances are out of scope, and this model has nothing to tell that.")
+    outside = scope["out_of_scope"]
+    if outside and not scope["detector"]:
+        is_outside = f"{_several(outside, 'utterance')} {'is' if outside == 1 else 'are'} out of scope"
+        notes.append(f"{is_outside}, and this model has nothing to tell that.")
     for name, head in summary["heads"].items():
         if not head["annotated"]:
             notes.append(f"No utterance is annotated for the head '{name}': it was not evaluated.")
@@ -100,8 +129,12 @@ def _notes(summary: Summary) -> list[str]:
             what = "annotation has a label" if head["unseen"] == 1 else "annotations have a label"
             notes.append(f"{name}: {head['unseen']} {what} that training never had; counted as wrong.")
         if head["lost"]:
-            what = "annotation begins or ends" if head["lost"] == 1 else "annotations begin or end"
             notes.append(
-                f"{name}: {head['lost']} {what} inside a word or beyond the truncation; no model gets it right."
+                f"{name}: {_several(head['lost'], 'annotation')} of a kind that the head can't be taught: cut off, "
+                "starting or ending inside a word, overlapping, or too wide."
             )
     return notes
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

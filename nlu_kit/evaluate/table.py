@@ -17,6 +17,8 @@ def table_lines(summary: Summary) -> list[str]:
     """Figures with intervals, calibration, the worst labels, cost, and what there is to mind."""
     lines = [f"{summary['name']}: {summary['utterances']:,} utterances of {summary['data']}, in percent", ""]
     lines += columns(["figure", "value", "95 % interval"], _figure_rows(summary))
+    if "threshold" in summary["scope"]:
+        lines += ["", f"out of scope: scores above {summary['scope']['threshold']:.6g} ({summary['scope']['chosen']})"]
     lines += _worst(summary)
     if summary["cost"]:
         lines += ["", *columns(None, cost_rows(summary["cost"]))]
@@ -51,11 +53,7 @@ def cost_rows(cost: Mapping[str, Any]) -> list[list[str]]:
 def _figure_rows(summary: Summary) -> list[list[str]]:
     figures = summary["figures"]
     order = [*summary["main"], *(name for name in figures if name not in summary["main"])]
-    rows = [[name, percent(figures[name]["value"]), interval_text(figures[name]["interval"])] for name in order]
-    for name, head in summary["heads"].items():
-        if head["calibration"]:
-            rows.append([f"{name} calibration error (ECE)", percent(head["calibration"]["ece"]), ""])
-    return rows
+    return [[name, percent(figures[name]["value"]), interval_text(figures[name]["interval"])] for name in order]
 
 
 def _worst(summary: Summary) -> list[str]:
@@ -88,4 +86,4 @@ def _fold_lines(summary: Summary) -> list[str]:
 
 def _gate_line(gate: Mapping[str, Any]) -> str:
     verdict = "passed" if gate["passed"] else "failed"
-    return f"{verdict}: {gate['metric']} {percent(gate['value'])}, minimum {100 * gate['minimum']:g}"
+    return f"{verdict}: {gate['metric']} {percent(gate['value'])}, {gate['bound']} {100 * gate['limit']:g}"

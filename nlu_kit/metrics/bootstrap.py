@@ -67,6 +67,22 @@ def interval(values: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]
     return float(low), float(high)
 
 
+def bounds(system: Outcomes, values: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
+    """The interval of one system's figure, given ``values``, its resamples.
+
+    It is the percentile interval, but where every resample gives the same figure, as when all utterances are right:
+    that shows only that other ones are rare. Among n utterances none was seen, so their share is at most
+    1 - (alpha/2)^(1/n) (Clopper and Pearson 1934); the bounds are what the figure would be if so many were all wrong,
+    or all right. For accuracy this is their exact interval, for other ratios an approximation.
+    """
+    low, high = interval(values, level=level)
+    if high - low > 1e-12:
+        return low, high
+    counted = int((system.denominators[0] > 0).sum())
+    kept = ((1 - level) / 2) ** (1 / max(counted, 1))
+    return low * kept, 1 - (1 - high) * kept
+
+
 def difference(first: Outcomes, second: Outcomes, first_values: np.ndarray, second_values: np.ndarray) -> Difference:
     """``first`` against ``second``; the values are theirs, ``[resamples]``, from one call of ``resample``."""
     deltas = np.round(first_values - second_values, 12)  # the same figure by two orders of adding is a tie

@@ -159,7 +159,7 @@ def find_model(path: Path) -> Path:
     if path.name == "latest" and not path.exists():
         raise ModelError(f"no trained model: {path} does not exist. Train one: nlu-kit train pipeline.json")
     if not path.exists():
-        raise ModelError(f"there is no {path}: --model takes a model folder or a run's folder, such as runs/latest")
+        raise ModelError(f"there is no {path}: a model is a model folder or a run's folder, such as runs/latest")
     raise ModelError(f"{path} is not a model folder (it has no {DESCRIPTION}), nor a run's folder with one in it")
 
 

@@ -6,21 +6,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from nlu_kit.data.printable import printable
+
 _VOID = {"br", "hr", "input", "meta"}
 
 
 def tag(name: str, /, *children: str, **attributes: str | float | None) -> str:
     """``tag("text", text("a & b"), x=3, class_="tick")``: ``_`` in a name is ``-``, a trailing one is dropped, and an
     attribute that is None is left out."""
-    written = "".join(
-        f' {_name(key)}="{escape(_value(value), quote=True)}"' for key, value in attributes.items() if value is not None
-    )
+    given = {_name(key): printable(_value(value)) for key, value in attributes.items() if value is not None}
+    written = "".join(f' {key}="{escape(value, quote=True)}"' for key, value in given.items())
     return f"<{name}{written}>" + ("" if name in _VOID else f"{''.join(children)}</{name}>")
 
 
 def text(value: object) -> str:
     """``value`` as text of an element."""
-    return escape(str(value), quote=False)
+    return escape(printable(str(value)), quote=False)
 
 
 def chart(*children: str, width: float, height: float, label: str, fixed: bool = False) -> str:

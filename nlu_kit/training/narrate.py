@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction
+from nlu_kit.data.printable import one_line
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, Sample
 
 
@@ -64,7 +65,7 @@ def figures(scores: Mapping[str, float]) -> str:
 
 def sample_lines(sample: Sample) -> list[str]:
     """A dev utterance: its text, then gold beside predicted, marked where they differ."""
-    lines = [f"    {sample.prediction.text}"]
+    lines = [f"    {one_line(sample.prediction.text)}"]
     for field, gold in sample.gold.items():
         predicted = sample.prediction.fields[field]
         sign = "=" if _comparable(gold) == _comparable(predicted) else "≠"

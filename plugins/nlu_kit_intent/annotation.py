@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
 
@@ -16,7 +19,12 @@ def label_of(example: Example, field: str) -> str | None:
         return None
     if not isinstance(value, (str, int, float)):
         raise DataError(
-            f"{example.source}: '{field}' must be one label (a string) for the head 'intent', got {value!r}; the head "
-            "'multilabel_intent' takes several"
+            f"{example.source}: '{field}' must be one label (a string) for the head 'intent', got {_shown(value)}; the "
+            "head 'multilabel_intent' takes several"
         )
     return str(value)
+
+
+def _shown(value: Any) -> str:
+    """As the file has it."""
+    return json.dumps(value, ensure_ascii=False, default=repr)

@@ -23,7 +23,7 @@ def output(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files of an evaluation on the test set that the run's pipeline names."""
     folder: Path = tmp_path_factory.mktemp("evaluated") / "evaluation"
     arguments = ["--model", str(trained.run_dir), "--output", str(folder), "--junit", str(folder / "ci" / "junit.xml")]
-    assert main(["evaluate", *arguments, "--fail-under", "intent.accuracy=0.1"]) == 0
+    assert main(["evaluate", *arguments, "--fail-under", "intent.accuracy=0.1", "--fail-over", "ner.ece=1"]) == 0
     return folder
 
 
@@ -43,9 +43,13 @@ def test_figures_are_those_of_the_run(output: Path, trained: Any, corpus: Path) 
     summary = read(output / "evaluation.json")
     assert summary["main"] == MAIN
     figures = {name: figure["value"] for name, figure in summary["figures"].items()}
-    assert {name: figures[name] for name in trained.test if name in figures} == pytest.approx(
-        {name: value for name, value in trained.test.items() if name in figures}
+    said = {**trained.test, **trained.confidence["test"]}
+    assert {name: figures[name] for name in said if name in figures} == pytest.approx(
+        {name: value for name, value in said.items() if name in figures}
     )
+    known = {"intent.ece", "intent.ece_uncalibrated", "ner.ece", "out_of_scope.false_rejection"}
+    assert known <= set(figures) & set(said)
+    assert summary["scope"]["threshold"] == read(trained.model_dir / "model.json")["detector"]["threshold"]
     assert set(MAIN) <= set(trained.test)
     assert summary["data"] == str(corpus / "test.jsonl")
     assert summary["utterances"] == 19
@@ -66,7 +70,7 @@ def test_figures_are_those_of_the_run(output: Path, trained: Any, corpus: Path) 
 def test_other_files(output: Path) -> None:
     assert sorted(file.name for file in output.iterdir()) == ["ci", "errors.jsonl", "evaluation.json", "report.html"]
     suite = ElementTree.parse(output / "ci" / "junit.xml").getroot()
-    assert (suite.get("tests"), suite.get("failures")) == ("3", "0")
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "0")
     assert "<!doctype html>" in (output / "report.html").read_text(encoding="utf-8")
 
 
@@ -119,7 +123,28 @@ def test_a_figure_that_there_is_not_costs_no_result(
     assert [gate["metric"] for gate in read(folder / "evaluation.json")["gates"]] == ["intent.accuracy"]
     assert "intent.acuracy', so it was not checked" in (folder / "report.html").read_text(encoding="utf-8")
     assert (folder / "errors.jsonl").is_file()
-    assert ElementTree.parse(tmp_path / "j.xml").getroot().get("failures") == "1"
+    suite = ElementTree.parse(tmp_path / "j.xml").getroot()
+    assert (suite.get("failures"), suite.get("errors")) == ("1", "1")
+
+
+def test_a_junit_file_where_something_else_is(
+    trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found before anything is computed, and nothing is lost."""
+    folder, before = tmp_path / "out", data.read_bytes()
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    arguments = ["evaluate", str(data), "-m", str(trained.model_dir), "--output", str(folder)]
+    for junit, told in (
+        (folder / "evaluation.json", "would overwrite"),
+        (data, "would overwrite"),
+        (trained.model_dir / "model.json", "would overwrite"),
+        (tmp_path / "taken" / "j.xml", "there is a file in its way; set --junit"),
+        (tmp_path, "is a directory"),
+    ):
+        assert main([*arguments, "--junit", str(junit)]) == 2
+        assert told in capsys.readouterr().err
+    assert data.read_bytes() == before
+    assert list(folder.iterdir()) == []
 
 
 def test_a_threshold_in_place_of_the_models_own(
@@ -151,7 +176,6 @@ def test_a_threshold_in_place_of_the_models_own(
         (["--folds", "2", "nowhere.json"], "nowhere.json: 1 problem"),
         (["--device", "meta"], "'meta' is none of cpu"),
         (["--output", "taken"], "'taken' is a file"),
-        (["--output", "taken/below"], "no results can be written in taken"),
     ],
 )
 def test_mistakes(
@@ -160,7 +184,17 @@ def test_mistakes(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "taken").write_text("", encoding="utf-8")
     assert main(["evaluate", *arguments]) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["taken"], "no folder for results is left behind"
     assert told in capsys.readouterr().err.replace("\\", "/")
+
+
+def test_a_folder_for_results_that_can_not_be_made(
+    trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "taken").write_text("", encoding="utf-8")
+    output = str(tmp_path / "taken" / "below")
+    assert main(["evaluate", str(data), "-m", str(trained.model_dir), "--output", output]) == 2
+    assert "no results can be written in" in capsys.readouterr().err
 
 
 def test_data_that_can_not_be_read(trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

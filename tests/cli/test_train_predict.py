@@ -230,7 +230,7 @@ def test_predict_a_broken_line_names_file_and_line(
         ((), "give texts or --input FILE"),
         (("hello", "--input", "x.txt"), "give texts or --input FILE"),
         (("--input", "nowhere.txt"), "there is no file nowhere.txt"),
-        (("hello", "--model", "nowhere"), "there is no nowhere: --model takes a model folder or a run's folder"),
+        (("hello", "--model", "nowhere"), "there is no nowhere: a model is a model folder or a run's folder"),
         (("hello", "--device", "abacus"), "'abacus' is none of cpu, cuda"),
         (("hello", "--device", "cuda:99"), "can't predict on the device 'cuda:99'"),
     ],

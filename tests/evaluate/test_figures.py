@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,10 +29,11 @@ def test_figures_by_hand(answers: Answers) -> None:
     assert [head_of(name) for name in values if "." in name] == sorted(head_of(name) for name in values if "." in name)
 
 
-def test_main_figures_have_an_interval_and_no_other_has(answers: Answers) -> None:
+def test_figures_that_are_ratios_of_counts_have_an_interval(answers: Answers) -> None:
     found, _ = figures(answers)
     with_one = {name for name, figure in found.items() if figure["interval"] is not None}
-    assert with_one == {"intent.accuracy", "ner.f1", "exact_match"}
+    of_spans = {"ner.precision", "ner.recall", "ner.f1", "ner.micro_f1"}
+    assert with_one == {"intent.accuracy", "intent.micro_f1", *of_spans, "exact_match"}
     for name in with_one:
         low, high = found[name]["interval"]
         assert 0 <= low < found[name]["value"] < high <= 1
@@ -70,7 +72,14 @@ def test_calibration_by_hand() -> None:
     assert sum(found["histogram"]["right"]) == 1
     assert found["histogram"]["wrong"][1] == found["histogram"]["wrong"][19] == 1
     assert [row["count"] for row in found["bins"]] == [1, 2]
+    assert found["ece_uncalibrated"] is None
     assert calibration([[], []]) is None
+
+
+def test_calibration_before_and_after_by_hand() -> None:
+    found = calibration([[(0.75, True)], [(0.75, True)]], [[(1.0, True)], [(1.0, True)]])
+    assert found is not None
+    assert (found["ece"], found["ece_uncalibrated"]) == (pytest.approx(0.25), pytest.approx(0.0))
 
 
 def test_the_summary_counts_what_cannot_be_right(answers: Answers) -> None:
@@ -84,9 +93,26 @@ def test_the_summary_counts_what_cannot_be_right(answers: Answers) -> None:
     assert "intent: 1 annotation has a label that training never had" in told
 
 
+def test_the_summary_has_the_calibration_error_of_every_head(part: Part) -> None:
+    def ece(part: Part) -> dict[str, float]:
+        summary = summarise(Answers([part]), name="x", model="m", data="d").summary
+        return {name: f["value"] for name, f in summary["figures"].items() if "ece" in name}
+
+    without = ece(part)
+    assert list(without) == ["intent.ece", "ner.ece"]
+    both = ece(replace(part, uncalibrated=part.predictions))
+    assert both == {
+        **without,
+        "intent.ece_uncalibrated": without["intent.ece"],
+        "ner.ece_uncalibrated": both["ner.ece"],
+    }
+
+
 def test_data_without_any_annotation_is_an_error(part: Part) -> None:
     from nlu_kit.errors import DataError
 
     bare = Part(part.codecs, part.examples[5:6], part.encodings[5:6], part.predictions[5:6])
-    with pytest.raises(DataError, match=r"no example of d\.jsonl is annotated for any head"):
+    with pytest.raises(
+        DataError, match=r"no example of d\.jsonl is annotated for any head of the model: 'intent' \(int"
+    ):
         summarise(Answers([bare]), name="x", model="m", data="d.jsonl")

@@ -93,6 +93,20 @@ def test_without_errors_there_is_no_script(make_part: Any) -> None:
     assert not any("lowest F1" in line for line in table_lines(evaluation.summary))
 
 
+def test_data_that_is_all_out_of_scope_has_a_page_and_a_table(make_part: Any) -> None:
+    part = make_part([("sing", "oos", None, "play", 0.9, []), ("dance", "oos", None, "play", 0.9, [])], scores=[0.9, 0])
+    evaluation = summarise(Answers([part]), name="x", model="m", data="d")
+    parse(evaluation_page(evaluation))
+    assert any(line.split()[:2] == ["out_of_scope.recall", "50.00"] for line in table_lines(evaluation.summary))
+
+
+def test_control_characters_do_not_reach_the_page(make_part: Any) -> None:
+    part = make_part([("a\x00b\x1b[1m", "play\x01", [], "book", 0.9, [])])
+    markup = evaluation_page(summarise(Answers([part]), name="x\x07", model="m", data="d"))
+    assert "a\ufffdb\ufffd[1m" in markup
+    assert not [c for c in markup if c < " " and c not in "\t\n\r"]
+
+
 def test_many_errors_are_cut_and_many_labels_stay_readable(make_part: Any) -> None:
     rows = [(f"text {i}", f"label {i % 150}", [], f"label {(i * 7) % 150}", 0.5, []) for i in range(CARDS + 100)]
     evaluation = summarise(Answers([make_part(rows)]), name="x", model="m", data="d")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nlu_kit.errors import DataError
 from nlu_kit.evaluate.part import Answers
 from nlu_kit.evaluate.scope import scope_section
 from nlu_kit.evaluate.summary import summarise
@@ -33,6 +34,23 @@ def test_by_hand(make_part: Any) -> None:
             "fpr95": 1.0,
         }
     )
+
+
+def test_the_intervals_are_of_the_same_ratios(make_part: Any) -> None:
+    found = scope_section(Answers([make_part(ROWS * 20, scores=SCORES * 20)]))
+    assert set(found["intervals"]) == {"in_scope_accuracy", "false_rejection", "recall", "precision"}
+    for name, (low, high) in found["intervals"].items():
+        assert low < found["figures"][name] < high
+        assert high - low < 0.5
+
+
+def test_data_that_is_all_out_of_scope(make_part: Any) -> None:
+    """Whoever collects such texts wants to know how many are recognised; nothing else can be measured."""
+    summary = summarise(Answers([make_part(ROWS[3:], scores=SCORES[3:])]), name="x", model="m", data="d").summary
+    assert {name: figure["value"] for name, figure in summary["figures"].items()} == {"out_of_scope.recall": 0.5}
+    assert summary["errors"]["kinds"] == {"out_of_scope: accepted": 1}
+    with pytest.raises(DataError, match=r"every annotated example of d is out of scope, and the model has no detector"):
+        summarise(Answers([make_part(ROWS[3:])]), name="x", model="m", data="d")
 
 
 def test_scores_of_different_models_are_not_compared(make_part: Any) -> None:

@@ -6,8 +6,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nlu_kit.metrics.bootstrap import Outcomes, difference, interval, resample
+from nlu_kit.metrics.bootstrap import Outcomes, bounds, difference, interval, resample
 
 
 def verdicts(*runs: list[int]) -> Outcomes:
@@ -22,6 +24,35 @@ def test_the_interval_of_an_accuracy_is_the_binomials() -> None:
     half = 1.96 * math.sqrt(0.8 * 0.2 / 1000)
     assert low == pytest.approx(0.8 - half, abs=0.003)
     assert high == pytest.approx(0.8 + half, abs=0.003)
+
+
+def test_where_all_or_none_are_right_the_interval_is_clopper_and_pearsons() -> None:
+    """Twenty of twenty: the share whose chance of so many is 2.5 %."""
+    for right, expected in ((1, (0.8316, 1.0)), (0, (0.0, 0.1684))):
+        system = verdicts([right] * 20)
+        assert bounds(system, resample([system])[0]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_utterances_without_annotation_do_not_narrow_it() -> None:
+    numerators = np.array([[1.0] * 20 + [0.0] * 80])
+    system = Outcomes(numerators, numerators)
+    assert bounds(system, resample([system])[0])[0] == pytest.approx(0.8316, abs=1e-4)
+
+
+@given(half=st.integers(0, 6), size=st.integers(1, 40))
+def test_an_interval_without_width_is_widened_around_the_figure(half: int, size: int) -> None:
+    """Every utterance scores the same; the more there are, the surer that is."""
+    system, larger = (Outcomes(np.full((1, n), float(half)), np.full((1, n), 6.0)) for n in (size, size + 1))
+    low, high = bounds(system, resample([system], resamples=50)[0])
+    narrower = bounds(larger, resample([larger], resamples=50)[0])
+    assert 0 <= low <= system.value() <= high <= 1
+    assert high - low > narrower[1] - narrower[0]
+
+
+def test_other_intervals_are_the_percentiles() -> None:
+    system = verdicts([1] * 15 + [0] * 5)
+    values = resample([system])[0]
+    assert bounds(system, values) == interval(values)
 
 
 def test_identical_systems_have_p_one_half() -> None:

@@ -227,7 +227,7 @@ def test_what_a_path_may_mean(trained: Any, tmp_path: Path) -> None:
 def test_a_path_that_means_no_model(trained: Any, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no trained model: .*Train one: nlu-kit train pipeline\.json"):
         find_model(tmp_path / "latest")
-    with pytest.raises(ModelError, match=r"there is no \S+typo: --model takes a model folder or a run's folder"):
+    with pytest.raises(ModelError, match=r"there is no \S+typo: a model is a model folder or a run's folder"):
         find_model(tmp_path / "typo")
     for path in (tmp_path, trained.model_dir / WEIGHTS):
         with pytest.raises(ModelError, match="is not a model folder"):
