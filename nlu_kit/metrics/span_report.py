@@ -19,8 +19,7 @@ Triple = tuple[int, int, str]
 def span_report(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> HeadReport:
     """A row for every label of either side, and, where gold has a span at all, these figures over all texts:
 
-    - ``micro_f1``: strict, over all spans: what ``span_scores`` calls ``f1``;
-    - ``macro_f1``: strict, the mean over the labels of gold;
+    - ``macro_f1``: strict, the mean over the labels of gold (over all spans it is ``f1`` of ``span_scores``);
     - ``boundary_f1``: a span is right if one of gold has its boundaries, whatever its label;
     - ``type_f1``: a span is right if it overlaps one of gold that has its label, whatever the boundaries. Each span is
       paired with one of the other side at most, and the most pairs are taken. It is MUC-5's question of types, asked
@@ -30,13 +29,12 @@ def span_report(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Spa
     rows = _rows(pairs)
     if not any(g for g, _ in pairs):
         return HeadReport(labels=rows)
-    right, supports, guesses = (sum(counts) for counts in zip(*map(_counts, pairs), strict=True))
+    supports, guesses = sum(len(g) for g, _ in pairs), sum(len(p) for _, p in pairs)
     bounds = [({s[:2] for s in g}, {s[:2] for s in p}) for g, p in pairs]
     common, here, there = (sum(counts) for counts in zip(*map(_counts, bounds), strict=True))
     of_gold = [row.f1 for row in rows if row.support]
     return HeadReport(
         metrics={
-            "micro_f1": _f1(right, supports, guesses),
             "macro_f1": sum(of_gold) / len(of_gold),
             "boundary_f1": _f1(common, here, there),
             "type_f1": _f1(sum(_pairings(g, p) for g, p in pairs), supports, guesses),

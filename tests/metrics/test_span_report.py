@@ -77,14 +77,14 @@ some = st.lists(st.builds(Entity, start=edges, end=edges, label=st.sampled_from(
 
 
 @given(pairs=st.lists(st.tuples(some, some), min_size=1, max_size=3))
-def test_strict_f1_is_seqevals_and_the_lenient_ones_are_no_lower(pairs: list[tuple[Spans, Spans]]) -> None:
+def test_lenient_scores_are_no_lower_than_the_strict_one(pairs: list[tuple[Spans, Spans]]) -> None:
     gold, predicted = [g for g, _ in pairs], [p for _, p in pairs]
     metrics = span_report(gold, predicted).metrics
     if not any(gold):
         assert metrics == {}
         return
-    assert metrics["micro_f1"] == pytest.approx(span_scores(gold, predicted)["f1"])
-    assert metrics["type_f1"] >= metrics["micro_f1"] - 1e-12
+    strict = span_scores(gold, predicted)["f1"]
+    assert metrics["type_f1"] >= strict - 1e-12
     assert all(0 <= value <= 1 for value in metrics.values())
 
 
