@@ -87,9 +87,7 @@ def _wrong(right: bool) -> str:
 
 def _figures(summary: Summary) -> str:
     figures = summary["figures"]
-    items = [
-        (name, percent(figures[name]["value"]), interval_text(figures[name]["interval"])) for name in summary["main"]
-    ]
+    items = [(name, percent(figures[name]["value"]), _interval(figures[name]["interval"])) for name in summary["main"]]
     items += [
         (f"{name} calibration error", percent(head["calibration"]["ece"]), _before(head["calibration"]))
         for name, head in summary["heads"].items()
@@ -99,11 +97,16 @@ def _figures(summary: Summary) -> str:
     rest = [name for name in figures if name not in summary["main"] and head_of(name) in summary["heads"]]
     groups: dict[str, list[list[str]]] = {}
     for name in rest:
-        cells = [text(name), percent(figures[name]["value"]), interval_text(figures[name]["interval"])]
+        cells = [text(name), percent(figures[name]["value"]), _interval(figures[name]["interval"])]
         groups.setdefault(head_of(name), []).append(cells)
     tables = [table(["figure", "percent", "95 % interval"], rows, class_="dense") for rows in groups.values()]
     note = "In percent; in brackets the 95 % bootstrap interval over the utterances."
     return section("Figures", tiles(items), tag("div", *tables, class_="columns"), note=note)
+
+
+def _interval(bounds: Sequence[float] | None) -> str:
+    """In one piece, also on a phone."""
+    return interval_text(bounds).replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _before(calibration: Any) -> str:
@@ -125,7 +128,7 @@ def _scope(summary: Summary) -> str:
     """Nothing for a model without a detector."""
     scope, figures = summary["scope"], summary["figures"]
     rows = [
-        [text(told), percent(found["value"]), interval_text(found["interval"])]
+        [text(told), percent(found["value"]), _interval(found["interval"])]
         for name, told in _SCOPE.items()
         if (found := figures.get(f"{OUT_OF_SCOPE}.{name}"))
     ]
