@@ -17,7 +17,7 @@ SEEDS = 3
 
 
 def write_page(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> None:
-    """Replace the table. Levers without all seeds on both corpora are left out."""
+    """Replace the table. Levers without all seeds on either corpus are left out."""
     before, found, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
     _, closed, after = rest.partition(END)
     if not found or not closed:
@@ -26,7 +26,8 @@ def write_page(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]
 
 
 def table(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> str:
-    """A row per lever: the mean over seeds of each figure, and how far its mean is from the base's, seed by seed."""
+    """A row per lever: the mean over seeds of each figure, and how far its mean is from the base's, seed by seed. A
+    dash stands where not all seeds were run."""
     runs = {(record["lever"], record["corpus"], record["seed"]): record for record in records}
     by_cell: dict[tuple[str, str], dict[int, Mapping[str, Any]]] = {}
     for (lever, corpus, seed), record in runs.items():
@@ -35,7 +36,7 @@ def table(records: Sequence[Mapping[str, Any]], levers: Mapping[str, Lever]) -> 
     lines = [row(["Lever", *columns]), "|" + " --- |" * (len(columns) + 1)]
     for name, lever in levers.items():
         cells = [by_cell.get((name, corpus), {}) for corpus in TITLES]
-        if any(len(cell) < SEEDS for cell in cells):
+        if all(len(cell) < SEEDS for cell in cells):
             continue
         figures = [
             figure(cell, by_cell[("base", corpus)], key, is_base=name == "base")
@@ -50,6 +51,8 @@ def figure(
     cell: Mapping[int, Mapping[str, Any]], base: Mapping[int, Mapping[str, Any]], key: str, *, is_base: bool
 ) -> str:
     """``89.62``, and for a lever the mean difference with the standard deviation of the seeds' differences."""
+    if len(cell) < SEEDS:
+        return "–"
     values = [record["dev"][key] for record in cell.values()]
     if is_base:
         return f"{statistics.mean(values):.2f} ± {statistics.stdev(values):.2f}"

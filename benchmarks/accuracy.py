@@ -64,10 +64,13 @@ def main() -> None:
     parser.add_argument("--corpora", nargs="+", choices=list(CORPORA), default=list(CORPORA))
     parser.add_argument("--seeds", nargs="+", type=int, default=[42])
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="passed on to nlu-kit train")
+    parser.add_argument("--runs", type=Path, help="keep runs and models here, in a folder per corpus and seed")
     arguments = parser.parse_args()
     for corpus in arguments.corpora:
         for seed in arguments.seeds:
-            record = run(corpus, seed, arguments.set)
+            with tempfile.TemporaryDirectory() as temporary:
+                runs = (arguments.runs or Path(temporary)).resolve() / f"{corpus}-{seed}"
+                record = run(corpus, seed, arguments.set, runs)
             # Read again each time: other corpora and seeds may be measured beside this one.
             results: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
             results[corpus] = merged(results.get(corpus, []), record)
@@ -86,22 +89,23 @@ def merged(records: Sequence[Mapping[str, Any]], record: Mapping[str, Any]) -> l
     return sorted([*same, record], key=lambda each: each["seed"])
 
 
-def run(corpus: str, seed: int, overrides: list[str]) -> dict[str, Any]:
+def run(corpus: str, seed: int, overrides: list[str], runs: Path) -> dict[str, Any]:
     """Train once; the figures come from the run's own metrics.jsonl."""
     with tempfile.TemporaryDirectory() as temporary:
         pipeline, settings = prepare(corpus, Path(temporary))
-        command = [sys.executable, "-m", "nlu_kit", "train", pipeline, "--runs", f"{temporary}/runs"]
+        composed = json.loads((REPOSITORY / pipeline).read_text(encoding="utf-8"))
+        command = [sys.executable, "-m", "nlu_kit", "train", pipeline, "--runs", str(runs)]
         for setting in [*settings, f"training.seed={seed}", *overrides]:
             command += ["--set", setting]
         subprocess.run(command, cwd=REPOSITORY, check=True)
-        lines = (Path(temporary) / "runs" / "latest" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        lines = (runs / "latest" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     events = [json.loads(line) for line in lines]
     start = next(event for event in events if event["event"] == "RunStart")
     epochs = [event for event in events if event["event"] == "EpochEnd"]
     end = next(event for event in events if event["event"] == "RunEnd")
     return {
         "seed": seed,
-        "pipeline": json.loads((REPOSITORY / pipeline).read_text(encoding="utf-8")),
+        "pipeline": composed,
         "overrides": overrides,
         "date": date.today().isoformat(),
         "machine": machine(),

@@ -55,5 +55,6 @@ LEVERS = {
     "fgm_0.1": Lever("`fgm` 0.1", ["training.fgm=0.1"]),
     "fgm_0.3": Lever("`fgm` 0.3", ["training.fgm=0.3"]),
     "word_dropout": Lever("words hidden behind [MASK], 0.1", program=experiment("--word-dropout", "0.1")),
+    "mentions": Lever("entities replaced by others of their label, 0.3", program=experiment("--mentions", "0.3")),
     "mlm": Lever("masked language modelling on the training texts first", prepare=["benchmarks/mlm.py"]),
 }

@@ -5,13 +5,15 @@
 EMA (Polyak and Juditsky 1992): validate and keep a moving average of the weights. R-Drop (Liang et al. 2021): each
 batch goes through twice, under two dropout masks, and what the two say may not differ. Word dropout (Bowman et al.
 2016): now and then a word's subwords are hidden behind [MASK], so that entities are found by what stands around them,
-too.
+too. Mention replacement (Dai and Adel 2020): now and then an entity gives way to another of its label.
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import sys
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,9 +24,13 @@ from torch.nn import functional as F
 
 import nlu_kit.training.run as run
 from nlu_kit.cli.main import main as nlu_kit
+from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.batch import Batch, TokenBatch
+from nlu_kit.data.dataset import encode_dataset
+from nlu_kit.data.example import Entity, Example
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import IGNORE
+from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.trainer import Trainer, Validation
 
 
@@ -108,18 +114,64 @@ class WordDropoutTrainer(Trainer):
         return replace(tokens, ids_BT=tokens.ids_BT.masked_fill(hidden_BT, self.mask_id))
 
 
+class MentionTrainer(Trainer):
+    """Draws entities anew for the utterances of each batch it trains on."""
+
+    rate = 0.0
+    prepared: Prepared
+
+    def __init__(self, **parts: Any) -> None:
+        super().__init__(**parts)
+        self.random = random.Random(self.config.seed)
+        self.codecs = self.prepared.codecs()
+        found: dict[str, set[str]] = defaultdict(set)
+        for example in self.train.examples:
+            for entity in example.entities or ():
+                found[entity.label].add(example.text[entity.start : entity.end])
+        self.mentions = {label: sorted(texts) for label, texts in found.items()}
+
+    def pieces(self, indices: Sequence[int]) -> list[Batch]:
+        drawn = [self._draw(self.train.examples[index]) for index in indices]
+        fresh = encode_dataset(drawn, self.objective.model.backbone.tokenizer, self.codecs)
+        whole, self.train = self.train, fresh
+        try:
+            return super().pieces(range(len(drawn)))
+        finally:
+            self.train = whole
+
+    def _draw(self, example: Example) -> Example:
+        text, entities, end = "", [], 0
+        for entity in sorted(example.entities or (), key=lambda each: each.start):
+            mention = example.text[entity.start : entity.end]
+            if self.random.random() < self.rate:
+                mention = self.random.choice(self.mentions[entity.label])
+            text += example.text[end : entity.start]
+            entities.append(Entity(start=len(text), end=len(text) + len(mention), label=entity.label))
+            text, end = text + mention, entity.end
+        return replace(example, text=text + example.text[end:], entities=tuple(entities))
+
+
+def keep_prepared(pipeline: Pipeline) -> Prepared:
+    MentionTrainer.prepared = prepare(pipeline)
+    return MentionTrainer.prepared
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     chosen = parser.add_mutually_exclusive_group(required=True)
     chosen.add_argument("--ema", type=float, metavar="DECAY")
     chosen.add_argument("--rdrop", type=float, metavar="STRENGTH")
     chosen.add_argument("--word-dropout", type=float, metavar="RATE")
+    chosen.add_argument("--mentions", type=float, metavar="RATE")
     arguments, rest = parser.parse_known_args()
     trainer: type[Trainer] = EmaTrainer
     if arguments.ema is not None:
         EmaTrainer.decay = arguments.ema
     elif arguments.rdrop is not None:
         trainer, RDropObjective.strength = RDropTrainer, arguments.rdrop
+    elif arguments.mentions is not None:
+        trainer, MentionTrainer.rate = MentionTrainer, arguments.mentions
+        run.prepare = keep_prepared  # type: ignore[attr-defined]
     else:
         trainer, WordDropoutTrainer.rate = WordDropoutTrainer, arguments.word_dropout
     run.Trainer = trainer  # type: ignore[attr-defined]
