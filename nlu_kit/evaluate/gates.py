@@ -27,15 +27,11 @@ class Gate:
 
 def parse_gates(minima: Sequence[str], maxima: Sequence[str] = ()) -> list[Gate]:
     """Of all ``--fail-under`` and ``--fail-over``. Raises ConfigError with every problem."""
-    gates: list[Gate] = []
-    problems: list[Problem] = []
-    for bound, arguments in ((MINIMUM, minima), (MAXIMUM, maxima)):
-        for argument in arguments:
-            found = _parse(argument, bound)
-            (gates if isinstance(found, Gate) else problems).append(found)  # type: ignore[arg-type]
+    found = [_parse(text, bound) for bound, texts in ((MINIMUM, minima), (MAXIMUM, maxima)) for text in texts]
+    problems = [one for one in found if isinstance(one, Problem)]
     if problems:
         raise ConfigError(problems, where="on the command line")
-    return gates
+    return [one for one in found if isinstance(one, Gate)]
 
 
 def _parse(argument: str, bound: str) -> Gate | Problem:
