@@ -21,6 +21,7 @@ from nlu_kit_span_ner.params import SpanNerParams
 from nlu_kit_span_ner.spans import cells, compatible
 
 NOTHING = 0  # the class of a span that is no entity
+MIN_SPANS = 30  # predicted ones that a temperature is fitted on, at the least: what it would be on fewer is luck
 
 
 class SpanNerCodec(Codec):
@@ -113,14 +114,16 @@ class SpanNerCodec(Codec):
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
     ) -> Mapping[str, Any]:
         """``temperature``, fitted on the spans that are predicted: only their confidence is ever shown, and among all
-        spans, nearly all of which are plainly nothing, they would hardly count."""
+        spans, nearly all of which are plainly nothing, they would hardly count. Nothing, which is a temperature of 1,
+        with fewer than ``MIN_SPANS`` of them."""
         logits, labels = [np.zeros((0, len(self.labels)))], [np.zeros(0, dtype=np.int64)]
         for output, target in zip(outputs, targets, strict=True):
             rows = output["logits"][: len(target["labels"])]
             judged = (target["labels"] != IGNORE) & (rows.argmax(axis=-1) != NOTHING)
             logits.append(rows[judged])
             labels.append(target["labels"][judged])
-        return {"temperature": fit_temperature(np.concatenate(logits), np.concatenate(labels))}
+        fitted = np.concatenate(labels)
+        return {"temperature": fit_temperature(np.concatenate(logits), fitted)} if len(fitted) >= MIN_SPANS else {}
 
     def judged(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
         entities = entities_of(example, self.field)
