@@ -44,6 +44,13 @@ def test_the_intervals_are_of_the_same_ratios(make_part: Any) -> None:
         assert high - low < 0.5
 
 
+def test_a_detector_that_rejects_nothing_has_no_interval_of_its_precision(make_part: Any) -> None:
+    found = scope_section(Answers([make_part(ROWS, scores=[0.0] * 5)]))
+    assert found["figures"]["precision"] == 0
+    assert set(found["intervals"]) == {"in_scope_accuracy", "false_rejection", "recall"}
+    assert found["intervals"]["recall"] == pytest.approx([0, 1 - 0.025**0.5])
+
+
 def test_data_that_is_all_out_of_scope(make_part: Any) -> None:
     """Whoever collects such texts wants to know how many are recognised; nothing else can be measured."""
     summary = summarise(Answers([make_part(ROWS[3:], scores=SCORES[3:])]), name="x", model="m", data="d").summary
