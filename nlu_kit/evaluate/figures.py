@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -69,11 +70,22 @@ def _intervals(answers: Answers, values: Mapping[str, float]) -> dict[str, list[
 
 
 def intervals(systems: Mapping[str, Outcomes]) -> dict[str, list[float]]:
-    """By name the 95 % interval of each ratio, all on the same resamples."""
-    if not systems:
-        return {}
-    rows = resample(list(systems.values()))
-    return {name: list(bounds(system, row)) for (name, system), row in zip(systems.items(), rows, strict=True)}
+    """By name the 95 % interval of each ratio of one run, but for those that nothing counts in.
+
+    Each is over the utterances that count in it, or some resamples would hold none of them. Those that share these
+    share the resamples.
+    """
+    groups: dict[bytes, dict[str, Outcomes]] = defaultdict(dict)
+    for name, system in systems.items():
+        counted = system.denominators[0] > 0
+        if counted.any():
+            kept = Outcomes(system.numerators[:, counted], system.denominators[:, counted])
+            groups[counted.tobytes()][name] = kept
+    found: dict[str, list[float]] = {}
+    for group in groups.values():
+        rows = resample(list(group.values()))
+        found |= {name: list(bounds(system, row)) for (name, system), row in zip(group.items(), rows, strict=True)}
+    return found
 
 
 def calibration(judged: Sequence[Judged], uncalibrated: Sequence[Judged] = ()) -> dict[str, Any] | None:

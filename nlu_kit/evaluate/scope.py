@@ -60,12 +60,8 @@ def _figures(answers: Answers) -> tuple[dict[str, float], dict[str, list[float]]
         "recall": (out * rejected, out),
         "precision": (out * rejected, rejected),
     }
-    bounds: dict[str, list[float]] = {}
-    for name, (top, bottom) in ratios.items():
-        counted = bottom > 0  # each on its own utterances, or some resamples would hold none of them
-        if name in figures and counted.any():
-            bounds |= intervals({name: Outcomes(top[None, counted], bottom[None, counted])})
-    return figures, bounds
+    systems = {name: Outcomes(top[None], bottom[None]) for name, (top, bottom) in ratios.items() if name in figures}
+    return figures, intervals(systems)
 
 
 def _rejection(

@@ -69,7 +69,8 @@ def sample_lines(sample: Sample) -> list[str]:
     for field, gold in sample.gold.items():
         predicted = sample.prediction.fields[field]
         sign = "=" if _comparable(gold) == _comparable(predicted) else "≠"
-        lines.append(f"      {sign} {field}: gold {_show(gold)} | predicted {_show(predicted)}")
+        said = f"{sign} {field}: gold {_show(gold)} | predicted {_show(predicted)}"
+        lines.append(f"      {one_line(said)}")
     return lines
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction, Prediction
-from nlu_kit.evaluate.figures import calibration, figures, head_of
+from nlu_kit.evaluate.figures import calibration, figures, head_of, intervals
 from nlu_kit.evaluate.part import Answers, Part
 from nlu_kit.evaluate.summary import summarise
+from nlu_kit.metrics.bootstrap import Outcomes
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CodecContext
 
@@ -37,6 +39,20 @@ def test_figures_that_are_ratios_of_counts_have_an_interval(answers: Answers) ->
     for name in with_one:
         low, high = found[name]["interval"]
         assert 0 <= low < found[name]["value"] < high <= 1
+
+
+def test_utterances_that_do_not_count_do_not_make_a_figure_look_better() -> None:
+    """Two wrong ones among fifty: a resample without either says nothing, and above all not that all is right."""
+    wrong = np.zeros((1, 50))
+    counted = wrong.copy()
+    counted[0, :2] = 1
+    found = intervals(
+        {"few": Outcomes(wrong, counted), "none": Outcomes(wrong, wrong), "all": Outcomes(wrong, wrong + 1)}
+    )
+    assert found == {
+        "few": pytest.approx([0, 1 - 0.025 ** (1 / 2)]),
+        "all": pytest.approx([0, 1 - 0.025 ** (1 / 50)]),
+    }
 
 
 def test_a_head_with_several_labels_has_an_interval_too() -> None:
