@@ -26,8 +26,6 @@ def prepare_folder(folder: Path, option: str = "--output") -> None:
 def prepare_file(file: Path, option: str, *, written: Sequence[Path], read: Sequence[Path]) -> None:
     """The same for one more file. Raises DataError, too, where it is one of those to be ``written`` beside it, or is
     there already and is one of the files or in one of the folders that are ``read``."""
-    if file.is_dir():
-        raise DataError(f"{file} is a folder; {option} takes the name of a file")
     place = file.resolve()
     over = [other for other in written if place == other.resolve()]
     if file.exists():

@@ -194,7 +194,7 @@ def test_a_folder_for_results_that_can_not_be_made(
     (tmp_path / "taken").write_text("", encoding="utf-8")
     output = str(tmp_path / "taken" / "below")
     assert main(["evaluate", str(data), "-m", str(trained.model_dir), "--output", output]) == 2
-    assert "no results can be written in" in capsys.readouterr().err
+    assert f"no results can be written in {output}: " in capsys.readouterr().err
 
 
 def test_data_that_can_not_be_read(trained: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
