@@ -24,7 +24,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "accelerate")
 # Room -> its floor. A room imports from itself and from lower floors only.
 FLOORS = {
     "errors": 0,
-    "hashing": 0,
+    "files": 0,
     "params": 0,
     "specs": 1,
     "hookspecs": 2,
@@ -44,7 +44,7 @@ FLOORS = {
 NEIGHBOURS = {("data", "metrics"), ("metrics", "data")}
 TOP = {"nlu_kit", "__main__"}  # the doors: they may lead anywhere, and only the version is taken from them
 CONTRACTS = re.compile(
-    r"nlu_kit\.(specs|hookspecs|errors|hashing|data\.\w+|metrics\.\w+|model\.(protocols|modules)|training\.events)"
+    r"nlu_kit\.(specs|hookspecs|errors|files|data\.\w+|metrics\.\w+|model\.(protocols|modules)|training\.events)"
 )
 
 

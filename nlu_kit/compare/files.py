@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.compare.page import compare_page
-from nlu_kit.compare.record import write_whole
+from nlu_kit.files import write_whole
 
 
 def write_files(output: Path, summary: Mapping[str, Any]) -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline, locate
-from nlu_kit.hashing import sha256
+from nlu_kit.files import sha256
 
 _LENGTH = 16  # hexadecimal digits: 64 bits are plenty for a grid
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from nlu_kit.files import read_json, write_whole
 
 RECORD = "cell.json"
 FORMAT = 1
@@ -20,19 +21,12 @@ def write_record(folder: Path, record: Mapping[str, Any]) -> None:
 def read_record(folder: Path, key: str) -> dict[str, Any] | None:
     """The record in ``folder``; None where there is none of this key and this format, or it is damaged."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record = read_json(folder / RECORD)
     except (OSError, ValueError):
         return None
     if not isinstance(record, dict) or (record.get("format"), record.get("key")) != (FORMAT, key):
         return None
     return record
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write beside its place and rename: a reader never sees half a file."""
-    temporary = file.with_name(f".{file.name}-{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8", newline="")
-    temporary.replace(file)
 
 
 def utterances_digest(texts: Sequence[str]) -> str:

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.compare.record import write_whole
 from nlu_kit.errors import DataError
+from nlu_kit.files import write_whole
 
 
 def prepare_folder(folder: Path, option: str = "--output") -> None:

@@ -16,7 +16,7 @@ from nlu_kit import __version__
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ModelError
-from nlu_kit.hashing import sha256
+from nlu_kit.files import sha256
 from nlu_kit.model.card import model_card
 from nlu_kit.model.protocols import Codec
 from nlu_kit.model.scope import Scope, ScopeSettings, save_arrays

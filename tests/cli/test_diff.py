@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.cli.main import main
-from nlu_kit.hashing import sha256
+from nlu_kit.files import sha256
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from nlu_kit.errors import ConfigError
         (b'{"a": "\\ud800"}', "not valid JSON"),
         (b'{"a": ' + b"1" * 5000 + b"}", "not valid JSON"),
         (b"[" * 200_000, "nested too deeply"),
-        (b"\xff\xfe", "can't be read"),
+        (b"\xff\xfe", "not UTF-8"),
     ],
 )
 def test_a_broken_file_names_itself_and_the_place(tmp_path: Path, content: bytes, message: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from nlu_kit.errors import ModelError
-from nlu_kit.hashing import sha256
+from nlu_kit.files import sha256
 from nlu_kit_backbones import embedded
 from nlu_kit_backbones.embedded import PACKAGE, SHA256, embedded_folder
 

@@ -1,0 +1,129 @@
+"""Files read and written with care: strict JSON, regular files only, hashes, and writes that are whole or not there.
+
+No torch, no numpy; raises nothing of nlu-kit's own, because what a broken file means is the caller's to say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import stat
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+_KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_PIECE = 1 << 20  # bytes
+
+
+class JsonError(ValueError):
+    """What is wrong with a JSON text, in words; ``column`` where that is known (from 1, in the line that it is in)."""
+
+    def __init__(self, message: str, column: int | None = None) -> None:
+        super().__init__(message)
+        self.column = column
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text, as the standard has it. Raises JsonError.
+
+    Python's own reader takes more: NaN and Infinity (which no range check refuses), numbers too large for a float,
+    half a surrogate pair (which nothing can print), and of two equal keys in one object the last, in silence.
+    """
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
+        json.dumps(value, ensure_ascii=False).encode()
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise JsonError(f"not valid JSON: {error.msg} at {where}", error.colno) from None
+    except RecursionError:
+        raise JsonError("nested too deeply") from None
+    except JsonError:
+        raise
+    except UnicodeEncodeError:
+        raise JsonError("not valid JSON: half of a surrogate pair, which stands for no character") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise JsonError(f"not valid JSON: {error}") from None
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise JsonError(f"the key '{twice}' occurs twice in one object")
+    return found
+
+
+def _no_number(name: str) -> NoReturn:
+    raise JsonError(f"not valid JSON: {name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise JsonError(f"not valid JSON: {digits} is too large a number")
+    return value
+
+
+def read_json(file: Path, *, limit: int | None = None) -> Any:
+    """The value in a JSON file of at most ``limit`` bytes. Raises OSError where it can't be read or is no regular file,
+    JsonError for what is not UTF-8, not JSON or too large."""
+    raw = read_regular(file, limit=limit)
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise JsonError(f"not UTF-8: byte 0x{raw[error.start]:02x} at position {error.start}") from None
+    return parse_json(text)
+
+
+def open_regular(file: Path) -> IO[bytes]:
+    """Open a file for reading, without ever waiting for a pipe. Raises OSError, too, for what is no regular file."""
+    descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        kind = stat.S_IFMT(os.fstat(descriptor).st_mode)
+        if kind != stat.S_IFREG:
+            raise OSError(None, f"this is {_KINDS.get(kind, 'something else')}, not a regular file", str(file))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(file: Path, *, limit: int | None = None) -> bytes:
+    """The bytes of a regular file. Raises OSError, JsonError for one of more than ``limit`` bytes."""
+    with open_regular(file) as stream:
+        raw = stream.read() if limit is None else stream.read(limit + 1)
+    if limit is not None and len(raw) > limit:
+        raise JsonError(f"larger than {limit:,} bytes")
+    return raw
+
+
+def sha256(file: Path) -> str:
+    """SHA-256 of a regular file, in hex; read in pieces. Raises OSError."""
+    digest = hashlib.sha256()
+    with open_regular(file) as stream:
+        while piece := stream.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write beside its place and rename: a reader never sees half a file, and where the disk is full the old one stays.
+
+    Raises OSError, and then leaves nothing behind.
+    """
+    temporary = file.with_name(f".{file.name}-{os.getpid()}")
+    try:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
