@@ -13,6 +13,7 @@ from safetensors.torch import load_model as load_weights
 
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError
+from nlu_kit.inference.fork import survive_forks
 from nlu_kit.model.build import build_backbone, build_codecs, build_model
 from nlu_kit.model.folder import SavedModel, open_model
 from nlu_kit.model.predict import predict
@@ -41,6 +42,7 @@ class Predictor:
     """``model(text)`` parses one text, ``model.parse_many(texts)`` many at once."""
 
     def __init__(self, saved: SavedModel, *, device: str = "cpu", threshold: float | None = None) -> None:
+        survive_forks()
         self.saved = saved
         self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
         self.scope = None
