@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import torch
 from sentence_transformers.sentence_transformer.modules import Pooling
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone, Encoded, TokenBatch
-from nlu_kit_backbones.layers import layer_prefixes
+from nlu_kit_backbones.layers import find_layers, token_limit
 from nlu_kit_backbones.resume import Blocks
 from nlu_kit_backbones.source import read_config
+from nlu_kit_backbones.trial import proven_starts, try_out
 
 SETTINGS_FILE = "backbone.json"
 
@@ -26,22 +29,53 @@ class EncoderBackbone(Backbone):
 
     The similarity-search layers of a sentence-transformers model (unit-length normalisation, projections) are left
     off: a classifier trains faster on the unscaled vector.
+
+    ``full_precision``: the encoder computes in fp32 even where a run's precision is lower.
     """
 
     def __init__(self, encoder: Any, *, tokenizer: Tokenizer, pad_id: int, pooling: str) -> None:
         super().__init__()
         _refuse_half(encoder)
         if hasattr(encoder, "pooler"):
-            encoder.pooler = None  # BERT's own, trained for next-sentence prediction: never used here
+            # BERT's own, trained for next-sentence prediction: its result is never used here. Not every architecture
+            # puts up with None in its place.
+            encoder.pooler = nn.Identity()
         self.encoder = encoder.float()  # a checkpoint stored in half precision loads as such; precision is the run's
         self._config = encoder.config
-        self.pooling = Pooling(encoder.config.hidden_size, pooling_mode=pooling)
+        if getattr(encoder.config, "trigram_input", False):  # MobileBERT joins each token with the next: let that be 0
+            with torch.no_grad():
+                encoder.get_input_embeddings().weight[pad_id].zero_()
+        token_limit(encoder, asked=tokenizer.max_length, usual=tokenizer.max_length)  # damaged assets may say more
         self.tokenizer = tokenizer
         self.pad_id = pad_id
-        self.width: int = encoder.config.hidden_size
-        prefixes = layer_prefixes(encoder)
-        self.layers = [f"encoder.{name}" for name in prefixes]
-        self._blocks = Blocks(encoder, prefixes)
+        layers = find_layers(encoder)
+        self.width = layers.width
+        self.pooling = Pooling(self.width, pooling_mode=pooling)
+        self.layers = [f"encoder.{name}" for name in layers.prefixes]
+        self._blocks = Blocks(encoder, layers)
+        self._starts: list[int] | None = None
+        self.full_precision = False
+
+    @classmethod
+    def pretrained(
+        cls, encoder: Any, tokenizer: Any, *, folder: Path, max_length: int | None, usual: int, pooling: str
+    ) -> EncoderBackbone:
+        """Of what transformers loaded from ``folder``, its tokenizer included, cut at ``max_length`` or else the
+        ``usual`` number of tokens.
+
+        Raises ModelError, with the reason, for what does not work as a backbone.
+        """
+        if not getattr(tokenizer, "is_fast", False):
+            raise ModelError(f"{folder} has no fast tokenizer; nlu-kit needs one, for its offsets")
+        for parameter in encoder.parameters():
+            if parameter.untyped_storage().nbytes() > parameter.nbytes:  # a slice of a larger tensor can't be stored
+                parameter.data = parameter.detach().clone()
+        raw = tokenizer.backend_tokenizer
+        limit = token_limit(encoder, asked=max_length, usual=usual)
+        pad_id = next((i for i in (tokenizer.pad_token_id, encoder.config.pad_token_id) if i is not None), 0)
+        backbone = cls(encoder, tokenizer=Tokenizer(raw, max_length=limit), pad_id=pad_id, pooling=pooling)
+        try_out(backbone, raw)
+        return backbone
 
     @classmethod
     def restore(cls, folder: Path) -> EncoderBackbone:
@@ -69,13 +103,21 @@ class EncoderBackbone(Backbone):
         self.tokenizer.save(folder)
 
     def resume_points(self) -> Collection[int]:
-        return self._blocks.starts
+        if self._starts is None:
+            self._starts = proven_starts(self, self._blocks.starts)
+        return self._starts
 
     def static_output(self, batch: TokenBatch, count: int) -> Tensor:
         return self._blocks.input_of(count, lambda: self._run(batch))
 
+    def encode_lowest(self, batch: TokenBatch) -> None:
+        """Run the embeddings and the lowest block, for nothing but the errors that they may raise."""
+        self._blocks.run_lowest(lambda: self._run(batch))
+
     def _run(self, batch: TokenBatch) -> Tensor:
-        output: Tensor = self.encoder(input_ids=batch.ids_BT, attention_mask=batch.mask_BT.long()).last_hidden_state
+        inputs = {"input_ids": batch.ids_BT, "attention_mask": batch.mask_BT.long()}
+        with torch.autocast(batch.ids_BT.device.type, enabled=False) if self.full_precision else nullcontext():
+            output: Tensor = self.encoder(**inputs).last_hidden_state
         return output
 
     def _tokens(self, batch: TokenBatch) -> Tensor:

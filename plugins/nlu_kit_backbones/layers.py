@@ -2,50 +2,184 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from nlu_kit.errors import ModelError
+from nlu_kit_backbones.quiet import quiet
 
 
-def layer_prefixes(encoder: Any) -> list[str]:
-    """Parameter-name prefixes bottom to top; every parameter falls under exactly one.
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """``prefixes`` of parameter names bottom to top; every parameter falls under exactly one. ``stack`` is the name of
+    the module list that holds the blocks, ``width`` the length of a token's vector."""
 
-    The stack of blocks is the module list as long as the config's number of layers. Everything else goes where its
-    influence begins: below the first block whose output depends on it (embeddings, but also the relative position
-    biases that every block of MPNet and DeBERTa reads), or on top where no block's output does (a final norm).
+    prefixes: list[str]
+    stack: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call of a module in a module list: where it stands there, and the autograd nodes of what it gave."""
+
+    stack: str
+    position: int
+    nodes: list[Any]
+
+
+def find_layers(encoder: Any) -> Layers:
+    """Take an encoder apart, by one forward pass over three tokens.
+
+    The stack of blocks is the module list whose members run as often, all together, as the config has layers: each
+    once, but for the shared blocks of ALBERT, which count as one layer however often they run. Everything else goes
+    where its influence begins: below the first block whose output depends on it (embeddings, but also the relative
+    position biases that every block of MPNet and DeBERTa reads), or on top where no block's output does (a final norm).
     So no layer changes what the layers before it compute, whatever the order in which the modules were registered.
+    What changes nothing at all (XLNet's vector for masks) counts as embeddings.
 
-    Raises ModelError for an architecture without such a stack.
+    Raises ModelError for an architecture without such a stack, and for one that can't encode a plain text.
     """
-    stack, blocks = stack_of(encoder)
-    begins = _first_dependent_block(encoder, blocks)
-    names = [f"{stack}.{position}" for position in range(len(blocks))]
+    calls, result_BTD = _trace(encoder)
+    stack, depth = _stack(encoder, calls)
+    on_top = _Call(stack, depth, _nodes(result_BTD))
+    first = _first_dependents([*(call for call in calls if call.stack == stack), on_top])
+    names = [f"{stack}.{position}" for position in range(depth)]
     beside: dict[str, int] = {}  # prefix -> the lowest block that depends on any of its parameters
+    idle: list[str] = []
     for name, parameter in encoder.named_parameters():
         prefix = _child_beside(stack, name)
-        if prefix not in names:
-            beside[prefix] = min(beside.get(prefix, len(blocks)), begins.get(parameter, len(blocks)))
+        if prefix in names:
+            continue
+        if parameter in first:
+            beside[prefix] = min(beside.get(prefix, depth), first[parameter])
+        else:
+            idle.append(prefix)
     prefixes: list[str] = []
-    for position in range(len(blocks) + 1):
-        prefixes += [prefix for prefix, first in beside.items() if first == position]
+    for position in range(depth + 1):
+        prefixes += [prefix for prefix, lowest in beside.items() if lowest == position]
+        if position == 0:
+            prefixes += [prefix for prefix in dict.fromkeys(idle) if prefix not in beside]
         prefixes += names[position : position + 1]
-    return prefixes
+    return Layers(prefixes, stack, width=result_BTD.shape[-1])
+
+
+def _stack(encoder: Any, calls: list[_Call]) -> tuple[str, int]:
+    """The name and length of the stack of blocks."""
+    depth = getattr(encoder.config, "num_hidden_layers", None)
+    for name, module in encoder.named_modules():
+        if isinstance(module, nn.ModuleList) and sum(call.stack == name for call in calls) == depth:
+            return name, len(module)
+    raise ModelError(f"{type(encoder).__name__} has no stack of {depth} layers: this architecture is not supported")
+
+
+def _child_beside(stack: str, parameter: str) -> str:
+    """The prefix of ``parameter`` one step below what its name has in common with ``stack``."""
+    path, parts = stack.split("."), parameter.split(".")
+    shared = 0
+    while shared < len(path) and parts[shared] == path[shared]:
+        shared += 1
+    return ".".join(parts[: shared + 1])
+
+
+def _trace(encoder: Any) -> tuple[list[_Call], Tensor]:
+    """What the members of module lists give in a forward pass over three tokens, in order, and its result.
+
+    Autograd's graph answers what depends on what without a guess about names; no gradient is computed.
+    """
+    calls: list[_Call] = []
+    blocks = [
+        (name, position, block)
+        for name, module in encoder.named_modules()
+        if isinstance(module, nn.ModuleList)
+        for position, block in enumerate(module)
+    ]
+    training = encoder.training
+    try:
+        for name, position, block in blocks:
+            block.forward = _noting(block.forward, name, position, calls)
+        encoder.eval()  # dropout would draw random numbers, and a run must not depend on this
+        with torch.inference_mode(False), torch.enable_grad(), quiet():
+            ids_BT = torch.ones(1, 3, dtype=torch.long)
+            output = encoder(input_ids=ids_BT, attention_mask=torch.ones_like(ids_BT))
+            result_BTD: Tensor = output.last_hidden_state
+            return calls, result_BTD
+    except Exception as error:  # whatever an architecture's own code raises where it needs more than a text
+        name = type(encoder).__name__
+        raise ModelError(
+            f"{name} can't encode a plain text ({describe(error)}): this architecture is not supported"
+        ) from error
+    finally:
+        encoder.train(training)
+        for _, _, block in blocks:
+            block.__dict__.pop("forward", None)
+
+
+def _noting(forward: Callable[..., Any], stack: str, position: int, calls: list[_Call]) -> Callable[..., Any]:
+    """``forward``, noting what it gives. (SqueezeBERT calls it directly: a hook would miss that.)"""
+
+    @wraps(forward)
+    def noting(*inputs: Any, **keywords: Any) -> Any:
+        output = forward(*inputs, **keywords)
+        calls.append(_Call(stack, position, _nodes(output)))
+        return output
+
+    return noting
+
+
+def describe(error: Exception) -> str:
+    """An error in one line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _first_dependents(calls: list[_Call]) -> dict[Tensor, int]:
+    """For each parameter that reaches what a call gave, the position of the lowest such block."""
+    first: dict[Tensor, int] = {}
+    seen: set[Any] = set()
+    for call in calls:
+        pending = list(call.nodes)
+        while pending:
+            node = pending.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            if hasattr(node, "variable"):  # the leaf that a gradient would be added to
+                first.setdefault(node.variable, call.position)
+            pending += [following for following, _ in node.next_functions]
+    return first
+
+
+def _nodes(output: Any) -> list[Any]:
+    """The autograd nodes of a block's output: a tensor, or several in a tuple or, as SqueezeBERT's, a dict."""
+    return [tensor.grad_fn for tensor in _tensors(output)]
+
+
+def _tensors(output: Any) -> Iterator[Tensor]:
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, (tuple, list, dict)):
+        for item in output.values() if isinstance(output, dict) else output:
+            yield from _tensors(item)
 
 
 def usable_positions(encoder: Any) -> int | None:
     """The longest input in tokens that the encoder has positions for; None where it has no such limit.
 
-    The position embeddings of RoBERTa and its kin begin after the padding index.
+    The position embeddings of RoBERTa and its kin begin after the padding index; XLNet says -1 for no limit.
     """
+    positions = getattr(encoder.config, "max_position_embeddings", None)
     for name, module in encoder.named_modules():
-        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding) and module.padding_idx is not None:
-            return module.num_embeddings - module.padding_idx - 1
-    positions: int | None = getattr(encoder.config, "max_position_embeddings", None)
-    return positions
+        begin = getattr(module, "padding_idx", None)
+        if name.endswith("position_embeddings") and begin is not None:
+            positions = module.weight.shape[0] - begin - 1  # I-BERT's table is no nn.Embedding
+            break
+    return positions if isinstance(positions, int) and positions > 0 else None
 
 
 def token_limit(encoder: Any, *, asked: int | None, usual: int) -> int:
@@ -62,66 +196,3 @@ def token_limit(encoder: Any, *, asked: int | None, usual: int) -> int:
             f"set backbone.max_length to {positions} or less, or leave it out"
         )
     return asked
-
-
-def stack_of(encoder: Any) -> tuple[str, nn.ModuleList]:
-    depth = getattr(encoder.config, "num_hidden_layers", None)
-    for name, module in encoder.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == depth:
-            return name, module
-    raise ModelError(f"{type(encoder).__name__} has no stack of {depth} layers: this architecture is not supported")
-
-
-def _child_beside(stack: str, parameter: str) -> str:
-    """The prefix of ``parameter`` one step below what its name has in common with ``stack``."""
-    path, parts = stack.split("."), parameter.split(".")
-    shared = 0
-    while shared < len(path) and parts[shared] == path[shared]:
-        shared += 1
-    return ".".join(parts[: shared + 1])
-
-
-def _first_dependent_block(encoder: Any, blocks: nn.ModuleList) -> dict[Tensor, int]:
-    """For each parameter that reaches a block's output, the position of the lowest such block.
-
-    Autograd's graph of a forward pass over three tokens answers this without a guess about names; no gradient is
-    computed.
-    """
-    first: dict[Tensor, int] = {}
-    seen: set[Any] = set()
-
-    def visit(position: int, output: Any) -> None:
-        pending = [tensor.grad_fn for tensor in _tensors(output)]
-        while pending:
-            node = pending.pop()
-            if node is None or node in seen:
-                continue
-            seen.add(node)
-            if hasattr(node, "variable"):  # the leaf that a gradient would be added to
-                first.setdefault(node.variable, position)
-            pending += [following for following, _ in node.next_functions]
-
-    hooks = [
-        block.register_forward_hook(lambda _module, _inputs, output, position=position: visit(position, output))
-        for position, block in enumerate(blocks)
-    ]
-    training = encoder.training
-    try:
-        encoder.eval()  # dropout would draw random numbers, and a run must not depend on this
-        with torch.inference_mode(False), torch.enable_grad():
-            ids_BT = torch.ones(1, 3, dtype=torch.long)
-            encoder(input_ids=ids_BT, attention_mask=torch.ones_like(ids_BT))
-    finally:
-        encoder.train(training)
-        for hook in hooks:
-            hook.remove()
-    return first
-
-
-def _tensors(output: Any) -> Iterator[Tensor]:
-    """A block gives a tensor, or a tuple with one."""
-    if isinstance(output, Tensor):
-        yield output
-    elif isinstance(output, (tuple, list)):
-        for item in output:
-            yield from _tensors(item)

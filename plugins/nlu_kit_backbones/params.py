@@ -9,6 +9,7 @@ from pydantic import Field
 from nlu_kit.specs import Params
 
 EMBEDDED = "all-MiniLM-L6-v2"
+MOST_TOKENS = 32_768
 
 
 class SentenceTransformerParams(Params):
@@ -21,6 +22,7 @@ class SentenceTransformerParams(Params):
     max_length: int | None = Field(
         default=None,
         ge=8,
+        le=MOST_TOKENS,
         description="Longest input in tokens, within the encoder's positions; when absent, the model's.",
     )
 
@@ -35,5 +37,6 @@ class TransformerParams(Params):
     max_length: int | None = Field(
         default=None,
         ge=8,
+        le=MOST_TOKENS,
         description="Longest input in tokens, within the encoder's positions; when absent, the model's, up to 512.",
     )

@@ -8,14 +8,12 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones.embedded import embedded_folder
 from nlu_kit_backbones.encoder import EncoderBackbone
-from nlu_kit_backbones.layers import token_limit
-from nlu_kit_backbones.params import EMBEDDED, SentenceTransformerParams
+from nlu_kit_backbones.params import EMBEDDED, MOST_TOKENS, SentenceTransformerParams
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import local_folder
 
@@ -43,20 +41,21 @@ def _load(folder: Path, max_length: int | None) -> EncoderBackbone:
                 local_files_only=True,
                 model_kwargs={"use_safetensors": True},
             )
-    except (OSError, ValueError, ImportError) as error:
+    except Exception as error:  # whatever a module's own code raises for its folder
         raise ModelError(f"{folder} can't be loaded as a sentence-transformers model: {error}") from error
     modules = list(model)
     pooling = next((module for module in modules if isinstance(module, Pooling)), None)
     if not isinstance(modules[0], Transformer) or pooling is None:
         kinds = ", ".join(type(module).__name__ for module in modules)
         raise ModelError(f"{folder} is made of {kinds}; nlu-kit needs a Transformer and a Pooling")
-    encoder = modules[0].auto_model
     if not isinstance(pooling.pooling_mode, str):
         raise ModelError(f"{folder} joins several poolings {pooling.pooling_mode}; nlu-kit supports one")
-    limit = token_limit(encoder, asked=max_length, usual=model.max_seq_length or _LONGEST)
-    return EncoderBackbone(
-        encoder,
-        tokenizer=Tokenizer.load(folder, max_length=limit),
-        pad_id=encoder.config.pad_token_id or 0,
+    longest = model.max_seq_length  # 10^30 where neither the folder nor the encoder says any
+    return EncoderBackbone.pretrained(
+        modules[0].auto_model,
+        modules[0].tokenizer,  # with all that the folder says of it: from a vocab.txt, or in lower case
+        folder=folder,
+        max_length=max_length,
+        usual=longest if longest and longest <= MOST_TOKENS else _LONGEST,
         pooling=pooling.pooling_mode,
     )

@@ -5,12 +5,10 @@ from __future__ import annotations
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones.encoder import EncoderBackbone
-from nlu_kit_backbones.layers import token_limit
 from nlu_kit_backbones.params import TransformerParams
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import local_folder
@@ -27,15 +25,10 @@ def build(params: TransformerParams, context: BackboneContext) -> Backbone:
     try:
         with quiet():
             encoder = AutoModel.from_pretrained(folder, trust_remote_code=False, use_safetensors=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
-    except (OSError, ValueError, ImportError) as error:
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, use_fast=True)
+    except Exception as error:  # whatever an architecture's own code raises for its folder
         raise ModelError(f"{folder} can't be loaded as a Hugging Face encoder: {error}") from error
-    if not getattr(tokenizer, "is_fast", False):
-        raise ModelError(f"{folder} has no fast tokenizer; nlu-kit needs one, for its offsets")
-    limit = token_limit(encoder, asked=params.max_length, usual=min(_LONGEST, tokenizer.model_max_length))
-    return EncoderBackbone(
-        encoder,
-        tokenizer=Tokenizer(tokenizer.backend_tokenizer, max_length=limit),
-        pad_id=tokenizer.pad_token_id or 0,
-        pooling=params.pooling,
+    usual = min(_LONGEST, tokenizer.model_max_length)
+    return EncoderBackbone.pretrained(
+        encoder, tokenizer, folder=folder, max_length=params.max_length, usual=usual, pooling=params.pooling
     )

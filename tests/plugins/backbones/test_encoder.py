@@ -134,17 +134,14 @@ def test_an_encoder_decoder_is_refused(tmp_path: Path, save_encoder: Any, raw_to
         load(save_encoder(tmp_path, config))
 
 
-def test_an_architecture_without_a_stack_of_layers(tmp_path: Path, save_encoder: Any, raw_tokenizer: Any) -> None:
-    options = {**_COMMON, "embedding_size": 16, "vocab_size": raw_tokenizer().get_vocab_size()}
-    with pytest.raises(ModelError, match="AlbertModel has no stack of 3 layers"):
-        load(save_encoder(tmp_path, transformers.AlbertConfig(**options)))
-
-
 def test_damaged_assets(tiny_bert: Path, tmp_path: Path) -> None:
     load(tiny_bert).save_assets(tmp_path)
-    (tmp_path / "backbone.json").write_text(json.dumps({"pad_id": 0}), encoding="utf-8")
-    with pytest.raises(ModelError, match="can't be rebuilt: 'max_length'"):
-        build(TransformerParams(model="gone"), BackboneContext(base_dir=Path(), assets=tmp_path))
+    settings = json.loads((tmp_path / "backbone.json").read_text(encoding="utf-8"))
+    del settings["max_length"]
+    for changes, message in (({}, "can't be rebuilt: 'max_length'"), ({"max_length": 65}, "at most 64 tokens")):
+        (tmp_path / "backbone.json").write_text(json.dumps({**settings, **changes}), encoding="utf-8")
+        with pytest.raises(ModelError, match=message):
+            build(TransformerParams(model="gone"), BackboneContext(base_dir=Path(), assets=tmp_path))
 
 
 def test_parameters_are_described() -> None:
