@@ -16,7 +16,7 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Backbone, Encoded, TokenBatch
-from nlu_kit_backbones.layers import find_layers, token_limit
+from nlu_kit_backbones.layers import find_layers, set_aside, token_limit
 from nlu_kit_backbones.resume import Blocks
 from nlu_kit_backbones.source import read_config
 from nlu_kit_backbones.trial import proven_starts, try_out
@@ -49,6 +49,7 @@ class EncoderBackbone(Backbone):
         self.tokenizer = tokenizer
         self.pad_id = pad_id
         layers = find_layers(encoder)
+        set_aside(encoder, layers.idle)
         self.width = layers.width
         self.pooling = Pooling(self.width, pooling_mode=pooling)
         self.layers = [f"encoder.{name}" for name in layers.prefixes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any
@@ -16,12 +16,13 @@ from nlu_kit_backbones.quiet import quiet
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """``prefixes`` of parameter names bottom to top; every parameter falls under exactly one. ``stack`` is the name of
-    the module list that holds the blocks, ``width`` the length of a token's vector."""
+    """``prefixes`` of parameter names bottom to top; every parameter but the ``idle`` ones falls under exactly one.
+    ``stack`` is the name of the module list that holds the blocks, ``width`` the length of a token's vector."""
 
     prefixes: list[str]
     stack: str
     width: int
+    idle: frozenset[Tensor]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def find_layers(encoder: Any) -> Layers:
     where its influence begins: below the first block whose output depends on it (embeddings, but also the relative
     position biases that every block of MPNet and DeBERTa reads), or on top where no block's output does (a final norm).
     So no layer changes what the layers before it compute, whatever the order in which the modules were registered.
-    What changes nothing at all (XLNet's vector for masks) counts as embeddings.
+    What the result does not depend on (XLNet's vector for masks) or is fixed (RoFormer's sinusoids) is idle.
 
     Raises ModelError for an architecture without such a stack, and for one that can't encode a plain text.
     """
@@ -49,24 +50,28 @@ def find_layers(encoder: Any) -> Layers:
     stack, depth = _stack(encoder, calls)
     on_top = _Call(stack, depth, _nodes(result_BTD))
     first = _first_dependents([*(call for call in calls if call.stack == stack), on_top])
+    used = _first_dependents([on_top])
     names = [f"{stack}.{position}" for position in range(depth)]
     beside: dict[str, int] = {}  # prefix -> the lowest block that depends on any of its parameters
-    idle: list[str] = []
     for name, parameter in encoder.named_parameters():
         prefix = _child_beside(stack, name)
-        if prefix in names:
-            continue
-        if parameter in first:
+        if parameter in used and prefix not in names:
             beside[prefix] = min(beside.get(prefix, depth), first[parameter])
-        else:
-            idle.append(prefix)
     prefixes: list[str] = []
     for position in range(depth + 1):
         prefixes += [prefix for prefix, lowest in beside.items() if lowest == position]
-        if position == 0:
-            prefixes += [prefix for prefix in dict.fromkeys(idle) if prefix not in beside]
         prefixes += names[position : position + 1]
-    return Layers(prefixes, stack, width=result_BTD.shape[-1])
+    idle = frozenset(parameter for parameter in encoder.parameters() if parameter not in used)
+    return Layers(prefixes, stack, width=result_BTD.shape[-1], idle=idle)
+
+
+def set_aside(encoder: nn.Module, idle: Collection[Tensor]) -> None:
+    """Make buffers of the idle parameters: stored as ever, but nothing trains them, or waits for their gradients."""
+    for module in encoder.modules():
+        for name, parameter in list(module.named_parameters(recurse=False)):
+            if parameter in idle:
+                delattr(module, name)
+                module.register_buffer(name, parameter.detach())
 
 
 def _stack(encoder: Any, calls: list[_Call]) -> tuple[str, int]:

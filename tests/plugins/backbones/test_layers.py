@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from torch import nn
 from nlu_kit.errors import ModelError
 from nlu_kit.model.build import layer_of
 from nlu_kit.specs import BackboneContext
-from nlu_kit_backbones.layers import find_layers, token_limit, usable_positions
+from nlu_kit_backbones.layers import find_layers, set_aside, token_limit, usable_positions
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 from nlu_kit_backbones.sentence_transformer import build as build_sentence_transformer
 from nlu_kit_backbones.transformer import build
@@ -123,9 +124,16 @@ def test_looking_leaves_no_trace() -> None:
     assert not any(module._forward_hooks or "forward" in vars(module) for module in encoder.modules())
 
 
-def test_what_reading_a_text_never_uses_counts_as_embeddings() -> None:
-    layers = find_layers(encoder_of("XLNet")).prefixes
-    assert layers == ["word_embedding", "mask_emb", "layer.0", "layer.1", "layer.2"]
+def test_what_reading_a_text_never_uses_is_stored_but_no_parameter() -> None:
+    encoder = encoder_of("XLNet")
+    before, layers = encoder.state_dict(), find_layers(encoder)
+    assert layers.prefixes == ["word_embedding", "layer.0", "layer.1", "layer.2"]
+    set_aside(encoder, layers.idle)
+    assert "mask_emb" not in dict(encoder.named_parameters())
+    after = encoder.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+    assert find_layers(encoder) == replace(layers, idle=frozenset())
 
 
 def test_an_encoder_without_a_stack_of_layers() -> None:
