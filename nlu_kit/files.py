@@ -101,10 +101,10 @@ def open_regular(file: Path) -> IO[bytes]:
 def read_regular(file: Path, *, limit: int | None = None) -> bytes:
     """The bytes of a regular file. Raises OSError, JsonError for one of more than ``limit`` bytes."""
     with open_regular(file) as stream:
-        raw = stream.read() if limit is None else stream.read(limit + 1)
-    if limit is not None and len(raw) > limit:
-        raise JsonError(f"larger than {limit:,} bytes")
-    return raw
+        size = os.fstat(stream.fileno()).st_size
+        if limit is not None and size > limit:
+            raise JsonError(f"larger than {limit:,} bytes")
+        return stream.read() if limit is None else stream.read(size)
 
 
 def sha256(file: Path) -> str:

@@ -20,6 +20,7 @@ from nlu_kit.params import Params as Params
 if TYPE_CHECKING:
     import numpy as np
 
+    from nlu_kit.assets import Assets
     from nlu_kit.data.example import Example
     from nlu_kit.data.labels import LabelSpace
     from nlu_kit.model.protocols import Backbone, Balancing, Callback, Codec, Detector, Freezing, Head, Loss, Sampler
@@ -53,11 +54,11 @@ class Spec(Generic[P]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneContext:
-    """``assets`` is the folder of a saved model to restore architecture and tokenizer from (the weights follow);
+    """``assets`` are the files of a saved model to restore architecture and tokenizer from (the weights follow);
     ``None`` means: start from the pre-trained weights that the params name. Relative paths start at ``base_dir``."""
 
     base_dir: Path
-    assets: Path | None = None
+    assets: Assets | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +103,9 @@ class HeadSpec(Spec[P]):
     output ``logits`` [B, C] scores the labels of the whole sentence, one of which is right, and that the codec's target
     ``labels`` () is that one: a detector can then watch the head.
 
+    ``state`` is the shape of what the codec keeps in a model folder (``Head.codec_state`` and ``Codec.calibrate``), for
+    a folder to be checked before the codec sees it; give its fields defaults, and numbers their bounds.
+
     ``reads`` names the heads of the pipeline whose decoded predictions this one's codec wants (see
     ``Codec.decode_reading``). ``samples`` gives a few annotated examples for `nlu-kit plugins check`, where the head
     learns from something else than the fields ``intent`` and ``entities``."""
@@ -113,6 +117,7 @@ class HeadSpec(Spec[P]):
     produces: str = "logits"
     default_loss: str | None = None
     one_label: bool = False
+    state: type[Params] | None = None
     reads: Callable[[P], Sequence[str]] = _nothing
     samples: Callable[[P], Sequence[Example]] | None = None
 

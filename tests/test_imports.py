@@ -26,6 +26,7 @@ FLOORS = {
     "errors": 0,
     "files": 0,
     "params": 0,
+    "assets": 1,
     "specs": 1,
     "hookspecs": 2,
     "registry": 3,
@@ -44,7 +45,7 @@ FLOORS = {
 NEIGHBOURS = {("data", "metrics"), ("metrics", "data")}
 TOP = {"nlu_kit", "__main__"}  # the doors: they may lead anywhere, and only the version is taken from them
 CONTRACTS = re.compile(
-    r"nlu_kit\.(specs|hookspecs|errors|files|data\.\w+|metrics\.\w+|model\.(protocols|modules)|training\.events)"
+    r"nlu_kit\.(specs|hookspecs|errors|files|assets|data\.\w+|metrics\.\w+|model\.(protocols|modules)|training\.events)"
 )
 
 

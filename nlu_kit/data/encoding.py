@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nlu_kit.assets import Assets
 from nlu_kit.data.shapes import NO_SHAPE, word_shape
 from nlu_kit.errors import ModelError
 
@@ -81,15 +82,22 @@ class Tokenizer:
     @classmethod
     def load(cls, folder: Path, *, max_length: int) -> Tokenizer:
         """Read ``folder/tokenizer.json``. Raises ModelError where it is missing or broken."""
+        return cls.read(Assets(folder=folder), max_length=max_length)
+
+    @classmethod
+    def read(cls, assets: Assets, *, max_length: int) -> Tokenizer:
+        """Read tokenizer.json among the files of a model folder. Raises ModelError where it is missing or broken."""
         from tokenizers import Tokenizer as RawTokenizer
 
-        file = folder / TOKENIZER_FILE
-        if not file.is_file():
+        folder = assets.folder
+        if TOKENIZER_FILE not in assets:
             raise ModelError(f"no {TOKENIZER_FILE} in {folder}: nlu-kit needs a fast tokenizer, for its offsets")
         try:
-            return cls(RawTokenizer.from_file(str(file)), max_length=max_length)
+            return cls(RawTokenizer.from_buffer(assets.read(TOKENIZER_FILE)), max_length=max_length)
+        except ModelError:
+            raise
         except Exception as error:  # the Rust side raises bare Exception
-            raise ModelError(f"{file} is not a readable tokenizer: {error}") from error
+            raise ModelError(f"{folder / TOKENIZER_FILE} is not a readable tokenizer: {error}") from error
 
     def save(self, folder: Path) -> None:
         """Write ``folder/tokenizer.json``."""

@@ -63,7 +63,7 @@ def cost(predictor: Predictor, texts: Sequence[str], *, batch_size: int, seconds
     times = latencies(predictor, texts)
     p50, p99 = (1000 * float(value) for value in np.quantile(times, [0.5, 0.99]))
     device = next(predictor.model.parameters()).device
-    folder = predictor.saved.folder
+    folder = predictor.saved.files.folder
     return {
         "device": str(device),
         "threads": torch.get_num_threads(),

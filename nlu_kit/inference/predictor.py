@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_model as load_weights
 
 from nlu_kit.data.prediction import Prediction
-from nlu_kit.errors import ModelError
+from nlu_kit.errors import ModelError, NluKitError
 from nlu_kit.inference.fork import survive_forks
-from nlu_kit.model.build import build_backbone, build_codecs, build_model
+from nlu_kit.inference.restore import restore_model
+from nlu_kit.model.build import build_codecs
 from nlu_kit.model.folder import SavedModel, open_model
 from nlu_kit.model.predict import predict
 from nlu_kit.model.scope import Scope, load_scope
 from nlu_kit.registry import Registry
+
+_TRIAL = "a"  # parsed once when a model is loaded: what does not fit together shows then, and not at a user's text
 
 
 def load(
@@ -44,21 +46,18 @@ class Predictor:
     def __init__(self, saved: SavedModel, *, device: str = "cpu", threshold: float | None = None) -> None:
         survive_forks()
         self.saved = saved
-        self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
-        self.scope = None
-        if saved.detector is not None and saved.scope is not None:
-            self.scope = load_scope(saved.detector, saved.scope, saved.labels, saved.folder)
+        target = _device(device)
+        with _blaming(saved.files.folder):
+            self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
+            self.scope = None
+            if saved.detector is not None and saved.scope is not None:
+                self.scope = load_scope(saved.detector, saved.scope, saved.labels, saved.files)
+            self.model = restore_model(saved)
         if threshold is not None:
-            self.scope = _at(self.scope, threshold, saved.folder)
-        backbone = build_backbone(saved.backbone, base_dir=saved.folder, assets=saved.assets)
-        self.model = build_model(backbone, saved.heads, saved.labels)
-        try:
-            load_weights(self.model, str(saved.weights))
-        except (RuntimeError, SafetensorError, OSError) as error:
-            raise ModelError(
-                f"{saved.weights} does not fit the label counts and layers that {saved.folder} describes: {error}"
-            ) from error
-        self.model.to(_device(device)).eval()
+            self.scope = _at(self.scope, threshold, saved.files.folder)
+        self.model.to(target).eval()
+        with _blaming(saved.files.folder):
+            self.parse_many([_TRIAL])
 
     def __call__(self, text: str) -> Prediction:
         """Parse one text."""
@@ -73,6 +72,21 @@ class Predictor:
                 raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}")
         encodings = self.model.backbone.tokenizer.encode(texts)
         return predict(self.model, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
+
+
+@contextmanager
+def _blaming(folder: Path) -> Iterator[None]:
+    """A plugin that can't do with what a folder says raises whatever it likes; that is the folder's fault."""
+    try:
+        yield
+    except (NluKitError, MemoryError):
+        raise
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise ModelError(
+            f"the model in {folder} can't be used: what it says does not fit together ({reason}). Restore it from a "
+            "copy or train again"
+        ) from error
 
 
 def _at(scope: Scope | None, threshold: float, folder: Path) -> Scope:

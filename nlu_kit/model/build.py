@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from nlu_kit.assets import Assets
 from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead
 from nlu_kit.config.reading import reading_order
 from nlu_kit.data.dataset import EncodedDataset
@@ -68,7 +69,7 @@ def current_codecs(
     return build_codecs(heads, labels, states)
 
 
-def build_backbone(backbone: Resolved, *, base_dir: Path, assets: Path | None = None) -> Backbone:
+def build_backbone(backbone: Resolved, *, base_dir: Path, assets: Assets | None = None) -> Backbone:
     """Pre-trained, or with ``assets`` restored without weights."""
     module: Backbone = _spec(backbone).build(backbone.params, BackboneContext(base_dir=base_dir, assets=assets))
     return module

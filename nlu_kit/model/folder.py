@@ -6,24 +6,29 @@ Written beside and renamed, so that it is never half there. See docs/architectur
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from nlu_kit import __version__
+from nlu_kit.assets import Assets, read_as
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ModelError
 from nlu_kit.files import sha256
 from nlu_kit.model.card import model_card
+from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
+from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
 from nlu_kit.model.protocols import Codec
-from nlu_kit.model.scope import Scope, ScopeSettings, save_arrays
+from nlu_kit.model.scope import Scope, save_arrays
 from nlu_kit.registry import Registry
+from nlu_kit.specs import Component
 
 FORMAT = 1
-BACKBONE, WEIGHTS, MANIFEST, DESCRIPTION = "backbone", "model.safetensors", "manifest.json", "model.json"
+BACKBONE, WEIGHTS, DESCRIPTION, PIPELINE = "backbone", "model.safetensors", "model.json", "pipeline.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +77,7 @@ def save_model(
             "providers": [_provider(component) for component in pipeline.components()],
             "labels": {name: list(codec.labels.names) for name, codec in codecs.items()},
             "states": states or {name: dict(head.codec_state()) for name, head in model.heads.items()},
-            "detector": None if scope is None else asdict(scope.settings),
+            "detector": None if scope is None else scope.settings.model_dump(),
             "training": {
                 "sizes": dict(info.sizes),
                 "dev": dict(info.dev),
@@ -83,7 +88,7 @@ def save_model(
             },
         }
         _write(temporary / DESCRIPTION, description)
-        _write(temporary / "pipeline.json", pipeline.to_json())
+        _write(temporary / PIPELINE, pipeline.to_json())
         # safetensors lets only the owner read what it writes; the other files have the mode of the user's umask.
         for file in temporary.glob("*.safetensors"):
             file.chmod((temporary / DESCRIPTION).stat().st_mode & 0o777)
@@ -100,7 +105,7 @@ def save_model(
 class SavedModel:
     """A verified model folder, before any weights are read: all that a runtime without torch needs too."""
 
-    folder: Path
+    files: Assets
     name: str
     backbone: Resolved
     heads: Mapping[str, Resolved]
@@ -110,52 +115,82 @@ class SavedModel:
     scope: ScopeSettings | None = None
 
     @property
-    def assets(self) -> Path:
-        return self.folder / BACKBONE
-
-    @property
     def weights(self) -> Path:
-        return self.folder / WEIGHTS
+        return self.files.folder / WEIGHTS
 
 
 def open_model(path: Path, registry: Registry) -> SavedModel:
     """Find, verify and describe a model. ``path`` is a model folder, or a run's folder.
 
-    Raises ModelError where there is none, a file is damaged, or a plugin that built it is not installed.
+    Raises ModelError where there is none, a file is damaged or says what makes no sense, or a plugin that built it is
+    not installed.
     """
-    folder = find_model(path)
-    verify(folder)
-    description = _read(folder / DESCRIPTION)
-    if description.get("format") != FORMAT:
+    files = read_manifest(find_model(path))
+    check_files(files, needed=(DESCRIPTION, WEIGHTS, PIPELINE), later=(WEIGHTS,))
+    folder, raw = files.folder, files.json(DESCRIPTION)
+    if raw.get("format") != FORMAT:
         raise ModelError(
-            f"{folder} has format {description.get('format')}, this nlu-kit {__version__} reads {FORMAT}; it was "
-            f"written by nlu-kit {description.get('nlu_kit')}: install that version, or train again"
+            f"{folder} has format {str(raw.get('format'))[:40]}, this nlu-kit {__version__} reads {FORMAT}; it was "
+            f"written by nlu-kit {str(raw.get('nlu_kit'))[:40]}: install that version, or train again"
         )
-    pipeline = _read(folder / "pipeline.json")
-    providers = {(entry["kind"], entry["type"]): entry for entry in description["providers"]}
-    scope = description.get("detector")
+    description = read_as(Description, raw, folder / DESCRIPTION)
+    pipeline = files.settings(PIPELINE, StoredPipeline)
+    _check_names(description, pipeline, folder)
+    providers = {(entry.kind, entry.type): entry for entry in description.providers}
+    backbone = _resolve("backbone", pipeline.backbone, providers, registry, folder)
+    heads = {name: _resolve("head", head, providers, registry, folder) for name, head in pipeline.heads.items()}
+    detector = None
+    if description.detector is not None and pipeline.detector is not None:
+        detector = _resolve("detector", pipeline.detector, providers, registry, folder)
     return SavedModel(
-        folder=folder,
-        name=description["name"],
-        backbone=_resolve("backbone", pipeline["backbone"], providers, registry, folder),
-        heads={
-            name: _resolve("head", {k: v for k, v in section.items() if k != "loss"}, providers, registry, folder)
-            for name, section in pipeline["heads"].items()
-        },
-        labels={name: LabelSpace(tuple(names)) for name, names in description["labels"].items()},
-        states=description["states"],
-        detector=_resolve("detector", pipeline["detector"], providers, registry, folder) if scope else None,
-        scope=ScopeSettings(**scope) if scope else None,
+        files=files,
+        name=description.name,
+        backbone=backbone,
+        heads=heads,
+        labels={name: LabelSpace(tuple(description.labels[name])) for name in heads},
+        states={name: _state(name, head, description.states[name], folder) for name, head in heads.items()},
+        detector=detector,
+        scope=description.detector,
     )
 
 
+def _check_names(description: Description, pipeline: StoredPipeline, folder: Path) -> None:
+    """model.json and pipeline.json must speak of the same heads, and of a detector both or none."""
+    for what, names in (("labels", description.labels), ("states", description.states)):
+        if names.keys() != pipeline.heads.keys():
+            heads = f"{', '.join(names) or 'none'}, and {PIPELINE} has {', '.join(pipeline.heads)}"
+            raise ModelError(f"{folder / DESCRIPTION}: {what}: these are of the heads {heads}")
+    scope = description.detector
+    if "detector" not in description.model_fields_set and pipeline.detector is not None:
+        raise ModelError(f"{folder / DESCRIPTION}: detector: required, for {PIPELINE} has one; null switches it off")
+    if scope is None:
+        return
+    if pipeline.detector is None:
+        raise ModelError(f"{folder / DESCRIPTION}: detector: {PIPELINE} has none")
+    if not description.labels.get(scope.head):
+        raise ModelError(f"{folder / DESCRIPTION}: detector.head: there is no head '{scope.head}' with labels")
+
+
+def _state(name: str, head: Resolved, state: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What the codec kept, checked by the schema that its plugin gives."""
+    schema = head.provided.spec.state  # type: ignore[attr-defined]
+    if schema is not None:
+        read_as(schema, state, folder / DESCRIPTION, f"states.{name}")
+    return state
+
+
 def find_model(path: Path) -> Path:
-    """The model folder that ``path`` means: itself, or ``model`` inside a run's folder; follows ``runs/latest``."""
+    """The model folder that ``path`` means: itself, or ``model`` inside a run's folder.
+
+    Links (``runs/latest``) are followed here, once: what is read below the result is of one model, also where the link
+    moves on meanwhile.
+    """
     if path.name == "latest" and path.is_file():  # a text file, where links are not allowed
         path = path.parent / path.read_text(encoding="utf-8").strip()
-    for folder in (path, path / "model"):
+    place = _followed(path)
+    for folder in (place, place / "model"):
         if (folder / DESCRIPTION).is_file():
-            return folder
+            return _followed(folder)
     if path.name == "latest" and not path.exists():
         raise ModelError(f"no trained model: {path} does not exist. Train one: nlu-kit train pipeline.json")
     if not path.exists():
@@ -163,20 +198,10 @@ def find_model(path: Path) -> Path:
     raise ModelError(f"{path} is not a model folder (it has no {DESCRIPTION}), nor a run's folder with one in it")
 
 
-def verify(folder: Path) -> None:
-    """Compare every file with the manifest. Raises ModelError naming each that is missing or differs."""
-    hashes: dict[str, str] = _read(folder / MANIFEST).get("sha256", {})
-    wrong = []
-    for name, expected in hashes.items():
-        file = folder / name
-        if not file.is_file():
-            wrong.append(f"{name} is missing")
-        elif sha256(file) != expected:
-            wrong.append(f"{name} has changed since it was written")
-    missing = [name for name in (DESCRIPTION, WEIGHTS, "pipeline.json") if name not in hashes]
-    wrong += [f"{name} is not in the manifest" for name in missing]
-    if wrong:
-        raise ModelError(f"the model in {folder} is damaged: {'; '.join(wrong)}. Restore it from a copy or train again")
+def _followed(path: Path) -> Path:
+    """Without links; seen from here where it is below, as the user wrote it."""
+    real, here = Path(os.path.realpath(path)), Path(os.path.realpath(os.curdir))
+    return real.relative_to(here) if real.is_relative_to(here) and not path.is_absolute() else real
 
 
 def _provider(component: Resolved) -> dict[str, str]:
@@ -190,40 +215,26 @@ def _provider(component: Resolved) -> dict[str, str]:
 
 
 def _resolve(
-    kind: str,
-    section: Mapping[str, Any],
-    providers: Mapping[tuple[str, str], Mapping[str, str]],
-    registry: Registry,
-    folder: Path,
+    kind: str, section: Component, providers: Mapping[tuple[str, str], Provider], registry: Registry, folder: Path
 ) -> Resolved:
     """The installed component that a section of the stored pipeline needs."""
-    type_name = section["type"]
-    maker = providers.get((kind, type_name), {"distribution": "unknown", "version": "unknown"})
-    built_with = f"{maker['distribution']}=={maker['version']}"
-    provided = registry.find(kind, type_name)
+    maker = providers.get((kind, section.type))
+    built_with = "unknown" if maker is None else f"{maker.distribution}=={maker.version}"
+    provided = registry.find(kind, section.type)
     if provided is None:
         raise ModelError(
-            f"the model in {folder} needs the {kind} '{type_name}', which is not there: pip install {built_with} "
-            f"({registry.hint(kind, type_name)})"
+            f"the model in {folder} needs the {kind} '{section.type}', which is not there: pip install {built_with} "
+            f"({registry.hint(kind, section.type)})"
         )
+    options = {name: value for name, value in section.options.items() if (kind, name) != ("head", "loss")}
     try:
-        params = provided.spec.params.model_validate({k: v for k, v in section.items() if k != "type"})
+        params = provided.spec.params.model_validate_json(json.dumps(options), strict=True)
     except ValueError as error:
         raise ModelError(
-            f"the {kind} '{type_name}' of {provided.distribution} {provided.version} does not take the parameters "
-            f"that the model in {folder} was built with: pip install {built_with}\n{error}"
+            f"{folder / PIPELINE}: the {kind} '{section.type}' of {provided.distribution} {provided.version} does not "
+            f"take the parameters that the model was built with: pip install {built_with}\n{error}"
         ) from error
     return Resolved(kind=kind, provided=provided, params=params)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{file} can't be read: {error}") from error
-    if not isinstance(value, dict):
-        raise ModelError(f"{file} is not a JSON object")
-    return value
 
 
 def _write(file: Path, value: Mapping[str, Any]) -> None:

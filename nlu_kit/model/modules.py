@@ -12,13 +12,28 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from nlu_kit.assets import StoredTensor
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.encoding import Tokenizer
-from nlu_kit.errors import PluginError
+from nlu_kit.errors import ModelError, PluginError
 
-__all__ = ["Backbone", "Balancing", "Encoded", "Head", "Loss", "TokenBatch"]
+__all__ = ["Backbone", "Balancing", "Encoded", "Head", "Loss", "TokenBatch", "check_stored"]
+
+_DTYPES = {
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
+    torch.float64: "F64",
+    torch.int64: "I64",
+    torch.int32: "I32",
+    torch.int16: "I16",
+    torch.int8: "I8",
+    torch.uint8: "U8",
+    torch.bool: "BOOL",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +79,8 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def save_assets(self, folder: Path) -> None:
-        """Write all that ``BackboneContext.assets`` needs to rebuild this module, without its weights."""
+        """Write all that ``BackboneContext.assets`` needs to rebuild this module, without its weights. Only what is
+        written here can be read there."""
 
 
 class Head(nn.Module, ABC):
@@ -120,3 +136,27 @@ class Balancing(nn.Module, ABC):
     def end_epoch(self, losses: Mapping[str, float]) -> None:
         """Hear each head's mean loss over an epoch. Keep state in buffers or parameters, so that it is checkpointed."""
         return
+
+
+def check_stored(module: nn.Module, stored: Mapping[str, StoredTensor], *, described: Path, prefix: str = "") -> None:
+    """Compare what a module would allocate with the weights that are stored for it, named ``prefix`` and its own names.
+
+    Build the module under ``torch.device("meta")``, where its numbers take no memory. Raises ModelError where a tensor
+    has another shape or type than the stored one, or where none is stored; ``described`` is the file to blame.
+    """
+    names = set(module.state_dict())
+    tensors = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    owners: dict[int, list[str]] = {}  # of a shared tensor one name is stored
+    for name, tensor in tensors:
+        if name in names:
+            owners.setdefault(id(tensor), []).append(name)
+    by_name = dict(tensors)
+    for shared in owners.values():
+        found = next((stored[prefix + name] for name in shared if prefix + name in stored), None)
+        shape, dtype = tuple(by_name[shared[0]].shape), _DTYPES.get(by_name[shared[0]].dtype, "")
+        if found is None or (found.shape, found.dtype) != (shape, dtype):
+            there = "none is stored" if found is None else f"{found.dtype} {list(found.shape)} is stored"
+            raise ModelError(
+                f"{described} does not fit the stored weights: it asks for {prefix}{shared[0]} as {dtype} "
+                f"{list(shape)}, and {there}"
+            )

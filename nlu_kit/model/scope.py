@@ -6,31 +6,23 @@ No torch: a runtime without it uses this too.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nlu_kit.assets import Assets
 from nlu_kit.config.pipeline import Resolved
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.errors import ModelError, PluginError
+from nlu_kit.model.description import ScopeSettings
 from nlu_kit.model.protocols import Detector, DetectorFeatures
 from nlu_kit.specs import DetectorContext, DetectorSpec
 
 ARRAYS = "detector.safetensors"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScopeSettings:
-    """What model.json says of the detector: the head that it watches, the temperature that it was given, the threshold
-    above which a score is out of scope, and in words how that was chosen."""
-
-    head: str
-    temperature: float
-    threshold: float
-    chosen: str
+MOST_LEARNT = 4 << 30  # bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +42,10 @@ class Scope:
 
     def at(self, threshold: float) -> Scope:
         """The same detector with another threshold."""
-        return Scope(self.detector, replace(self.settings, threshold=threshold, chosen="given when it was loaded"))
+        return Scope(
+            self.detector,
+            self.settings.model_copy(update={"threshold": threshold, "chosen": "given when it was loaded"}),
+        )
 
 
 def build_detector(detector: Resolved, *, head: str, labels: LabelSpace, temperature: float) -> Detector:
@@ -81,19 +76,27 @@ def save_arrays(folder: Path, scope: Scope) -> None:
         save_file(state, str(folder / ARRAYS))
 
 
-def load_scope(detector: Resolved, settings: ScopeSettings, labels: Mapping[str, LabelSpace], folder: Path) -> Scope:
+def load_scope(detector: Resolved, settings: ScopeSettings, labels: Mapping[str, LabelSpace], files: Assets) -> Scope:
     """The detector of a saved model. Raises ModelError where what it has learnt can't be read."""
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     built = build_detector(detector, head=settings.head, labels=labels[settings.head], temperature=settings.temperature)
     spec: DetectorSpec[Any] = detector.provided.spec  # type: ignore[assignment]
-    file = folder / ARRAYS
-    if file.is_file():
+    if ARRAYS in files:
+        raw = files.read(ARRAYS, limit=MOST_LEARNT)
         try:
-            built.load(load_file(str(file)))
-        except (SafetensorError, OSError, KeyError, ValueError) as error:
-            raise ModelError(f"{file} is not what the detector '{detector.type}' has learnt: {error}") from error
+            arrays = load(raw)
+            broken = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+            if broken:
+                raise ValueError(f"{', '.join(broken)} holds numbers that are not finite")
+            built.load(arrays)
+        except (SafetensorError, KeyError, ValueError, TypeError) as error:
+            raise ModelError(
+                f"{files.folder / ARRAYS} is not what the detector '{detector.type}' has learnt: {error}"
+            ) from error
     elif spec.learns:
-        raise ModelError(f"{file} is missing: the detector '{detector.type}' can't do without what it has learnt")
+        raise ModelError(
+            f"{files.folder / ARRAYS} is missing: the detector '{detector.type}' can't do without what it has learnt"
+        )
     return Scope(built, settings)

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_model, save_model
 from torch import Tensor
 
+from nlu_kit.assets import Assets
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.errors import ModelError
@@ -35,7 +36,7 @@ class BackboneContract(ComponentContract):
 
     def build(self, base_dir: Path, *, assets: Path | None = None) -> Backbone:
         """A fresh one in eval mode; relative paths in its parameters start at ``base_dir``."""
-        context = BackboneContext(base_dir=base_dir, assets=assets)
+        context = BackboneContext(base_dir=base_dir, assets=None if assets is None else Assets(folder=assets))
         with torch.random.fork_rng():
             torch.manual_seed(5)
             built: Backbone = self.spec.build(self.params, context)

@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor, nn
-from transformers import MODEL_MAPPING, AutoConfig, AutoModel
+from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
+from nlu_kit.assets import Assets
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError
-from nlu_kit.model.modules import Backbone, Encoded, TokenBatch
-from nlu_kit_backbones.layers import find_layers, set_aside, token_limit
+from nlu_kit.model.modules import Backbone, Encoded, TokenBatch, check_stored
+from nlu_kit.specs import Params
+from nlu_kit_backbones.guard import check_config, offline
+from nlu_kit_backbones.layers import describe, find_layers, set_aside, token_limit
+from nlu_kit_backbones.params import MOST_TOKENS
+from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.resume import Blocks
-from nlu_kit_backbones.source import read_config
 from nlu_kit_backbones.trial import proven_starts, try_out
 
-SETTINGS_FILE = "backbone.json"
+CONFIG_FILE, SETTINGS_FILE = "config.json", "backbone.json"
+MOST_IDS = 1 << 22
+
+
+class Settings(Params):
+    """backbone.json."""
+
+    max_length: int = Field(ge=2, le=MOST_TOKENS)
+    pad_id: int = Field(ge=0, lt=MOST_IDS)
+    pooling: Literal["mean", "cls", "max", "mean_sqrt_len_tokens", "weightedmean", "lasttoken"]
 
 
 class EncoderBackbone(Backbone):
@@ -36,10 +50,7 @@ class EncoderBackbone(Backbone):
     def __init__(self, encoder: Any, *, tokenizer: Tokenizer, pad_id: int, pooling: str) -> None:
         super().__init__()
         _refuse_half(encoder)
-        if hasattr(encoder, "pooler"):
-            # BERT's own, trained for next-sentence prediction: its result is never used here. Not every architecture
-            # puts up with None in its place.
-            encoder.pooler = nn.Identity()
+        _drop_pooler(encoder)
         self.encoder = encoder.float()  # a checkpoint stored in half precision loads as such; precision is the run's
         self._config = encoder.config
         if getattr(encoder.config, "trigram_input", False):  # MobileBERT joins each token with the next: let that be 0
@@ -79,22 +90,35 @@ class EncoderBackbone(Backbone):
         return backbone
 
     @classmethod
-    def restore(cls, folder: Path) -> EncoderBackbone:
-        """Rebuild from what ``save_assets`` wrote; the weights are random until they are loaded."""
-        settings = read_config(folder / SETTINGS_FILE)
+    def restore(cls, assets: Assets) -> EncoderBackbone:
+        """Rebuild from what ``save_assets`` wrote; the weights are random until they are loaded.
+
+        Raises ModelError where the files don't describe an encoder of the size that the stored weights have, before
+        anything of that size is allocated.
+        """
+        config = assets.json(CONFIG_FILE)
+        check_config(config, assets.folder / CONFIG_FILE)
+        settings = assets.settings(SETTINGS_FILE, Settings)
         try:
-            encoder = AutoModel.from_config(AutoConfig.from_pretrained(folder))  # type: ignore[no-untyped-call]
-            tokenizer = Tokenizer.load(folder, max_length=settings["max_length"])
-            return cls(encoder, tokenizer=tokenizer, pad_id=settings["pad_id"], pooling=settings["pooling"])
-        except (KeyError, ValueError, OSError) as error:
-            raise ModelError(f"the backbone in {folder} can't be rebuilt: {error}") from error
+            with offline(), quiet():
+                if assets.tensors:
+                    with torch.device("meta"):
+                        outline = _drop_pooler(_build(config)).float()
+                    check_stored(outline, assets.tensors, prefix="encoder.", described=assets.folder / CONFIG_FILE)
+                encoder = _build(config)
+            tokenizer = Tokenizer.read(assets, max_length=settings.max_length)
+            return cls(encoder, tokenizer=tokenizer, pad_id=settings.pad_id, pooling=settings.pooling)
+        except (ModelError, MemoryError):
+            raise
+        except Exception as error:  # whatever an architecture's own code raises for its numbers
+            raise ModelError(f"the backbone in {assets.folder} can't be rebuilt: {describe(error)}") from error
 
     def save_assets(self, folder: Path) -> None:
         config: dict[str, Any] = self._config.to_diff_dict()
         for key in ("_name_or_path", "dtype", "torch_dtype"):  # a path of this machine; how the original was stored
             config.pop(key, None)
         config["model_type"] = self._config.model_type
-        _write_json(folder / "config.json", config)
+        _write_json(folder / CONFIG_FILE, config)
         settings = {
             "max_length": self.tokenizer.max_length,
             "pad_id": self.pad_id,
@@ -135,6 +159,22 @@ class EncoderBackbone(Backbone):
 
 def _write_json(file: Path, value: dict[str, Any]) -> None:
     file.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _build(config: Mapping[str, Any]) -> Any:
+    """The architecture that a checked config.json names, by transformers' own tables: its Auto classes would also look
+    for code to run."""
+    configuration = CONFIG_MAPPING[config["model_type"]].from_dict(dict(config))
+    model_class: Any = MODEL_MAPPING[type(configuration)]
+    return model_class._from_config(configuration)
+
+
+def _drop_pooler(encoder: Any) -> Any:
+    """Without BERT's own pooler, trained for next-sentence prediction: its result is never used here. Not every
+    architecture puts up with None in its place."""
+    if hasattr(encoder, "pooler"):
+        encoder.pooler = nn.Identity()
+    return encoder
 
 
 def _refuse_half(encoder: Any) -> None:

@@ -13,6 +13,7 @@ from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones.embedded import embedded_folder
 from nlu_kit_backbones.encoder import EncoderBackbone
+from nlu_kit_backbones.guard import offline
 from nlu_kit_backbones.params import EMBEDDED, MOST_TOKENS, SentenceTransformerParams
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import local_folder
@@ -33,7 +34,7 @@ def _load(folder: Path, max_length: int | None) -> EncoderBackbone:
     if not (folder / "modules.json").is_file():
         raise ModelError(f"{folder} has no modules.json: for a plain encoder use the backbone 'transformer'")
     try:
-        with quiet():
+        with quiet(), offline():
             model = SentenceTransformer(
                 str(folder),
                 device="cpu",

@@ -10,7 +10,7 @@ from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_intent.annotation import label_of
-from nlu_kit_intent.params import IntentParams
+from nlu_kit_intent.params import IntentParams, IntentState
 
 if TYPE_CHECKING:
     from nlu_kit.data.example import Example
@@ -52,6 +52,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             fit=_fit,
             default_loss="cross_entropy",
             one_label=True,
+            state=IntentState,
             default=True,
         )
     ]

@@ -20,3 +20,9 @@ class IntentParams(Params):
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the sentence vector while training.")
     top_k: int = Field(default=5, ge=1, description="How many ranked labels a prediction lists.")
+
+
+class IntentState(Params):
+    """What the codec keeps in a model folder."""
+
+    temperature: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)

@@ -10,7 +10,7 @@ from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_multilabel.annotation import labels_of
-from nlu_kit_multilabel.params import MultilabelParams
+from nlu_kit_multilabel.params import MultilabelParams, MultilabelState
 
 if TYPE_CHECKING:
     from nlu_kit.data.example import Example
@@ -53,6 +53,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             codec=_codec,
             fit=_fit,
             produces="multilabel_logits",
+            state=MultilabelState,
             default_loss="binary_cross_entropy",
         )
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from nlu_kit.specs import Params
@@ -38,3 +40,10 @@ class MultilabelParams(Params):
         ge=1,
         description="How many dev texts must have a label for it to get a threshold of its own.",
     )
+
+
+class MultilabelState(Params):
+    """What the codec keeps in a model folder."""
+
+    threshold: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]] = Field(default={})

@@ -10,7 +10,7 @@ from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_ner.annotation import entities_of
-from nlu_kit_ner.params import CrfNerParams, NerParams, TaggerParams
+from nlu_kit_ner.params import CrfNerParams, CrfState, NerParams, TaggerParams, TaggerState
 
 if TYPE_CHECKING:
     from nlu_kit.data.example import Example
@@ -65,6 +65,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             build=_build,
             codec=_codec,
             fit=_fit,
+            state=TaggerState,
             default_loss="weighted_cross_entropy",
             default=True,
         ),
@@ -75,6 +76,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             build=_build_crf,
             codec=_crf_codec,
             fit=_fit,
+            state=CrfState,
             produces="own_loss",
         ),
     ]

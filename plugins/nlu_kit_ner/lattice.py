@@ -33,11 +33,19 @@ class Lattice:
     @classmethod
     def of(cls, legal: Legal, learned: Mapping[str, Any] | None = None) -> Lattice:
         """What is legal scores 0, or what was ``learned``: ``start``, ``steps``, ``end``."""
-        scores = learned or {"start": 0.0, "steps": 0.0, "end": 0.0}
-        return cls(*(np.where(getattr(legal, part), scores[part], -np.inf) for part in ("start", "steps", "end")))
+        if learned is None:
+            learned = {"start": 0.0, "steps": 0.0, "end": 0.0}
+        return cls(*(_legal_scores(getattr(legal, part), learned[part], part) for part in ("start", "steps", "end")))
 
     def divided(self, temperature: float) -> Lattice:
         return Lattice(self.start / temperature, self.steps / temperature, self.end / temperature)
+
+
+def _legal_scores(legal: np.ndarray, learned: Any, part: str) -> np.ndarray:
+    scores = np.asarray(learned, dtype=np.float64)
+    if scores.ndim and scores.shape != legal.shape:
+        raise ValueError(f"transitions.{part} has the shape {scores.shape}, and the tags ask for {legal.shape}")
+    return np.where(legal, scores, -np.inf)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,7 @@ from nlu_kit.specs import Params
 Scheme = Literal["bio", "bilou"]
 Pooling = Literal["first", "mean", "lstm"]
 Reduction = Literal["word", "sentence"]
+Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class TaggerParams(Params):
@@ -61,3 +62,23 @@ class CrfNerParams(TaggerParams):
         description="What the negative log likelihood of the sentences is divided by: their annotated words (about as "
         "large as a cross-entropy), or their number.",
     )
+
+
+class TaggerState(Params):
+    """What the codec keeps in a model folder."""
+
+    temperature: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)
+
+
+class Transitions(Params):
+    """The scores that a CRF has learnt: ``start`` [C], ``steps`` [C][C] (from, to) and ``end`` [C]."""
+
+    start: list[Score]
+    steps: list[list[Score]]
+    end: list[Score]
+
+
+class CrfState(TaggerState):
+    """The same, and what the CRF has learnt."""
+
+    transitions: Transitions

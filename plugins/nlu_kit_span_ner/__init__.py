@@ -10,7 +10,7 @@ from nlu_kit.errors import DataError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_span_ner.annotation import entities_of
-from nlu_kit_span_ner.params import SpanNerParams
+from nlu_kit_span_ner.params import SpanNerParams, SpanNerState
 
 if TYPE_CHECKING:
     from nlu_kit.data.example import Example
@@ -58,6 +58,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             build=_build,
             codec=_codec,
             fit=_fit,
+            state=SpanNerState,
             default_loss="weighted_cross_entropy",
         )
     ]

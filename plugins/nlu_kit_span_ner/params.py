@@ -35,3 +35,9 @@ class SpanNerParams(Params):
     dropout: float = Field(
         default=0.1, ge=0, lt=1, description="Dropout on the token vectors and the hidden layer while training."
     )
+
+
+class SpanNerState(Params):
+    """What the codec keeps in a model folder."""
+
+    temperature: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)

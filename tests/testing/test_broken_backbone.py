@@ -30,8 +30,8 @@ class Good(Backbone):
         if context.assets is None:
             self.tokenizer, self.gain = tokenizer(), 2.0
         else:
-            self.tokenizer = Tokenizer.load(context.assets, max_length=64)
-            self.gain = json.loads((context.assets / "stub.json").read_text())["gain"]
+            self.tokenizer = Tokenizer.read(context.assets, max_length=64)
+            self.gain = context.assets.json("stub.json")["gain"]
         self.embeddings = nn.Embedding(1000, WIDTH)
         self.blocks = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(2))
         self.layers: Sequence[str] = ["embeddings", "blocks.0", "blocks.1"]

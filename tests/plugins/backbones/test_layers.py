@@ -11,6 +11,7 @@ import torch
 import transformers
 from torch import nn
 
+from nlu_kit.assets import Assets
 from nlu_kit.errors import ModelError
 from nlu_kit.model.build import layer_of
 from nlu_kit.specs import BackboneContext
@@ -148,7 +149,9 @@ def test_a_model_may_be_loaded_while_gradients_are_off(mode: Any, tiny_bert: Pat
     with mode():  # as a server may
         backbone = build(TransformerParams(model=str(tiny_bert)), BackboneContext(base_dir=Path()))
         backbone.save_assets(tmp_path)
-        restored = build(TransformerParams(model="gone"), BackboneContext(base_dir=Path(), assets=tmp_path))
+        restored = build(
+            TransformerParams(model="gone"), BackboneContext(base_dir=Path(), assets=Assets(folder=tmp_path))
+        )
     expected = [f"encoder.{name}" for name in ("embeddings", "encoder.layer.0", "encoder.layer.1")]
     assert backbone.layers == restored.layers == expected
 

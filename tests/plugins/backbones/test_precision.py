@@ -10,6 +10,7 @@ import pytest
 import torch
 from transformers import AutoModel, BertConfig, ModernBertConfig
 
+from nlu_kit.assets import Assets
 from nlu_kit.data.batch import collate_tokens
 from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
@@ -51,7 +52,9 @@ def test_half_precision_is_loaded_as_fp32(stored: tuple[Path, Path], tmp_path: P
     half.save_assets(assets)
     config = json.loads((assets / "config.json").read_text(encoding="utf-8"))
     assert not {"dtype", "torch_dtype"} & set(config)
-    restored = transformer.build(TransformerParams(model="gone"), BackboneContext(base_dir=Path(), assets=assets))
+    restored = transformer.build(
+        TransformerParams(model="gone"), BackboneContext(base_dir=Path(), assets=Assets(folder=assets))
+    )
     restored.load_state_dict(half.state_dict())
     assert {parameter.dtype for parameter in restored.parameters()} == {torch.float32}
     assert torch.equal(tokens(restored), tokens(full))

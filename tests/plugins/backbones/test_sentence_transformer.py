@@ -11,6 +11,7 @@ import pytest
 import torch
 from transformers import AutoModel, BertConfig, XLNetConfig
 
+from nlu_kit.assets import Assets
 from nlu_kit.model.modules import Backbone
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones import sentence_transformer, transformer
@@ -89,7 +90,7 @@ def test_lower_case_is_stored_with_the_model(make_folder: MakeFolder, tmp_path: 
     assets = tmp_path / "assets"
     assets.mkdir()
     load(folder).save_assets(assets)
-    context = BackboneContext(base_dir=Path(), assets=assets)
+    context = BackboneContext(base_dir=Path(), assets=Assets(folder=assets))
     restored = sentence_transformer.build(SentenceTransformerParams(model="gone"), context)
     assert pieces(restored, "BOOK paris") == ["book", "paris"]
 

@@ -13,8 +13,9 @@ import torch
 from nlu_kit.errors import ModelError
 from nlu_kit.specs import BackboneContext
 from nlu_kit_backbones import sentence_transformer, transformer
+from nlu_kit_backbones.guard import read_config
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
-from nlu_kit_backbones.source import local_folder, read_config
+from nlu_kit_backbones.source import local_folder
 
 
 def load(model: str, base_dir: Path = Path()) -> Any:
@@ -87,7 +88,7 @@ def test_a_broken_config(copied: Path, content: str) -> None:
 
 def test_an_unknown_architecture(copied: Path) -> None:
     (copied / "config.json").write_text('{"model_type": "flux-capacitor"}', encoding="utf-8")
-    with pytest.raises(ModelError, match="can't be loaded as a Hugging Face encoder"):
+    with pytest.raises(ModelError, match=r"model_type: 'flux-capacitor' is none of the architectures that work"):
         load(str(copied))
 
 
@@ -114,3 +115,14 @@ def test_other_files_called_config_may_hold_what_they_like(tiny_bert: Path, tmp_
     (folder / "data_config.json").write_text('[{"name": "auto_map"}]')  # all-MiniLM's own folder has one
     (folder / "other_config.json").write_text("no JSON at all")
     assert local_folder(str(folder), tmp_path) == folder
+
+
+def test_weights_that_are_missing(copied: Path) -> None:
+    """transformers goes on with random numbers in their place."""
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(copied / "model.safetensors")
+    del tensors["encoder.layer.1.output.dense.weight"]
+    save_file(tensors, copied / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ModelError, match=r"lacks 1 of the encoder's weights, for instance encoder\.layer\.1\.output"):
+        load(str(copied))

@@ -1,0 +1,88 @@
+"""The manifest of a model folder: what it does not name is not read.
+
+A folder may have come from anywhere. So a name leads to a regular file below the folder or nowhere, sizes are looked at
+before anything is read, and a file's bytes are compared with the manifest after they were read: what was hashed is what
+is used, whatever happens on the disk meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from nlu_kit.assets import LARGEST, Assets, StoredTensor, json_object, reason
+from nlu_kit.errors import ModelError
+from nlu_kit.files import JsonError, open_regular, read_json, sha256
+
+MANIFEST = "manifest.json"
+MOST_FILES = 10_000
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+def read_manifest(folder: Path) -> Assets:
+    """The files that the folder's manifest names. Raises ModelError where it can't be, or leads out of the folder."""
+    file = folder / MANIFEST
+    try:
+        manifest = json_object(read_json(file, limit=LARGEST), file)
+    except (OSError, JsonError) as error:
+        raise ModelError(f"{file} can't be read: {reason(error)}") from error
+    hashes = manifest.get("sha256")
+    if not isinstance(hashes, dict) or len(hashes) > MOST_FILES:
+        raise ModelError(f"{file}: sha256: expected an object with at most {MOST_FILES:,} files and their hashes")
+    for name, digest in hashes.items():
+        if not _is_inside(name):
+            raise ModelError(f"{file}: sha256: '{name}' is no name of a file in this folder")
+        if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
+            raise ModelError(f"{file}: sha256.{name}: expected 64 hexadecimal digits, got {str(digest)[:80]!r}")
+    return Assets(folder=folder, hashes=hashes)
+
+
+def _is_inside(name: str) -> bool:
+    """A relative path in POSIX form that goes down only, and is written in the one way there is."""
+    path = PurePosixPath(name)
+    plain = bool(path.parts) and not path.is_absolute() and ".." not in path.parts and path.as_posix() == name
+    return plain and not set(name) & set("\\:\0") and name != MANIFEST
+
+
+def check_files(assets: Assets, *, needed: tuple[str, ...], later: tuple[str, ...]) -> None:
+    """Compare every file with the manifest; those named in ``later`` are only looked for: they are compared when they
+    are read. Raises ModelError naming each that is missing, differs, or is no file of this folder."""
+    assert assets.hashes is not None
+    root = Path(os.path.realpath(assets.folder))
+    wrong = [f"{name} is not in the manifest" for name in needed if name not in assets.hashes]
+    for name, expected in assets.hashes.items():
+        file = assets.folder / name
+        if not os.path.lexists(file):
+            wrong.append(f"{name} is missing")
+        elif not Path(os.path.realpath(file)).is_relative_to(root):
+            wrong.append(f"{name} is a link out of the folder")
+        else:
+            wrong += _differs(file, name, expected, hashed=name not in later)
+    if wrong:
+        said = "; ".join(wrong[:10]) + (f"; and {len(wrong) - 10} more" if len(wrong) > 10 else "")
+        raise ModelError(f"the model in {assets.folder} is damaged: {said}. Restore it from a copy or train again")
+
+
+def _differs(file: Path, name: str, expected: str, *, hashed: bool) -> list[str]:
+    try:
+        with open_regular(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+        if hashed and size > LARGEST:
+            return [f"{name} has {size:,} bytes, and {LARGEST:,} are the most"]
+        return [f"{name} has changed since it was written"] if hashed and sha256(file) != expected else []
+    except OSError as error:
+        return [f"{name} can't be read ({reason(error)})"]
+
+
+def read_header(file: Path) -> dict[str, StoredTensor]:
+    """Names, shapes and types of the tensors in a safetensors file; no number is read. Raises ModelError."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        open_regular(file).close()
+        with safe_open(str(file), framework="numpy") as stream:
+            slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
+            return {name: StoredTensor(tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
+    except (SafetensorError, OSError, ValueError, TypeError, MemoryError) as error:  # it is mapped as a whole
+        raise ModelError(f"{file} can't be read as weights: {reason(error)}") from error
