@@ -5,11 +5,13 @@ No torch, no numpy; raises nothing of nlu-kit's own, because what a broken file 
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import math
 import os
 import stat
+import time
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -21,6 +23,7 @@ _KINDS = {
     stat.S_IFBLK: "a device",
 }
 _PIECE = 1 << 20  # bytes
+_LEFT = 3600.0  # seconds after which nobody writes any more
 
 
 class JsonError(ValueError):
@@ -119,8 +122,11 @@ def sha256(file: Path) -> str:
 def write_whole(file: Path, content: str | bytes) -> None:
     """Write beside its place and rename: a reader never sees half a file, and where the disk is full the old one stays.
 
-    Raises OSError, and then leaves nothing behind.
+    Raises OSError, and then leaves nothing behind. What a process that was killed has left is swept.
     """
+    for left in file.parent.glob(f".{glob.escape(file.name)}-*"):
+        if left.name.rpartition("-")[2].isdigit() and time.time() - left.stat().st_mtime > _LEFT:
+            left.unlink(missing_ok=True)
     temporary = file.with_name(f".{file.name}-{os.getpid()}")
     try:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)

@@ -25,6 +25,7 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "accelerate")
 FLOORS = {
     "errors": 0,
     "files": 0,
+    "locking": 0,
     "params": 0,
     "assets": 1,
     "specs": 1,

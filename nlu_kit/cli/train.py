@@ -24,26 +24,52 @@ _PATIENCE = 5.0  # seconds
     "--runs", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), show_default=True,
     help="Folder that gets the run's folder and the link 'latest'.",
 )  # fmt: skip
+@click.option(
+    "--finish", "unfinished", metavar="RUN", type=click.Path(path_type=Path, file_okay=False),
+    help="Make a model of the checkpoint that a run which ended too early has left; trains no more.",
+)  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Only the final figures.")
-def command(pipeline: Path, overrides: tuple[str, ...], runs: Path, quiet: bool) -> None:
+@click.pass_context
+def command(
+    context: click.Context, pipeline: Path, overrides: tuple[str, ...], runs: Path, unfinished: Path | None, quiet: bool
+) -> None:
     """Train PIPELINE (default: pipeline.json) and write the model to runs/<time>-<name>/model.
 
     Shows each epoch's dev figures and a few decoded dev utterances, gold beside predicted; ends with the test figures.
-    Ctrl-C keeps the best epoch so far. Everything shown is in the run's log.txt and metrics.jsonl too.
+    Ctrl-C, SIGTERM and SIGHUP end it with the best epoch so far, as a finished model. Everything shown is in the run's
+    log.txt and metrics.jsonl too.
 
     \b
     Examples:
       nlu-kit train pipeline.json
       nlu-kit train pipeline.json --set training.epochs=3 --set sampler=random
+      nlu-kit train --finish runs/20260131-120000-my-bot
       torchrun --nproc_per_node 2 -m nlu_kit train pipeline.json
     """
     with _one_voice():
+        if unfinished is not None:
+            _check_alone(context)
+            from nlu_kit.cli.progress import ProgressCallback
+            from nlu_kit.training.run import finish_run
+
+            finish_run(unfinished, callbacks=[ProgressCallback(quiet=quiet)], registry=load_registry())
+            return
         checked = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=True)
         # Imported late: these load torch, and a mistake in the pipeline should show at once.
         from nlu_kit.cli.progress import ProgressCallback
         from nlu_kit.training.run import train
+        from nlu_kit.training.signals import ending_like_ctrl_c
 
-        train(checked, runs=runs, callbacks=[ProgressCallback(quiet=quiet)])
+        with ending_like_ctrl_c():
+            train(checked, runs=runs, callbacks=[ProgressCallback(quiet=quiet)])
+
+
+def _check_alone(context: click.Context) -> None:
+    """A run that is finished has its pipeline already."""
+    for name, shown in (("pipeline", "PIPELINE"), ("overrides", "--set"), ("runs", "--runs")):
+        source = context.get_parameter_source(name)
+        if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+            raise click.UsageError(f"{shown} does not go with --finish: the run has its own pipeline", context)
 
 
 @contextlib.contextmanager

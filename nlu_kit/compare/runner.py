@@ -14,6 +14,7 @@ from typing import IO, Any, Protocol
 from nlu_kit.compare.plan import Cell, Plan
 from nlu_kit.compare.record import read_record
 from nlu_kit.errors import DataError
+from nlu_kit.locking import BusyError, only_one
 
 WORKER = "nlu_kit.compare.worker"
 LOG = "worker.log"
@@ -48,13 +49,20 @@ def run_plan(
     """Run what isn't finished. A cell that fails doesn't stop the others; Ctrl-C does, and leaves the finished ones.
     ``worker`` is the module that runs a cell.
 
-    Raises DataError where the output folder can't be made.
+    Raises DataError where the output folder can't be made, or another process runs a grid in it.
     """
     cells = output / "cells"
     try:
         cells.mkdir(parents=True, exist_ok=True)
+        with only_one(output / ".lock"):
+            return _run_missing(plan, cells, watcher, keep_models, worker or WORKER)
+    except BusyError as error:
+        raise DataError(f"trainings run in {output} already ({error}): wait for them, or set --output") from None
     except OSError as error:
         raise DataError(f"no results can be written in {output}: {error.strerror}; set --output") from error
+
+
+def _run_missing(plan: Plan, cells: Path, watcher: Watcher, keep_models: bool, worker: str) -> Results:
     known = {cell.key: record for cell in plan.cells if (record := _finished(cells / cell.key, cell, keep_models))}
     watcher.on_start(len(plan.cells), len(known))
     results = Results()
@@ -63,7 +71,7 @@ def run_plan(
         if record is None:
             watcher.on_cell_start(cell)
             try:
-                record = _run(plan, cell, cells / cell.key, watcher, keep_models, worker or WORKER)
+                record = _run(plan, cell, cells / cell.key, watcher, keep_models, worker)
             except CellError as error:
                 results.failed.append((cell, str(error)))
                 watcher.on_cell_failed(cell, str(error))

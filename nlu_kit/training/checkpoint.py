@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,14 +23,19 @@ class Best:
     dev: Mapping[str, float]
 
 
+Labels = Mapping[str, Sequence[str]]
+"""Each head's classes, in the order of its outputs."""
+
+
 class Checkpoint:
     """``folder/best.safetensors``: weights with their epoch and figures in one file, written beside and renamed.
 
     Only what may change during the run is stored: not the parameters that never train.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, labels: Labels | None = None) -> None:
         self.file = folder / "best.safetensors"
+        self.labels = {name: list(names) for name, names in (labels or {}).items()}
         self._names: list[str] = []
 
     def exists(self) -> bool:
@@ -47,7 +52,7 @@ class Checkpoint:
 
     def save(self, module: nn.Module, best: Best) -> None:
         """Replace the file by these weights. Raises TrainingError where they can't be written."""
-        metadata = {"epoch": str(best.epoch), "dev": json.dumps(dict(best.dev))}
+        metadata = {"epoch": str(best.epoch), "dev": json.dumps(dict(best.dev)), "labels": json.dumps(self.labels)}
         temporary = self.file.with_suffix(".tmp")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -57,11 +62,25 @@ class Checkpoint:
             raise TrainingError(f"the checkpoint {self.file} can't be written: {error}") from error
 
     def restore(self, module: nn.Module) -> Best:
-        """Load the best weights back into the module, and say which they are."""
-        module.load_state_dict(load_file(str(self.file)), strict=False)
-        with safe_open(str(self.file), framework="pt") as stream:
-            metadata = stream.metadata()
-        return Best(epoch=int(metadata["epoch"]), dev=json.loads(metadata["dev"]))
+        """Load the best weights back into the module, and say which they are.
+
+        Raises TrainingError where the file can't be read, or is of another model: other labels, other layers.
+        """
+        try:
+            with safe_open(str(self.file), framework="pt") as stream:
+                metadata = stream.metadata()
+            best = Best(epoch=int(metadata["epoch"]), dev=json.loads(metadata["dev"]))
+            labels = json.loads(metadata["labels"])
+            for name in labels.keys() | self.labels.keys():
+                if labels.get(name) != self.labels.get(name):
+                    hint = "the data has changed since: put the old data back"
+                    raise TrainingError(f"the checkpoint {self.file} is of other labels for '{name}'; {hint}")
+            _, unexpected = module.load_state_dict(load_file(str(self.file)), strict=False)
+            if unexpected:
+                raise TrainingError(f"the checkpoint {self.file} is of another model: it has {unexpected[0]}")
+        except (SafetensorError, OSError, RuntimeError, KeyError, TypeError, AttributeError) as error:
+            raise TrainingError(f"the checkpoint {self.file} can't be used: {error}") from error
+        return best
 
     def remove(self) -> None:
         """Once the model folder holds the same weights."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
+import shutil
 from datetime import datetime
 from pathlib import Path
 
 from nlu_kit.errors import DataError
+from nlu_kit.locking import is_held
 
-LATEST = "latest"
+LATEST, LOCK = "latest", ".lock"
+_RUN = re.compile(r"\d{8}-\d{6}-.+")
+_LEFTOVER = re.compile(r"\.model-writing|static-\d+|\.static-\d+")
 
 
 def new_run_folder(runs: Path, name: str) -> Path:
@@ -33,6 +38,16 @@ def new_run_folder(runs: Path, name: str) -> Path:
         else:
             return folder
     raise AssertionError("counting never ends")
+
+
+def sweep(runs: Path) -> None:
+    """Remove what runs that were killed have left beside their checkpoints: half a model folder, a static cache."""
+    for run in runs.iterdir():
+        if not _RUN.fullmatch(run.name) or run.is_symlink() or not run.is_dir() or is_held(run / LOCK):
+            continue
+        for left in run.iterdir():
+            if _LEFTOVER.fullmatch(left.name) and not left.is_symlink():
+                shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def point_latest(run: Path) -> None:

@@ -11,9 +11,13 @@ from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
 
 
 class Recorder:
-    """A callback that appends to two files; each line is flushed, so that a crash loses nothing."""
+    """A callback that appends to two files; each line is flushed, so that a crash loses nothing.
+
+    A file that can't be written ends no run: ``notes`` says so in the end.
+    """
 
     def __init__(self, run_dir: Path) -> None:
+        self._failed: dict[Path, str] = {}
         self.metrics_file = run_dir / "metrics.jsonl"
         self.log_file = run_dir / "log.txt"
 
@@ -33,9 +37,18 @@ class Recorder:
         self._log(run_end_lines(event))
 
     def _record(self, record: dict[str, Any]) -> None:
-        with self.metrics_file.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        self._append(self.metrics_file, json.dumps(record, ensure_ascii=False) + "\n")
 
     def _log(self, lines: list[str]) -> None:
-        with self.log_file.open("a", encoding="utf-8") as stream:
-            stream.writelines(f"{line}\n" for line in lines)
+        self._append(self.log_file, "".join(f"{line}\n" for line in lines))
+
+    def _append(self, file: Path, text: str) -> None:
+        try:
+            with file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(text)
+        except OSError as error:
+            self._failed.setdefault(file, error.strerror or str(error))
+
+    def notes(self) -> list[str]:
+        """What could not be written, and why."""
+        return [f"{file.name} is not complete: {reason}" for file, reason in self._failed.items()]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,21 +16,26 @@ from accelerate.utils import broadcast_object_list, set_seed
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.model.folder import ModelInfo, save_model
+from nlu_kit.errors import NluKitError, TrainingError
+from nlu_kit.locking import is_held, only_one
+from nlu_kit.model.folder import PIPELINE, ModelInfo, save_model
 from nlu_kit.model.protocols import Callback
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CallbackContext
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
-from nlu_kit.training.finish import finish
-from nlu_kit.training.folders import new_run_folder, point_latest
+from nlu_kit.training.finish import Finished, finish
+from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
 from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
 from nlu_kit.training.prepare import Prepared, data_warnings, prepare
 from nlu_kit.training.recorder import Recorder
+from nlu_kit.training.signals import held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
-from nlu_kit.training.trainer import Listeners, Trainer
+from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, rehearse
+
+MODEL, CHECKPOINTS = "model", "checkpoints"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,106 +72,200 @@ def train(
     """
     if not isinstance(pipeline, Pipeline):
         pipeline = load_pipeline(pipeline, overrides=overrides, registry=registry)
-    started = time.perf_counter()
-    accelerator, precision = make_accelerator(pipeline.training)
-    reset_peak_memory(accelerator.device)
-    set_seed(pipeline.training.seed)
-    prepared = prepare(pipeline)
-    # The weights above are the same in every process; dropout, which follows, must not be.
-    set_seed(pipeline.training.seed + accelerator.process_index)
-    rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
+    job = _Job.prepare(pipeline)
+    run_dir = _shared_run_folder(job.accelerator, Path(runs), pipeline.name)
+    with _locked(job, run_dir):
+        if job.accelerator.is_main_process:
+            sweep(Path(runs))
+            _write_json(run_dir / PIPELINE, _rerunnable(pipeline, run_dir))
+        job.begin(run_dir, callbacks)
+        with _nothing_lost(job):
+            return job.end(job.fit())
 
-    run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)
-    listeners = _listeners(pipeline, run_dir, callbacks) if accelerator.is_main_process else []
-    if accelerator.is_main_process:
-        _write_json(run_dir / "pipeline.json", _rerunnable(pipeline, run_dir))
-    checkpoint = Checkpoint(run_dir / "checkpoints")
-    static = StaticLayers(
-        prepared.objective.model.backbone,
-        [prepared.train, prepared.dev],
-        budget=memory_budget(pipeline.training.static_cache_mb, accelerator.num_processes),
-        folder=run_dir / f"static-{accelerator.process_index}",
-        processes=accelerator.num_processes,
-    )
-    validator = Validator(
-        accelerator=accelerator,
-        model=prepared.objective.model,
-        codecs=prepared.codecs,
-        batch_size=pipeline.training.batch_size,
-        monitor=pipeline.training.monitor,
-        samples=pipeline.training.sanity_examples,
-        static=static,
-    )
-    trainer = Trainer(
-        config=pipeline.training,
-        accelerator=accelerator,
-        objective=prepared.objective,
-        train=prepared.train,
-        sampler=prepared.sampler,
-        freezing=prepared.freezing,
-        checkpoint=checkpoint,
-        validate=lambda: validator.validate(prepared.dev),
-        static=static,
-        listeners=Listeners(step=_notifier(listeners, "on_step_end"), epoch=_notifier(listeners, "on_epoch_end")),
-    )
-    _notifier(listeners, "on_run_start")(_run_start(pipeline, prepared, trainer, run_dir, precision))
-    try:
-        fitted = trainer.fit()
-        static.forget_if_changed()  # the best epoch's weights are back
-        finished = finish(pipeline, prepared, validator)
-    finally:
-        static.close()
-    model_dir = run_dir / "model"
-    seconds = time.perf_counter() - started
-    result = RunResult(
-        run_dir=run_dir,
-        model_dir=model_dir,
-        dev=dict(fitted.best.dev),
-        test=dict(finished.test),
-        confidence={split: dict(figures) for split, figures in finished.confidence.items()},
-        best_epoch=fitted.best.epoch,
-        epochs_run=fitted.epochs_run,
-        reason=finished.reason(fitted.reason),
-        seconds=seconds,
-    )
-    if accelerator.is_main_process:
+
+def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry: Registry | None = None) -> RunResult:
+    """Make a model of a run's checkpoint: what ``train`` would have done after training, had it come to that.
+
+    Raises TrainingError where the run has no checkpoint, has its model already, or is still going on; else what
+    ``train`` raises.
+    """
+    run_dir = Path(run)
+    checkpoint = Checkpoint(run_dir / CHECKPOINTS)
+    if (run_dir / MODEL).exists():
+        raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
+    if not checkpoint.exists():
+        raise TrainingError(f"{run_dir} has no {checkpoint.file.relative_to(run_dir)}: there is nothing to finish")
+    if is_held(run_dir / LOCK):
+        raise TrainingError(f"{run_dir} is still in training; end that first (Ctrl-C keeps its best epoch)")
+    pipeline = load_pipeline(run_dir / PIPELINE, registry=registry, check_files=True)
+    job = _Job.prepare(pipeline)
+    with _locked(job, run_dir):
+        job.begin(run_dir, callbacks)
+        with _nothing_lost(job):
+            best = job.checkpoint.restore(job.prepared.objective)
+            return job.end(FitResult(reason="finished from its checkpoint", epochs_run=best.epoch + 1, best=best))
+
+
+class _Job:
+    """One run: prepare, begin, fit, end."""
+
+    def __init__(self, pipeline: Pipeline, accelerator: Accelerator, precision: str, prepared: Prepared) -> None:
+        self.started = time.perf_counter()
+        self.pipeline, self.accelerator, self.precision, self.prepared = pipeline, accelerator, precision, prepared
+
+    @classmethod
+    def prepare(cls, pipeline: Pipeline) -> _Job:
+        """All that can go wrong before anything is written."""
+        started = time.perf_counter()
+        accelerator, precision = make_accelerator(pipeline.training)
+        reset_peak_memory(accelerator.device)
+        set_seed(pipeline.training.seed)
+        prepared = prepare(pipeline)
+        # The weights above are the same in every process; dropout, which follows, must not be.
+        set_seed(pipeline.training.seed + accelerator.process_index)
+        rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
+        job = cls(pipeline, accelerator, precision, prepared)
+        job.started = started
+        return job
+
+    def begin(self, run_dir: Path, callbacks: Sequence[Callback]) -> None:
+        """What belongs to the run's folder."""
+        pipeline, accelerator, prepared = self.pipeline, self.accelerator, self.prepared
+        self.run_dir = run_dir
+        self.recorder = Recorder(run_dir)
+        self.listeners = _listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
+        labels = {name: codec.labels.names for name, codec in prepared.codecs().items()}
+        self.checkpoint = Checkpoint(run_dir / CHECKPOINTS, labels)
+        self.static = StaticLayers(
+            prepared.objective.model.backbone,
+            [prepared.train, prepared.dev],
+            budget=memory_budget(pipeline.training.static_cache_mb, accelerator.num_processes),
+            file=run_dir / f".static-{accelerator.process_index}",
+            processes=accelerator.num_processes,
+        )
+        self.validator = Validator(
+            accelerator=accelerator,
+            model=prepared.objective.model,
+            codecs=prepared.codecs,
+            batch_size=pipeline.training.batch_size,
+            monitor=pipeline.training.monitor,
+            samples=pipeline.training.sanity_examples,
+            static=self.static,
+        )
+
+    def fit(self) -> FitResult:
+        """Train; the objective ends with its best weights."""
+        trainer = Trainer(
+            config=self.pipeline.training,
+            accelerator=self.accelerator,
+            objective=self.prepared.objective,
+            train=self.prepared.train,
+            sampler=self.prepared.sampler,
+            freezing=self.prepared.freezing,
+            checkpoint=self.checkpoint,
+            validate=lambda: self.validator.validate(self.prepared.dev),
+            static=self.static,
+            listeners=Listeners(step=self.notifier("on_step_end"), epoch=self.notifier("on_epoch_end")),
+        )
+        self.notifier("on_run_start")(_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))
+        try:
+            return trainer.fit()
+        except BaseException:
+            self.static.close()
+            raise
+
+    def end(self, fitted: FitResult) -> RunResult:
+        """Calibrate, test, save, and say how it ended."""
+        try:
+            self.static.forget_if_changed()  # the best epoch's weights are back
+            finished = finish(self.pipeline, self.prepared, self.validator)
+        finally:
+            self.static.close()
+        result = RunResult(
+            run_dir=self.run_dir,
+            model_dir=self.run_dir / MODEL,
+            dev=dict(fitted.best.dev),
+            test=dict(finished.test),
+            confidence={split: dict(figures) for split, figures in finished.confidence.items()},
+            best_epoch=fitted.best.epoch,
+            epochs_run=fitted.epochs_run,
+            reason=finished.reason(fitted.reason),
+            seconds=time.perf_counter() - self.started,
+        )
+        if self.accelerator.is_main_process:
+            with held_back():
+                self.save(result, finished)
+        self.accelerator.wait_for_everyone()
+        end = RunEnd(
+            run_dir=result.run_dir,
+            model_dir=result.model_dir,
+            reason=result.reason,
+            epochs_run=result.epochs_run,
+            best_epoch=result.best_epoch,
+            dev=result.dev,
+            test=result.test,
+            confidence=result.confidence,
+            notes=[*finished.notes(fitted.reason), *self.recorder.notes()],
+            seconds=result.seconds,
+            peak_memory_mb=peak_memory_mb(self.accelerator.device),
+        )
+        self.notifier("on_run_end")(end)
+        if self.accelerator.num_processes > 1:
+            self.accelerator.end_training()
+        return result
+
+    def save(self, result: RunResult, finished: Finished) -> None:
+        """The model folder; then the checkpoint, which holds the same weights, can go."""
         info = ModelInfo(
-            sizes=prepared.sizes(),
+            sizes=self.prepared.sizes(),
             dev=result.dev,
             test=result.test,
             best_epoch=result.best_epoch,
-            precision=precision,
+            precision=self.precision,
             confidence=result.confidence,
         )
         save_model(
-            model_dir,
-            pipeline=pipeline,
-            model=prepared.objective.model,
+            result.model_dir,
+            pipeline=self.pipeline,
+            model=self.prepared.objective.model,
             codecs=finished.calibrated.codecs,
             info=info,
             states=finished.calibrated.states,
             scope=finished.calibrated.scope,
         )
-        checkpoint.remove()
-        point_latest(run_dir)
-    accelerator.wait_for_everyone()
-    end = RunEnd(
-        run_dir=run_dir,
-        model_dir=model_dir,
-        reason=result.reason,
-        epochs_run=fitted.epochs_run,
-        best_epoch=fitted.best.epoch,
-        dev=result.dev,
-        test=result.test,
-        confidence=result.confidence,
-        notes=finished.notes(fitted.reason),
-        seconds=seconds,
-        peak_memory_mb=peak_memory_mb(accelerator.device),
-    )
-    _notifier(listeners, "on_run_end")(end)
-    if accelerator.num_processes > 1:
-        accelerator.end_training()
-    return result
+        self.checkpoint.remove()
+        point_latest(self.run_dir)
+
+    def notifier(self, method: str) -> Callable[[Any], None]:
+        def notify(event: RunStart | StepEnd | EpochEnd | RunEnd) -> None:
+            for listener in self.listeners:
+                getattr(listener, method)(event)
+
+        return notify
+
+
+@contextmanager
+def _locked(job: _Job, run_dir: Path) -> Iterator[None]:
+    """So that others can tell a run that goes on from one that died."""
+    with only_one(run_dir / LOCK) if job.accelerator.is_main_process else nullcontext():
+        yield
+
+
+@contextmanager
+def _nothing_lost(job: _Job) -> Iterator[None]:
+    """What ends a run whose best weights lie in a checkpoint says where they are, and how to make a model of them."""
+    try:
+        yield
+    except (Exception, KeyboardInterrupt) as error:
+        if not job.checkpoint.exists():
+            job.checkpoint.remove()
+            raise
+        command = f"nlu-kit train --finish {job.run_dir}"
+        kept = f"the best weights are in {job.checkpoint.file}; make a model of them: {command}"
+        if isinstance(error, KeyboardInterrupt):
+            raise KeyboardInterrupt(kept) from error
+        reason = str(error) if isinstance(error, NluKitError) else f"{type(error).__name__}: {error}"
+        raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
 
 
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
@@ -177,18 +277,10 @@ def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
     return box[0]
 
 
-def _listeners(pipeline: Pipeline, run_dir: Path, callbacks: Sequence[Callback]) -> list[Callback]:
-    context = CallbackContext(run_dir=run_dir)
+def _listeners(pipeline: Pipeline, recorder: Recorder, callbacks: Sequence[Callback]) -> list[Callback]:
+    context = CallbackContext(run_dir=recorder.log_file.parent)
     built: list[Callback] = [c.provided.spec.build(c.params, context) for c in pipeline.callbacks]  # type: ignore[attr-defined]
-    return [Recorder(run_dir), *built, *callbacks]
-
-
-def _notifier(listeners: Sequence[Callback], method: str) -> Callable[[Any], None]:
-    def notify(event: RunStart | StepEnd | EpochEnd | RunEnd) -> None:
-        for listener in listeners:
-            getattr(listener, method)(event)
-
-    return notify
+    return [recorder, *built, *callbacks]
 
 
 def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:

@@ -8,8 +8,10 @@ process of a run keeps its own, of the texts that it meets.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,18 +27,19 @@ from nlu_kit.model.modules import Backbone
 
 MEMORY_SHARE = 0.25
 _TOLERANCE = 1e-4
+_PIECE = 1 << 24  # bytes
 _FILL_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """How much there may be to keep: so many ``texts`` with so many ``tokens`` in all; and where: memory up to
-    ``budget`` bytes, else a file in ``folder``."""
+    ``budget`` bytes, else in ``file``."""
 
     texts: int
     tokens: int
     budget: int
-    folder: Path
+    file: Path
 
     def rows(self, backbone: Backbone, count: int) -> int:
         """Vectors to keep of the lowest ``count`` layers: one per token, and the sentence's where these are all."""
@@ -52,15 +55,13 @@ class StaticCache:
     def __init__(self, backbone: Backbone, count: int, room: Room) -> None:
         self.backbone, self.count = backbone, count
         self.bytes = room.bytes_needed(backbone, count)
-        self.file: Path | None = None
+        self.on_disk = self.bytes > room.budget
         self.whole = count == len(backbone.layers)
         shape = (room.rows(backbone, count), backbone.width)
         if self.bytes <= room.budget:
             self._rows = torch.empty(shape, dtype=torch.float32)
         else:
-            room.folder.mkdir(parents=True, exist_ok=True)
-            self.file = room.folder / "static.bin"
-            self._rows = torch.from_numpy(np.memmap(self.file, dtype=np.float32, mode="w+", shape=shape))
+            self._rows = torch.from_numpy(_mapped(room.file, shape))
         self._at: dict[tuple[int, ...], int] = {}
         self._used = 0
         self._weights = self._fingerprint()
@@ -108,32 +109,30 @@ class StaticCache:
 
     def describe(self) -> str:
         """One line for the log."""
-        where = "on disk" if self.file else "in memory"
+        where = "on disk" if self.on_disk else "in memory"
         return (
             f"the lowest {self.count} of {len(self.backbone.layers)} backbone layers are static: their output is "
             f"computed once per text and kept {where} (at most {self.bytes / 2**20:.0f} MB)"
         )
 
     def close(self) -> None:
-        """Free the memory, remove the file."""
+        """Free the memory; the file, which has no name, goes with its map."""
         self._rows = torch.empty(0)
         self._at.clear()
-        if self.file is not None:
-            shutil.rmtree(self.file.parent, ignore_errors=True)
 
 
 class StaticLayers:
     """Keeps a StaticCache for as many layers as are static at the moment, where that is possible."""
 
     def __init__(
-        self, backbone: Backbone, datasets: Sequence[EncodedDataset], *, budget: int, folder: Path, processes: int
+        self, backbone: Backbone, datasets: Sequence[EncodedDataset], *, budget: int, file: Path, processes: int
     ) -> None:
         self.backbone = backbone
         # One process will need every text, and texts of like length are computed fastest together. One of several
         # can't know which texts will be its share, and computes each when it meets it.
         self.ahead = [] if processes > 1 else [encoding for dataset in datasets for encoding in dataset.encodings]
         tokens = int(sum(dataset.lengths.sum() for dataset in datasets))
-        self.room = Room(texts=sum(map(len, datasets)), tokens=tokens, budget=budget, folder=folder)
+        self.room = Room(texts=sum(map(len, datasets)), tokens=tokens, budget=budget, file=file)
         self.sample = datasets[0].encodings[:4]
         self.cache: StaticCache | None = None
         self._refused: set[int] = set()
@@ -147,8 +146,12 @@ class StaticLayers:
         reason = why_not(self.backbone, count, self.room, self.sample)
         if reason:
             self._refused.add(count)
-            return [f"the lowest {count} backbone layers are static, but computed again in every epoch: {reason}"]
-        self.cache = StaticCache(self.backbone, count, self.room)
+            return [_again(count, reason)]
+        try:
+            self.cache = StaticCache(self.backbone, count, self.room)
+        except OSError as error:  # the disk was filled meanwhile
+            self._refused.add(count)
+            return [_again(count, f"there is no room on disk for their output ({error.strerror or error})")]
         self.cache.fill(self.ahead)
         return [self.cache.describe()]
 
@@ -168,6 +171,31 @@ class StaticLayers:
             self.cache = None
 
 
+def _again(count: int, reason: str) -> str:
+    return f"the lowest {count} backbone layers are static, but computed again in every epoch: {reason}"
+
+
+def _mapped(file: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Zeros of this shape, float32, in a file whose room is taken before it is mapped: where the disk is full, writing
+    to a map would end the process without a word (SIGBUS). It loses its name at once, so that nothing is left of a run
+    that dies. Raises OSError where there is no room."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    size = 4 * shape[0] * shape[1]
+    try:
+        with file.open("w+b") as stream:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(stream.fileno(), 0, size)
+            else:
+                for start in range(0, size, _PIECE):
+                    stream.write(bytes(min(_PIECE, size - start)))
+                stream.flush()
+            mapped: np.ndarray = np.memmap(stream, dtype=np.float32, mode="r+", shape=shape)
+    finally:
+        with suppress(OSError):  # Windows removes no file that is mapped
+            file.unlink()
+    return mapped
+
+
 def why_not(backbone: Backbone, count: int, room: Room, sample: Sequence[Encoding]) -> str:
     """Why the output of the lowest ``count`` layers can't be kept; empty where it can.
 
@@ -177,7 +205,7 @@ def why_not(backbone: Backbone, count: int, room: Room, sample: Sequence[Encodin
     if not whole and count not in backbone.resume_points():
         return f"this backbone can't go on above its lowest {count} layers"
     needed = room.bytes_needed(backbone, count)
-    there = next(parent for parent in (room.folder, *room.folder.absolute().parents) if parent.exists())
+    there = next(parent for parent in room.file.absolute().parents if parent.exists())
     if needed > room.budget and needed > shutil.disk_usage(there).free:
         return f"that takes {needed / 2**20:.0f} MB, more than the memory allowed and the disk's free space"
     exact = whole or _resumes_exactly(backbone, count, sample)

@@ -191,7 +191,6 @@ class Trainer:
             # Every process diverges at the same step, but Ctrl-C reaches them at different ones.
             interrupted = isinstance(error, KeyboardInterrupt)
             if not self.checkpoint.exists() or (interrupted and self.accelerator.num_processes > 1):
-                self.checkpoint.remove()
                 raise
             reason = (
                 "interrupted" if interrupted else f"diverged ({error}), so the best epoch before is kept, and ended"

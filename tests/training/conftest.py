@@ -77,7 +77,7 @@ def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> Callabl
             checkpoint=Checkpoint(tmp_path / "checkpoints"),
             validate=validate,
             static=StaticLayers(
-                prepared.objective.model.backbone, [prepared.train], budget=0, folder=tmp_path / "static", processes=1
+                prepared.objective.model.backbone, [prepared.train], budget=0, file=tmp_path / "static", processes=1
             ),
             listeners=Listeners(step=listening.on_step_end, epoch=listening.on_epoch_end),
         )

@@ -186,11 +186,11 @@ def test_latest_does_not_point_to_a_run_that_failed(listen: Any, write_pipeline:
         raise RuntimeError("the disk is on fire")
 
     pipeline, runs = write_pipeline(tmp_path), tmp_path / "runs"
-    with pytest.raises(RuntimeError, match="on fire"):
+    with pytest.raises(TrainingError, match="on fire"):
         train(pipeline, runs=runs, callbacks=[listen(at_epoch=fail)])
     assert not (runs / "latest").exists()
     good = train(pipeline, runs=runs)
-    with pytest.raises(RuntimeError, match="on fire"):
+    with pytest.raises(TrainingError, match="on fire"):
         train(pipeline, runs=runs, callbacks=[listen(at_epoch=fail)])
     assert (runs / "latest").resolve() == good.run_dir.resolve()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,11 +72,12 @@ def test_beyond_its_budget_it_goes_to_disk_and_is_cleaned_up(
 ) -> None:
     backbone = prepared.objective.model.backbone.eval()
     folder = tmp_path / "static"
-    static = StaticLayers(backbone, [prepared.train], budget=1, folder=folder, processes=1)
+    static = StaticLayers(backbone, [prepared.train], budget=1, file=folder / "cache", processes=1)
     (note,) = static.enter(WHOLE)
     assert "kept on disk" in note
     vectors = int(prepared.train.lengths.sum()) + len(prepared.train)  # of tokens and sentences
-    assert (folder / "static.bin").stat().st_size == 4 * vectors * backbone.width
+    assert static.cache._rows.numel() == vectors * backbone.width
+    assert list(folder.iterdir()) == [], "mapped, and without a name"
     encodings = prepared.train.encodings[:5]
     batch = collate_tokens(encodings, pad_id=backbone.pad_id, device=torch.device("cpu"))
     attached = static.attach(batch, encodings)
@@ -86,12 +88,13 @@ def test_beyond_its_budget_it_goes_to_disk_and_is_cleaned_up(
     )
     torch.testing.assert_close(attached.static_pooled_BD, expected.pooled_BD, atol=1e-5, rtol=1e-5)
     static.close()
-    assert not folder.exists()
 
 
 def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = prepared.objective.model.backbone.eval()
-    room = Room(texts=len(prepared.train), tokens=int(prepared.train.lengths.sum()), budget=2**20, folder=tmp_path)
+    room = Room(
+        texts=len(prepared.train), tokens=int(prepared.train.lengths.sum()), budget=2**20, file=tmp_path / "cache"
+    )
     cache = StaticCache(backbone, LOWER, room)
     computed: list[int] = []
     original = backbone.static_output
@@ -110,7 +113,7 @@ def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch
 
 def test_it_notices_that_a_static_weight_was_written(prepared: Prepared, tmp_path: Path) -> None:
     backbone = prepared.objective.model.backbone
-    cache = StaticCache(backbone, LOWER, Room(texts=1, tokens=10, budget=2**20, folder=tmp_path))
+    cache = StaticCache(backbone, LOWER, Room(texts=1, tokens=10, budget=2**20, file=tmp_path / "cache"))
     upper, lower = (backbone.get_submodule(backbone.layers[i]).output.dense.bias for i in (2, 1))
     assert cache.is_valid(LOWER)
     assert not cache.is_valid(WHOLE)
@@ -125,7 +128,7 @@ def test_a_backbone_that_cannot_go_on_is_computed_again_and_says_so(
     prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backbone = prepared.objective.model.backbone
-    static = StaticLayers(backbone, [prepared.train], budget=2**20, folder=tmp_path, processes=1)
+    static = StaticLayers(backbone, [prepared.train], budget=2**20, file=tmp_path / "cache", processes=1)
     assert static.enter(0) == []
     monkeypatch.setattr(backbone, "resume_points", lambda: ())
     (note,) = static.enter(LOWER)
@@ -145,7 +148,7 @@ def test_a_backbone_that_goes_on_wrongly_is_found_out(
     original = backbone.static_output
     monkeypatch.setattr(backbone, "resume_points", lambda: (LOWER,))  # ours would find it out itself
     monkeypatch.setattr(backbone, "static_output", lambda batch, count: original(batch, count) + 0.01)
-    static = StaticLayers(backbone, [prepared.train], budget=2**20, folder=tmp_path, processes=1)
+    static = StaticLayers(backbone, [prepared.train], budget=2**20, file=tmp_path / "cache", processes=1)
     (note,) = static.enter(LOWER)
     assert note.endswith("going on from it does not give the same result")
 
@@ -156,7 +159,7 @@ def test_a_backbone_that_only_promises_to_go_on_breaks_the_contract(
     backbone = prepared.objective.model.backbone
     monkeypatch.setattr(backbone, "resume_points", lambda: (LOWER,))
     monkeypatch.setattr(type(backbone), "static_output", Backbone.static_output)
-    static = StaticLayers(backbone, [prepared.train], budget=2**20, folder=tmp_path, processes=1)
+    static = StaticLayers(backbone, [prepared.train], budget=2**20, file=tmp_path / "cache", processes=1)
     with pytest.raises(PluginError, match="contract: EncoderBackbone names resume points, but has no static_output"):
         static.enter(LOWER)
 
@@ -166,7 +169,7 @@ def test_without_memory_and_disk_it_says_so(
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: type("Usage", (), {"free": 10})())
     backbone = prepared.objective.model.backbone
-    static = StaticLayers(backbone, [prepared.train], budget=1, folder=tmp_path / "there" / "not", processes=1)
+    static = StaticLayers(backbone, [prepared.train], budget=1, file=tmp_path / "there" / "not", processes=1)
     (note,) = static.enter(WHOLE)
     assert "more than the memory allowed and the disk's free space" in note
     assert not (tmp_path / "there").exists()
@@ -176,3 +179,18 @@ def test_the_budget() -> None:
     assert memory_budget(3, processes=2) == 3 * 2**20
     assert memory_budget(0, processes=1) == 0
     assert 0 < memory_budget(None, processes=4) < memory_budget(None, processes=1)
+
+
+def test_a_disk_that_is_full_after_all(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The room is taken before the file is mapped: a full disk is an error, not the end of the process."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    backbone = prepared.objective.model.backbone.eval()
+    static = StaticLayers(backbone, [prepared.train], budget=1, file=tmp_path / "cache", processes=1)
+    (note,) = static.enter(WHOLE)
+    assert "computed again in every epoch: there is no room on disk for their output (No space left on device)" in note
+    assert static.enter(WHOLE) == [], "said once"
+    assert list(tmp_path.iterdir()) == []
