@@ -3,11 +3,10 @@
     python benchmarks/encoding_unchanged.py                    # against version 0.1's, at the commit ac3d1c6
     python benchmarks/encoding_unchanged.py --against HEAD~3
 
-Every text of SNIPS, ATIS and CLINC150 (all splits, out-of-scope ones included) and of the starter corpus is encoded with
-the tokenizer of all-MiniLM-L6-v2, by the code of that commit and by the one here. Told are the texts whose ids differ
-(each), the words of the old encoding that are several now (each, with its count), any other difference of words (each),
-and how many entity annotations the heads `ner` and `span_ner` lose with either. Exits with 1 where a public corpus has
-other ids or loses more.
+Every text of SNIPS, ATIS and CLINC150 (all splits, out-of-scope ones included) and of the starter corpus is encoded by
+that commit's code and by the one here, with the tokenizer of all-MiniLM-L6-v2. Told are the texts whose ids differ, the
+words of old that are several now (with counts), any other difference of words, and how many entity annotations the
+heads `ner` and `span_ner` lose with either. Exits with 1 where a public corpus has other ids or loses more.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ from types import ModuleType
 from typing import Any
 
 from corpora import REPOSITORY, clinc150, corpus_folder
-from nlu_kit_backbones.embedded import embedded_folder
-from nlu_kit_readers.jsonl import read_jsonl
-from nlu_kit_readers.parallel import read_parallel
-from nlu_kit_readers.params import JsonlParams, ParallelParams
 
 from nlu_kit.data import encoding as new
 from nlu_kit.data.example import Example
 from nlu_kit.registry import Registry
 from nlu_kit.specs import CodecContext
+from nlu_kit_backbones.embedded import embedded_folder
+from nlu_kit_readers.jsonl import read_jsonl
+from nlu_kit_readers.parallel import read_parallel
+from nlu_kit_readers.params import JsonlParams, ParallelParams
 
 MODULE = "nlu_kit/data/encoding.py"
 MAX_LENGTH = 256
@@ -63,7 +62,12 @@ def corpora() -> Iterator[tuple[str, list[Example]]]:
     for name in ("snips", "atis"):
         folder = corpus_folder(name)
         yield name, [example for split in SPLITS for example in read_parallel(ParallelParams(), folder / split)]
-    pairs = [pair for split in ("train", "val", "test") for oos in (False, True) for pair in clinc150(split, out_of_scope=oos)]
+    pairs = [
+        pair
+        for split in ("train", "val", "test")
+        for oos in (False, True)
+        for pair in clinc150(split, out_of_scope=oos)
+    ]
     yield "clinc150", [Example(text=text, intent=intent, entities=None) for text, intent in pairs]
     starter = REPOSITORY / "nlu_kit" / "starter"
     yield STARTER, [example for split in SPLITS for example in read_jsonl(JsonlParams(), starter / f"{split}.jsonl")]
@@ -92,8 +96,8 @@ def compare(corpus: str, examples: Sequence[Example], old: ModuleType) -> bool:
         assert one.truncated == two.truncated
     lost = {head: [count_lost(head, examples, encodings) for encodings in (before, after)] for head in HEADS}
     print(
-        f"{corpus}: {len(texts):,} texts, {sum(len(one.words) for one in before):,} words; other ids in {other_ids}, other"
-        f" words in {other_texts} texts: {parted.total()} words in parts, {other_words} else; annotations lost "
+        f"{corpus}: {len(texts):,} texts, {sum(len(one.words) for one in before):,} words; other ids in {other_ids}, "
+        f"other words in {other_texts} texts: {parted.total()} words in parts, {other_words} else; annotations lost "
         + ", ".join(f"{head} {one} -> {two}" for head, (one, two) in lost.items())
     )
     if parted:

@@ -1,8 +1,8 @@
 """Text to token ids and words, with offsets into the *raw* text. Uses the Rust ``tokenizers`` library; no torch.
 
 The tokenizer gets a copy of the text (``nlu_kit.data.legible``), and its tokens are grouped into words
-(``nlu_kit.data.words``). Its own truncation and padding are switched off and done here (all-MiniLM's tokenizer.json pads
-every text to 128), and special tokens that a user types ("[SEP]") are encoded as the text they are (but by Unigram
+(``nlu_kit.data.words``). Its own truncation and padding are switched off and done here (all-MiniLM's tokenizer.json
+pads every text to 128), and special tokens that a user types ("[SEP]") are encoded as the text they are (but by Unigram
 models, to which they are pieces of their vocabulary like any other).
 """
 
@@ -32,7 +32,7 @@ __all__ = ["NO_WORD", "TOKENIZER_FILE", "Encoding", "Tokenizer", "Word"]
 TOKENIZER_FILE = "tokenizer.json"
 NO_WORD = -1
 CHARACTERS = 128
-"""Of a text, so many times the maximum number of tokens are looked at: no usual vocabulary has a longer piece."""
+"""How many characters of a text are tokenised for each token that a model can see: no usual piece is longer."""
 _TRIED = ("", "Wake me at 7:30 in Zürich, please? 東京 서울 😀\u0301\x00", "a" * 200 + "1 " * 200 + "?!" * 50)
 """They show at once a tokenizer that can't encode: one without a token for what is unknown, for example."""
 _BROKEN = "the model's tokenizer can't encode a text"
@@ -70,6 +70,8 @@ class Encoding:
 class Tokenizer:
     """A tokenizer.json and the length at which it truncates (special tokens included)."""
 
+    characters = CHARACTERS
+
     def __init__(self, raw: RawTokenizer, *, max_length: int) -> None:
         raw.no_padding()
         raw.enable_truncation(max_length)
@@ -98,7 +100,7 @@ class Tokenizer:
         except OSError as error:
             raise ModelError(f"{file} can't be read: {error.strerror}") from error
         with silent_panics():
-            with rust_errors(f"{file} is not a readable tokenizer"):
+            with rust_errors(f"{file} is no tokenizer that can be read"):
                 tokenizer = cls(RawTokenizer.from_buffer(content), max_length=max_length)
             tokenizer._tokens(_TRIED, f"{file} is no tokenizer that can encode any text")
         return tokenizer
@@ -116,7 +118,7 @@ class Tokenizer:
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode texts; the order is kept. Any str encodes: half a surrogate pair is read as the replacement character.
         Raises ModelError where the tokenizer breaks, which ``load`` makes unlikely."""
-        copies = [legible(text, self.max_length * CHARACTERS) for text in texts]
+        copies = [legible(text, self.max_length * self.characters) for text in texts]
         raws = self._tokens([copy.text for copy in copies], _BROKEN)
         return [_encoding(text, copy, raw) for text, copy, raw in zip(texts, copies, raws, strict=True)]
 

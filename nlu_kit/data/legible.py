@@ -1,7 +1,7 @@
 """A copy of a text that a tokenizer reads well, and where each of its characters is in the raw text. No numpy.
 
-Tokenizers know a word by what they saw in training: of "Paris😊", "Pa\\u200bris" or "New\\u00a0York" many make an unknown
-word, or odd pieces. So they are given a copy in which
+Tokenizers know a word by what they saw in training: to many, "Paris😊", "Pa\\u200bris" and "New\\u00a0York" are unknown
+words, or odd pieces. So they are given a copy in which
 
 - a symbol stands apart (categories S*: emoji, €, ™, →; an emoji sequence is one symbol). ASCII's own, such as $ and +,
   are left to the tokenizer, which was made for texts with them; so is punctuation;
@@ -20,6 +20,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 
 _RUN = 32  # characters of a kind that may leave no token behind; "stream-safe" text (UAX #15) has 30 marks in a row
 _MOST_READ = 1 << 20  # characters of a text that are looked at, whatever they are
@@ -44,7 +45,7 @@ _PATTERN = r"""
 """
 _PARTS = re.compile(_PATTERN, re.VERBOSE)
 _PARTS_OF_LONG = re.compile(
-    rf"(?P<blanks>[\ w]{{{_RUN},}}) | (?P<run> m{{{_RUN},}} | c{{{_RUN},}} ) | {_PATTERN}", re.VERBOSE
+    rf"(?P<blanks> [\ w][\ wfjzg]{{{_RUN},}} ) | (?P<run> m{{{_RUN},}} | c{{{_RUN},}} ) | {_PATTERN}", re.VERBOSE
 )
 
 
@@ -107,9 +108,9 @@ class _Writer:
     def write_all(self, text: str, kinds: str, pattern: re.Pattern[str]) -> None:
         end = 0
         for found in pattern.finditer(kinds):
-            start, name, part = found.start(), found.lastgroup, found[0]
-            self._write(text[end:start], end)
-            end = found.end()
+            self._write(text[end : found.start()], end)
+            start, end = found.span()
+            name = found.lastgroup
             if name == "symbol":
                 self._write(text[start:end], start, apart=True)
             elif name == "kept":
@@ -119,9 +120,11 @@ class _Writer:
             elif name == "blank":
                 self._write(_BLANK, start)
             elif name == "blanks":
-                self._write(_BLANK * _RUN, start)
+                blanks = (c if c.isascii() else _BLANK for c in text[start:end] if c.isspace())
+                self._write("".join(islice(blanks, _RUN)), start)
             elif name == "run":
                 self._write(text[start : start + _RUN], start)
+                self.places[-1] = end - 1
             if self._limit is not None and len(self.places) > self._limit:
                 return
         self._write(text[end:], end)

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 UNSPACED = frozenset(
-    "BALINESE BOPOMOFO CJK HALFWIDTH HANGUL HENTAIGANA HIRAGANA IDEOGRAPHIC JAVANESE KATAKANA KATAKANA-HIRAGANA KHMER"
-    " LAO MYANMAR NEW NUSHU TAI TANGUT THAI TIBETAN YI".split()
+    {"CJK", "IDEOGRAPHIC", "HIRAGANA", "HENTAIGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH", "BOPOMOFO", "HANGUL"}
+    | {"THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "JAVANESE", "BALINESE", "TAI", "NEW", "YI", "NUSHU", "TANGUT"}
 )
 """First words of Unicode names: Python knows no scripts. ``HALFWIDTH``: Katakana and Hangul; ``NEW``: New Tai Lue."""
 
@@ -44,7 +44,8 @@ def find_words(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
     """Group tokens into words.
 
     White space and format characters that a tokenizer counts into a token are trimmed; marks that it drops (the accent
-    in a decomposed "é") stay with the letter before them. Tokens without characters (special tokens) belong to no word.
+    in a decomposed "é") stay with the letter before them. A character whose bytes two tokens share is the later one's
+    if the first has other characters, too. Tokens without characters (special tokens) belong to no word.
     """
     words: list[Word] = []
     previous_id: int | None = None
@@ -53,6 +54,9 @@ def find_words(text: str, offsets: Sequence[tuple[int, int]], word_ids: Sequence
         if word_id is not None and start < end <= last_end:
             words[-1] = replace(words[-1], stop=token + 1)  # the bytes of one character share its offsets
             continue
+        following = offsets[token + 1][0] if token + 1 < len(offsets) else end
+        if start < following < end:
+            end = following
         start, end = _trimmed(text, max(start, last_end), end)
         if word_id is None or start >= end:
             continue
