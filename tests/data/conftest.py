@@ -1,9 +1,10 @@
-"""Three kinds of tokenizer: the real WordPiece of all-MiniLM-L6-v2, a byte-level BPE, and a Metaspace Unigram."""
+"""Three kinds of tokenizer: the real WordPiece of all-MiniLM-L6-v2, a byte-level BPE, and a Metaspace Unigram; of the
+latter two also some that learnt on sentences without spaces."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,34 @@ LINES = [
     "what's the weather like in İstanbul, café or not?",
     "I don't know, ask Søren (again)",
 ]
+UNSPACED = {
+    "{}": [
+        "北京",
+        "上海",
+        "東京",
+        "大阪",
+        "パリ",
+        "ローマ",
+        "เชียงใหม่",
+        "ภูเก็ต",
+        "ວຽງຈັນ",
+        "ភ្នំពេញ",
+        "ရန်ကုန်",
+        "서울",
+        "부산",
+    ],
+    "明天我想去{}": ["北京", "上海", "广州"],
+    "{}天气怎么样": ["北京", "上海", "今天"],
+    "{}の天気を教えて": ["東京", "大阪", "明日"],
+    "来週{}へ行きたい": ["パリ", "ローマ", "東京"],
+    "タワーレコード{}に": ["パリ", "大阪", "東京"],
+    "พรุ่งนี้อยากไป{}": ["เชียงใหม่", "ภูเก็ต", "กรุงเทพ"],
+    "ข้อยຢາກໄປ{}ມື້ອື່ນ": ["ວຽງຈັນ", "ຫຼວງພະບາງ"],
+    "ខ្ញុំចង់ទៅ{}ថ្ងៃស្អែក": ["ភ្នំពេញ", "សៀមរាប"],
+    "မနက်ဖြန်{}သွားမယ်": ["ရန်ကုန်", "မန္တလေး"],
+    "내일 {}에서 만나요": ["서울", "부산", "대구"],
+}
+"""Patterns with what stands in them; each entity touches letters of its sentence."""
 SPECIAL = ["<s>", "</s>", "<unk>", "<pad>"]
 Make = Callable[..., Tokenizer]
 
@@ -31,7 +60,17 @@ def _minilm() -> RawTokenizer:
     return RawTokenizer.from_file(str(Path(found.submodule_search_locations[0]) / "model" / "tokenizer.json"))
 
 
-def _byte_level() -> RawTokenizer:
+def unspaced_sentences() -> list[tuple[str, int, int]]:
+    """(text, start, end of its entity)."""
+    return [
+        (pattern.format(value), start, start + len(value))
+        for pattern, values in UNSPACED.items()
+        for value in values
+        for start in [pattern.index("{")]
+    ]
+
+
+def _byte_level(lines: Sequence[str] = LINES) -> RawTokenizer:
     raw = RawTokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
@@ -39,16 +78,16 @@ def _byte_level() -> RawTokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
     )
-    raw.train_from_iterator(LINES * 3, trainer)
+    raw.train_from_iterator([*lines] * 3, trainer)
     return _with_ends(raw)
 
 
-def _metaspace() -> RawTokenizer:
+def _metaspace(lines: Sequence[str] = LINES, *, pieces: int = 80) -> RawTokenizer:
     raw = RawTokenizer(models.Unigram())
     raw.pre_tokenizer = pre_tokenizers.Metaspace()
     raw.decoder = decoders.Metaspace()
-    trainer = trainers.UnigramTrainer(vocab_size=80, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False)
-    raw.train_from_iterator(LINES, trainer)
+    trainer = trainers.UnigramTrainer(vocab_size=pieces, special_tokens=SPECIAL, unk_token="<unk>", show_progress=False)
+    raw.train_from_iterator(lines, trainer)
     return _with_ends(raw)
 
 
@@ -78,3 +117,17 @@ def tokenizer(make_tokenizer: Make) -> Tokenizer:
 @pytest.fixture(scope="session")
 def minilm() -> Tokenizer:
     return Tokenizer(_minilm(), max_length=128)
+
+
+@pytest.fixture(scope="session")
+def sentences() -> list[tuple[str, int, int]]:
+    """(text, start and end of an entity inside), in scripts that put no blanks around it."""
+    return unspaced_sentences()
+
+
+@pytest.fixture(scope="session", params=["byte-level", "metaspace"])
+def unspaced(request: pytest.FixtureRequest) -> Tokenizer:
+    """A tokenizer that learnt on ``sentences``: each is one word to it, of several pieces."""
+    lines = [text for text, _, _ in unspaced_sentences()]
+    raw = _byte_level(lines) if request.param == "byte-level" else _metaspace(lines, pieces=180)
+    return Tokenizer(raw, max_length=128)

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import json
+import pickle
+import unicodedata
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +16,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers.models import Unigram
 
-from nlu_kit.data.encoding import NO_WORD, Encoding, Tokenizer, find_words
+from nlu_kit.data.encoding import CHARACTERS, NO_WORD, Encoding, Tokenizer
 from nlu_kit.data.shapes import NO_SHAPE, SHAPES, word_shape
 from nlu_kit.errors import ModelError
 
 ODD = "aZé́İıß7?!.,'-_ \t\n\u00a0\u200b\u200d\ufe0f\x00😀🏽東京िक्ﬁ[]"
+SCRIPTS = (
+    "Paris éß Ωμ Жук ԱԲ "
+    "שלום مرحبا نمی\u200cخواهم हिन्दी বাংলা தமிழ் සිංහල ไทย ລາວ ខ្មែរ မြန်မာ བོད་ ᠮᠣᠩ አማርኛ 한국어 カタカナｶﾞ ひらがなー 漢字々〇"
+    "\u200b\u00ad😀❤\ufe0f👨\u200d👩🇫🇷1\ufe0f\u20e3€→10"
+)
+ANY = st.characters(categories=["L", "M", "N", "P", "S", "Z", "C"])  # half surrogate pairs included
 texts = st.one_of(
     st.text(max_size=40),
+    st.text(ANY, max_size=20),
+    st.text(alphabet=SCRIPTS, max_size=25),
     st.text(alphabet=ODD, max_size=25),
     st.lists(
         st.sampled_from(["Paris?", "[SEP]", "[CLS]", "<s>", "table", "  ", "don't", "e\u0301", "👍🏽", "7:30"]),
@@ -30,6 +43,10 @@ def words(encoding: Encoding) -> list[str]:
     return [encoding.text[word.start : word.end] for word in encoding.words]
 
 
+def edge(character: str) -> str:
+    return "white space" if character.isspace() else unicodedata.category(character)
+
+
 @settings(max_examples=300, deadline=None)
 @given(text=texts)
 def test_words_are_ordered_slices_at_real_tokens(tokenizer: Tokenizer, text: str) -> None:
@@ -40,7 +57,7 @@ def test_words_are_ordered_slices_at_real_tokens(tokenizer: Tokenizer, text: str
     for word in encoding.words:
         piece = text[word.start : word.end]
         assert piece
-        assert piece == piece.strip()
+        assert not {edge(piece[0]), edge(piece[-1])} & {"white space", "Cf"}
         assert end <= word.start < word.end <= len(text)
         assert token < word.token < len(encoding) - 1  # the last one is special too
         end, token = word.end, word.token
@@ -53,6 +70,143 @@ def test_every_letter_of_a_text_is_in_a_word(tokenizer: Tokenizer, text: str) ->
     covered = {position for word in encoding.words for position in range(word.start, word.end)}
     missing = {position for position, character in enumerate(encoding.text) if not character.isspace()} - covered
     assert not missing
+
+
+def inside(encoding: Encoding, start: int, end: int) -> list[tuple[int, int, tuple[int, ...]]]:
+    """Span, counted from ``start``, and ids of each word that touches ``[start, end)``."""
+    return [
+        (word.start - start, word.end - start, encoding.ids[word.token : word.stop])
+        for word in encoding.words
+        if word.start < end and start < word.end
+    ]
+
+
+# No marks at their edges: these would belong to what stands before.
+plain_words = st.one_of(
+    st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8),
+    st.sampled_from(["Paris", "table", "10", "Zürich", "cafe\u0301", "東京", "서울", "เชียงใหม่", "नमस्ते", "Тарту"]),
+)
+symbols = st.one_of(
+    st.characters(categories=["S"], min_codepoint=128, exclude_characters="\ufffd"),
+    st.sampled_from(
+        ["❤\ufe0f", "👍🏽", "👨\u200d👩\u200d👧", "🇫🇷", "1\ufe0f\u20e3", "🏴\U000e0067\U000e007f", "→→", "™😀"]
+    ),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(word=plain_words, symbol=symbols, before=st.booleans(), after=st.booleans())
+def test_a_symbol_at_its_edge_leaves_a_word_as_it_is(
+    tokenizer: Tokenizer, word: str, symbol: str, before: bool, after: bool
+) -> None:
+    first, last = symbol * before, symbol * after
+    plain, glued = tokenizer.encode([f"in {word} now", f"in {first}{word}{last} now"])
+    expected = inside(plain, 3, 3 + len(word))
+    start = 3 + len(first)
+    assert inside(glued, start, start + len(word)) == expected
+
+
+@settings(max_examples=300, deadline=None)
+@given(word=plain_words, extra=st.characters(categories=["Cf"]), before=st.booleans(), after=st.booleans())
+def test_format_characters_at_its_edge_leave_a_word_as_it_is(
+    tokenizer: Tokenizer, word: str, extra: str, before: bool, after: bool
+) -> None:
+    plain, marked = tokenizer.encode([f"in {word} now", f"in {extra * before}{word}{extra * after} now"])
+    start = 3 + before
+    assert inside(marked, start, start + len(word)) == inside(plain, 3, 3 + len(word))
+    assert marked.ids == plain.ids
+
+
+@settings(max_examples=200, deadline=None)
+@given(extra=st.characters(categories=["Cf"]), place=st.integers(1, 4))
+def test_format_characters_end_no_word_in_two(tokenizer: Tokenizer, extra: str, place: int) -> None:
+    word = f"{'Paris'[:place]}{extra}{'Paris'[place:]}"
+    plain, marked = tokenizer.encode(["in Paris now", f"in {word} now"])
+    assert marked.ids == plain.ids
+    assert words(marked) == ["in", word, "now"]
+
+
+@pytest.mark.parametrize(
+    ("text", "entity"),
+    [
+        ("weather in Paris😊", "Paris"),
+        ("Oslo❤\ufe0f is where I go", "Oslo"),
+        ("send 10€ to Anna", "10"),
+        ("send €10 to Anna", "10"),
+        ("play Thriller™ now", "Thriller"),
+        ("from Riga→Tartu please", "Riga"),
+        ("from Riga→Tartu please", "Tartu"),
+        ("what does #oslo say", "oslo"),
+        ("👍🏽Lima it is", "Lima"),
+        ("train to Oslo\u200b please", "Oslo"),
+        ("\u200bOslo\u200f tomorrow", "Oslo"),
+        ("go to New\u00a0York now", "New\u00a0York"),
+        ("go to Os\u00adlo now", "Os\u00adlo"),
+        ("\ufeffBergen please", "Bergen"),
+        ("to Te\u200dhran", "Te\u200dhran"),
+        ("starting6Nov on the line at 10pm", "6Nov"),
+        ("starting6Nov on the line at 10pm", "10"),
+        ("at 10pm", "pm"),
+        ("Seoul에서 만나요", "Seoul"),
+        ("서울에서", "서울"),
+        ("タワーに", "タワー"),
+        ("iPhone手机", "iPhone"),
+        ("don´t", "don"),
+    ],
+)
+def test_an_entity_begins_and_ends_with_words(minilm: Tokenizer, text: str, entity: str) -> None:
+    encoding = minilm.encode([text])[0]
+    start = text.index(entity)
+    found = inside(encoding, start, start + len(entity))
+    assert (found[0][0], found[-1][1]) == (0, len(entity))
+    if not text.startswith("starting"):  # its second part keeps the ids of a further subword
+        bare = minilm.encode([entity])[0]
+        assert sum((ids for _, _, ids in found), ()) == tuple(bare.ids[1:-1]) or entity == "pm"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("👨\u200d👩\u200d👧x", ["👨\u200d👩\u200d👧", "x"]),
+        ("🇫🇷🇩🇪", ["🇫🇷", "🇩🇪"]),
+        ("1\ufe0f\u20e3go", ["1\ufe0f\u20e3", "go"]),
+        ("I❤\ufe0fNY", ["I", "❤\ufe0f", "NY"]),
+        ("😀😀", ["😀", "😀"]),
+        ("(€)", ["(", "€", ")"]),
+        ("نمی\u200cخواهم بروم", ["نمی\u200cخواهم", "بروم"]),  # the joiner is spelling
+        ("क्\u200dष है", ["क्\u200dष", "है"]),
+        ("a\u200d b", ["a", "b"]),
+        ("m² Hawaiʻi", ["m²", "Hawaiʻi"]),
+        ("the Oslobahn", ["the", "Oslobahn"]),  # Latin subwords open nothing
+        ("at 10th", ["at", "10th"]),  # one piece of the vocabulary
+    ],
+)
+def test_what_belongs_together(minilm: Tokenizer, text: str, expected: list[str]) -> None:
+    assert words(minilm.encode([text])[0]) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["👨\u200d👩\u200d👧", "❤\ufe0f", "नमस्ते", "नमी\u200cनमी", "نمی\u200cخواهم", "e\u0301e\u0301"]
+)
+def test_a_word_of_many_bytes_is_one(tokenizer: Tokenizer, text: str) -> None:
+    assert words(tokenizer.encode([f"in {text} now"])[0]) == ["in", text, "now"]
+
+
+def test_in_scripts_without_spaces_every_token_may_open_a_word(
+    unspaced: Tokenizer, sentences: list[tuple[str, int, int]]
+) -> None:
+    assert len(sentences) == 40
+    for text, start, end in sentences:
+        found = unspaced.encode([text])[0].words
+        assert start in {word.start for word in found}, text
+        assert end in {word.end for word in found}, text
+
+
+def test_zero_width_spaces_are_blanks_where_they_part_words(unspaced: Tokenizer) -> None:
+    for spaced, zero in (("ภูเก็ต เชียงใหม่", "ภูเก็ต\u200bเชียงใหม่"), ("ភ្នំពេញ ថ្ងៃ", "ភ្នំពេញ\u200bថ្ងៃ")):
+        one, other = unspaced.encode([spaced, zero])
+        assert one.ids == other.ids
+        assert one.words == other.words
 
 
 @pytest.mark.parametrize("typed", ["[SEP]", "[CLS]", "[PAD]", "[MASK]", "<s>", "</s>", "<pad>"])
@@ -88,17 +242,19 @@ def test_words_share_out_the_tokens(tokenizer: Tokenizer, text: str) -> None:
 
 
 def test_subwords_and_shapes_by_hand(minilm: Tokenizer) -> None:
-    encoding = minilm.encode(["Wow, a Gewurztraminer at 7pm!"])[0]
+    encoding = minilm.encode(["Wow, a Gewurztraminer at 7pm 10th!"])[0]
     word = encoding.words[3]
     assert encoding.text[word.start : word.end] == "Gewurztraminer"
     assert word.stop - word.token > 2
     numbers, shapes = encoding.token_words.tolist(), [SHAPES[shape] for shape in encoding.token_shapes]
-    assert sorted(set(numbers)) == [NO_WORD, 0, 1, 2, 3, 4, 5, 6]
+    assert sorted(set(numbers)) == [NO_WORD, *range(len(encoding.words))]
     assert [shapes[word.token] for word in encoding.words] == [
         "Title",
         "other",
         "lower",
         "Title",
+        "lower",
+        "digits",
         "lower",
         "d1gits and letters",
         "other",
@@ -184,23 +340,6 @@ def test_order_is_kept(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode([]) == []
 
 
-def test_find_words_where_bytes_share_a_character() -> None:
-    # "é?" as byte-level tokens: two bytes of é, then the question mark, all one word to the tokenizer.
-    found = find_words("é?", [(0, 0), (0, 1), (0, 1), (1, 2), (0, 0)], [None, 0, 0, 0, None])
-    assert [(word.token, word.stop, word.start, word.end) for word in found] == [(1, 3, 0, 1), (3, 4, 1, 2)]
-
-
-def test_find_words_without_pre_tokenizer() -> None:
-    # Everything is word 0; white space is a token or a part of one.
-    found = find_words("in  New-York", [(0, 2), (2, 4), (4, 7), (7, 8), (8, 12)], [0, 0, 0, 0, 0])
-    assert [("in  New-York"[word.start : word.end], word.token) for word in found] == [
-        ("in", 0),
-        ("New", 2),
-        ("-", 3),
-        ("York", 4),
-    ]
-
-
 def test_save_and_load(tokenizer: Tokenizer, tmp_path: Path) -> None:
     tokenizer.save(tmp_path)
     loaded = Tokenizer.load(tmp_path, max_length=128)
@@ -212,10 +351,176 @@ def test_missing_and_broken_files_are_model_errors(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"no tokenizer\.json"):
         Tokenizer.load(tmp_path, max_length=8)
     (tmp_path / "tokenizer.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(ModelError, match="not a readable tokenizer"):
+    with pytest.raises(ModelError, match="no tokenizer that can be read"):
         Tokenizer.load(tmp_path, max_length=8)
 
 
-def test_find_words_splits_at_white_space_between_signs() -> None:
-    found = find_words("? !", [(0, 1), (1, 3)], [0, 0])
-    assert [(word.token, word.start, word.end) for word in found] == [(0, 0, 1), (1, 2, 3)]
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_encodes_the_same(make_tokenizer: Callable[..., Tokenizer], copied: Callable[[Any], Any]) -> None:
+    tokenizer = make_tokenizer(max_length=20)
+    text = ["what is [SEP] here <s>", "Paris😊 " * 20]
+    assert copied(tokenizer).encode(text) == tokenizer.encode(text)
+
+
+def test_the_largest_id(tmp_path: Path, raw_tokenizer: Callable[[], Any]) -> None:
+    raw = raw_tokenizer()
+    size = raw.get_vocab_size()
+    assert Tokenizer(raw, max_length=8).largest_id == size - 1
+    raw.add_tokens(["zanzibar"])
+    assert Tokenizer(raw, max_length=8).largest_id == size
+    content = json.loads(raw.to_str())
+    content["post_processor"]["special_tokens"]["[SEP]"]["ids"] = [99_999]  # in no vocabulary
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    assert Tokenizer.load(tmp_path, max_length=8).largest_id == 99_999
+
+
+def test_the_same_text_has_the_same_ids_each_time(make_tokenizer: Callable[..., Tokenizer]) -> None:
+    tokenizer = make_tokenizer()
+    if hasattr(tokenizer._raw.model, "dropout"):
+        tokenizer._raw.model.dropout = 0.9  # as some files say, for training such a tokenizer's language model
+    text = ["book a table in Paris for two people"]
+    again = Tokenizer(tokenizer._raw, max_length=128)
+    assert all(again.encode(text) == again.encode(text) for _ in range(5))
+
+
+# --- texts of any length ----------------------------------------------------------------------------------------------
+
+
+class Counting:
+    """A tokenizer that counts the characters that reach it."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw, self.characters = raw, 0
+
+    def encode_batch(self, texts: Sequence[str]) -> Any:
+        self.characters += sum(map(len, texts))
+        return self.raw.encode_batch(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "first"),
+    [
+        ("book a table " * 800_000, "book"),
+        ("a" * 10_000_000, "a"),
+        ("東京" * 5_000_000, "東"),
+        ("😀" * 5_000_000, "😀"),
+        ("é " * 5_000_000, "é"),
+        ("e" + "\u0301" * 10_000_000, "e"),
+        (" " * 10_000_000 + "late", None),
+        ("\x01" * 10_000_000, None),
+        ("\u200b" * 10_000_000, None),
+        ("\udcff" * 10_000_000, None),
+    ],
+    ids=lambda value: ascii(value[:2]) if value else "none",
+)
+def test_of_ten_megabytes_only_the_beginning_is_tokenised(minilm: Tokenizer, text: str, first: str | None) -> None:
+    counting = Counting(minilm._raw)
+    tokenizer = copy.copy(minilm)
+    tokenizer._raw = counting  # type: ignore[assignment]
+    encoding = tokenizer.encode([text])[0]
+    assert counting.characters <= 128 * CHARACTERS
+    assert encoding.truncated
+    assert encoding.text is text
+    assert len(encoding) <= 128
+    assert (words(encoding)[0][: len(first)] if first else None) == first
+
+
+@pytest.mark.parametrize("filling", [" ", "\t\n", "\u00a0", "\u200b", "\ufeff ", "\u200b\u00ad"])
+def test_what_makes_no_token_cuts_nothing_off(minilm: Tokenizer, filling: str) -> None:
+    many = filling * (300_000 // len(filling))
+    short, long = minilm.encode([f"go to{filling} Paris", f"{many}go to{many} Paris{many}"])
+    assert long.ids == short.ids
+    assert words(long) == ["go", "to", "Paris"]
+    assert not long.truncated
+
+
+def test_a_million_accents_cut_nothing_off(minilm: Tokenizer) -> None:
+    encoding = minilm.encode(["e" + "\u0301" * 1_000_000 + " Paris"])[0]
+    assert encoding.ids == minilm.encode(["e Paris"])[0].ids
+    assert encoding.text[slice(encoding.words[1].start, encoding.words[1].end)] == "Paris"
+    assert not encoding.truncated
+
+
+long_texts = st.lists(
+    st.one_of(
+        st.text(alphabet="abcdeé7?东ไ", min_size=1, max_size=30),
+        st.sampled_from([" ", "\n", "\u00a0", "\u0301", "\u200b", "\x01", "€", "."]).flatmap(
+            lambda one: st.integers(1, 200).map(lambda count: one * count)
+        ),
+        st.just(" "),
+    ),
+    min_size=60,
+    max_size=150,
+).map(lambda parts: "".join(parts) * 3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(text=long_texts)
+def test_a_cut_text_is_encoded_as_the_whole_would_be(cut_and_whole: tuple[Tokenizer, Tokenizer], text: str) -> None:
+    cut, whole = (tokenizer.encode([text])[0] for tokenizer in cut_and_whole)
+    assert cut.ids == whole.ids
+    assert cut.truncated == whole.truncated
+    assert cut.words[:-1] == whole.words[:-1]
+
+
+@pytest.fixture(scope="module")
+def cut_and_whole(make_tokenizer: Callable[..., Tokenizer]) -> tuple[Tokenizer, Tokenizer]:
+    """Both end after 8 tokens; the second one reads all of a text."""
+
+    class Whole(Tokenizer):
+        characters = 1_000_000
+
+    whole = Whole(make_tokenizer(max_length=8)._raw, max_length=8)
+    return make_tokenizer(max_length=8), whole
+
+
+# --- tokenizers that break --------------------------------------------------------------------------------------------
+
+TEMPLATE = {"type": "TemplateProcessing", "single": [], "pair": [], "special_tokens": {}}
+BREAKING: dict[str, dict[str, Any]] = {
+    "no special token": {"post_processor": {**TEMPLATE, "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}]}},
+    "no second text": {"post_processor": {**TEMPLATE, "single": [{"Sequence": {"id": "B", "type_id": 0}}]}},
+    "pieces of no length": {"pre_tokenizer": {"type": "FixedLength", "length": 0}},
+    "map of no characters": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "AAAA"}},
+    "map that leads nowhere": {"normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAP////8AAAAA"}},
+    "exploding pattern": {"normalizer": {"type": "Replace", "pattern": {"Regex": "(a+)+$"}, "content": "x"}},
+    "prefix longer than a piece": {
+        "model": {
+            "type": "BPE",
+            "continuing_subword_prefix": "####",
+            "vocab": {"a": 0, "b": 1, "ab": 2},
+            "merges": [["a", "b"]],
+        }
+    },
+    "no unknown token": {"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "[UNK]"}},
+    "no vocabulary": {"model": {"type": "WordPiece", "unk_token": "[UNK]", "vocab": {}}},
+    "unknown token out of range": {"model": {"type": "Unigram", "unk_id": 7, "vocab": [["a", 0.0]]}},
+    "no unknown piece": {"model": {"type": "Unigram", "unk_id": None, "vocab": [["a", 0.0]]}},
+    "merge of nothing": {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", "b"]]}},
+}
+
+
+@pytest.mark.parametrize("kind", BREAKING)
+def test_a_tokenizer_that_breaks_is_a_model_error_without_a_stack(
+    kind: str, raw_tokenizer: Callable[[], Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = json.loads(raw_tokenizer().to_str()) | BREAKING[kind]
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelError, match=r"tokenizer\.json is no"):
+        Tokenizer.load(tmp_path, max_length=16)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_panic_while_encoding_is_a_model_error(raw_tokenizer: Callable[[], Any]) -> None:
+    from tokenizers import pre_tokenizers
+
+    raw = raw_tokenizer()
+    raw.pre_tokenizer = pre_tokenizers.FixedLength(length=0)
+    with pytest.raises(ModelError, match="tokenizer can't encode a text: chunk size must be non-zero"):
+        Tokenizer(raw, max_length=16).encode(["go"])
+
+
+def test_a_file_that_is_no_regular_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").mkdir()
+    with pytest.raises(ModelError, match="this is a folder, not a regular file"):
+        Tokenizer.load(tmp_path, max_length=8)
