@@ -40,7 +40,7 @@ class Assets:
     tensors: Mapping[str, StoredTensor] = field(default_factory=dict)
 
     def __contains__(self, name: str) -> bool:
-        return (self.folder / name).is_file() if self.hashes is None else name in self.hashes
+        return (self.folder / name).exists() if self.hashes is None else name in self.hashes
 
     def read(self, name: str, *, limit: int = LARGEST) -> bytes:
         """A file's bytes. Raises ModelError where it is missing, no regular file, too large, or not as it was."""

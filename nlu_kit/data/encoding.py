@@ -114,8 +114,9 @@ class Tokenizer:
     @cached_property
     def largest_id(self) -> int:
         """The highest id that a text can get: an encoder's table of embeddings needs more rows than that."""
-        specials = self._tokens([""], _BROKEN)[0].ids  # a post-processor gives ids that need be in no vocabulary
-        return max([0, *self._raw.get_vocab().values(), *specials])
+        given = self._tokens([""], _BROKEN)[0].ids  # a post-processor gives ids that need be in no vocabulary
+        special = {id_ for id_, token in self._raw.get_added_tokens_decoder().items() if token.special}  # never read
+        return max([0, *given, *(id_ for id_ in self._raw.get_vocab().values() if id_ not in special)])
 
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode texts; the order is kept. Any str encodes: half a surrogate pair is read as the replacement character.

@@ -24,7 +24,7 @@ from nlu_kit_backbones.layers import describe, find_layers, set_aside, token_lim
 from nlu_kit_backbones.params import MOST_TOKENS
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.resume import Blocks
-from nlu_kit_backbones.trial import proven_starts, try_out
+from nlu_kit_backbones.trial import proven_starts, refuse_unknown_ids, try_out
 
 CONFIG_FILE, SETTINGS_FILE = "config.json", "backbone.json"
 MOST_IDS = 1 << 22
@@ -60,6 +60,7 @@ class EncoderBackbone(Backbone):
         self.tokenizer = tokenizer
         self.pad_id = pad_id
         layers = find_layers(encoder)
+        refuse_unknown_ids(encoder, tokenizer)
         set_aside(encoder, layers.idle)
         self.width = layers.width
         self.pooling = Pooling(self.width, pooling_mode=pooling)
@@ -86,7 +87,7 @@ class EncoderBackbone(Backbone):
         limit = token_limit(encoder, asked=max_length, usual=usual)
         pad_id = next((i for i in (tokenizer.pad_token_id, encoder.config.pad_token_id) if i is not None), 0)
         backbone = cls(encoder, tokenizer=Tokenizer(raw, max_length=limit), pad_id=pad_id, pooling=pooling)
-        try_out(backbone, raw)
+        try_out(backbone)
         return backbone
 
     @classmethod

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from nlu_kit.data.batch import TokenBatch, collate_tokens
-from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.errors import ModelError
 from nlu_kit.model.modules import Encoded
 from nlu_kit_backbones.layers import describe
@@ -26,14 +26,13 @@ _SHORT, _LONGER = "a b", "a b c d e f g h"
 _TOLERANCE = 1e-4  # of a vector's length; rounding stays far below, mixing in another token's vector far above
 
 
-def try_out(backbone: EncoderBackbone, raw_tokenizer: Any) -> None:
+def try_out(backbone: EncoderBackbone) -> None:
     """Encode a short text alone and padded, and one of full length; store the backbone's description. Sets
     ``full_precision``.
 
     Raises ModelError with the reason where its architecture or its tokenizer is not up to that.
     """
     name = type(backbone.encoder).__name__
-    _refuse_unknown_ids(backbone, raw_tokenizer)
     _refuse_unstorable(backbone)
     short, longer, full = backbone.tokenizer.encode([_SHORT, _LONGER, "a " * backbone.tokenizer.max_length])
     with _evaluating(backbone):
@@ -69,11 +68,9 @@ def _takes_autocast(backbone: EncoderBackbone, encoding: Encoding) -> bool:
     return True
 
 
-def _refuse_unknown_ids(backbone: EncoderBackbone, raw_tokenizer: Any) -> None:
+def refuse_unknown_ids(encoder: Any, tokenizer: Tokenizer) -> None:
     """Raise ModelError where some text has an id without a word vector: this is another model's tokenizer."""
-    special = {id_ for id_, token in raw_tokenizer.get_added_tokens_decoder().items() if token.special}
-    highest = max((id_ for id_ in raw_tokenizer.get_vocab().values() if id_ not in special), default=0)
-    known = len(backbone.encoder.get_input_embeddings().weight)
+    highest, known = tokenizer.largest_id, len(encoder.get_input_embeddings().weight)
     if highest >= known:
         raise ModelError(
             f"the tokenizer has ids up to {highest}, but the encoder vectors for {known} words only: "
