@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from numbers import Real
+from collections.abc import Iterable
+from numbers import Integral, Real
 from pathlib import Path
 
 import torch
@@ -62,15 +62,33 @@ class Predictor:
         """Parse one text."""
         return self.parse_many([text])[0]
 
-    def parse_many(self, texts: Sequence[str], *, batch_size: int = 32) -> list[Prediction]:
-        """Parse texts, in their order; texts of like length share a batch."""
-        if isinstance(texts, str):
-            raise TypeError("parse_many takes a sequence of texts; for one text call the model itself")
+    def parse_many(self, texts: Iterable[str], *, batch_size: int = 32) -> list[Prediction]:
+        """Parse texts, in their order; texts of like length share a batch.
+
+        ``texts`` may be any iterable; what is not str in it raises TypeError, as does a ``batch_size`` that is no whole
+        number; one below 1 raises ValueError.
+        """
+        if isinstance(texts, (str, bytes)) or not isinstance(texts, Iterable):
+            raise TypeError(
+                f"texts must be a list or another iterable of str, got {type(texts).__name__}; "
+                "for one text call the model itself"
+            )
+        batch_size = _positive("batch_size", batch_size)
+        texts = list(texts)
         for text in texts:
             if not isinstance(text, str):
                 raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}")
         encodings = self.model.backbone.tokenizer.encode(texts)
         return predict(self.model, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
+
+
+def _positive(name: str, value: int) -> int:
+    """``value`` as an int. Raises TypeError where it is no whole number, ValueError where it is below 1."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number, got {type(value).__name__}: {value!r}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+    return int(value)
 
 
 def _at(scope: Scope | None, threshold: float, folder: Path) -> Scope:
