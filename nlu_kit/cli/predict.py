@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -86,13 +86,13 @@ def command(
         predictions = predictor.parse_many([utterance.text for utterance in batch])
         for prediction, utterance in zip(predictions, batch, strict=True):
             if as_json:
-                _say_record(answer(prediction, utterance))
+                say_answer(answer(prediction, utterance))
             else:
                 say(render(prediction))
 
 
-def _say_record(record: dict[str, object]) -> None:
-    """Raises ModelError for NaN or Infinity, which JSON has not."""
+def say_answer(record: Mapping[str, Any]) -> None:
+    """Print one line of JSON. Raises ModelError for NaN or Infinity, which JSON has not."""
     try:
         say_json(record)
     except ValueError as error:

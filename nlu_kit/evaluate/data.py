@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from nlu_kit.arguments import a_path
 from nlu_kit.config.pipeline import locate
 from nlu_kit.data.example import Example
 from nlu_kit.data.readers import Chosen, data_section, models_reader, named_reader, recognising_reader
@@ -31,7 +32,8 @@ def read_data(
     name, or JSON with parameters. Without one the reader that recognises the path is taken, the one of the model's
     pipeline first. Raises DataError, PluginError or ModelError for what is missing or can't be read.
     """
-    place = test_split(model) if path is None else path
+    model = a_path("model", model)
+    place = test_split(model) if path is None else a_path("path", path)
     if not place.exists():
         raise DataError(f"there is no {place}: name a file or folder with annotated utterances")
     spec, params = named_reader(reader, registry) if reader is not None else _chosen(place, model, registry)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, set_seed
 
+from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.model.folder import ModelInfo, save_model
@@ -30,6 +31,8 @@ from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.static import StaticLayers, memory_budget
 from nlu_kit.training.trainer import Listeners, Trainer
 from nlu_kit.training.validation import Validator, rehearse
+
+HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,18 +57,22 @@ class RunResult:
 def train(
     pipeline: str | Path | Pipeline,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Iterable[str] = (),
     runs: str | Path = "runs",
-    callbacks: Sequence[Callback] = (),
+    callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
 ) -> RunResult:
     """Train what ``pipeline`` (a file, its folder, or a checked Pipeline) composes, and write the model.
 
     ``overrides`` are ``path=value`` strings as for ``--set``; ``callbacks`` hear of everything on the main process.
-    Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written.
+    Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written;
+    TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has its own.
     """
+    overrides, callbacks, runs = strings("overrides", overrides), _listening(callbacks), a_path("runs", runs)
     if not isinstance(pipeline, Pipeline):
-        pipeline = load_pipeline(pipeline, overrides=overrides, registry=registry)
+        pipeline = load_pipeline(a_path("pipeline", pipeline), overrides=overrides, registry=registry)
+    elif overrides or registry is not None:
+        raise TypeError("overrides and registry are for a pipeline file; this Pipeline is resolved already")
     started = time.perf_counter()
     accelerator, precision = make_accelerator(pipeline.training)
     reset_peak_memory(accelerator.device)
@@ -75,7 +82,7 @@ def train(
     set_seed(pipeline.training.seed + accelerator.process_index)
     rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
 
-    run_dir = _shared_run_folder(accelerator, Path(runs), pipeline.name)
+    run_dir = _shared_run_folder(accelerator, runs, pipeline.name)
     listeners = _listeners(pipeline, run_dir, callbacks) if accelerator.is_main_process else []
     if accelerator.is_main_process:
         _write_json(run_dir / "pipeline.json", _rerunnable(pipeline, run_dir))
@@ -166,6 +173,19 @@ def train(
     if accelerator.num_processes > 1:
         accelerator.end_training()
     return result
+
+
+def _listening(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Raises TypeError for what can't hear of a run, before the run."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
+    listening = list(callbacks)
+    for callback in listening:
+        missing = [name for name in HEARD if not callable(getattr(callback, name, None))]
+        if missing or isinstance(callback, type):
+            what = f"has no {', '.join(missing)}" if missing else "is a class, not an object of it"
+            raise TypeError(f"callbacks: {callback!r} {what}")
+    return listening
 
 
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
