@@ -12,8 +12,9 @@ import math
 import os
 import stat
 import time
+from io import BufferedReader
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import Any, NoReturn
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -88,7 +89,7 @@ def read_json(file: Path, *, limit: int | None = None) -> Any:
     return parse_json(text)
 
 
-def open_regular(file: Path) -> IO[bytes]:
+def open_regular(file: Path) -> BufferedReader:
     """Open a file for reading, without ever waiting for a pipe. Raises OSError, too, for what is no regular file."""
     descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
     try:

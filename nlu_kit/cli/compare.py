@@ -8,6 +8,7 @@ import click
 
 from nlu_kit.cli.compare_progress import GridProgress
 from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
+from nlu_kit.cli.output import say
 from nlu_kit.compare.grid import parse_axes
 from nlu_kit.compare.plan import make_plan
 from nlu_kit.errors import TrainingError
@@ -65,8 +66,8 @@ def command(
         summary = summarise(plan, results)
         files = write_files(output, summary)  # first: whoever reads the table may close the pipe early
         for line in table_lines(summary):
-            click.echo(line)
-        click.echo(f"wrote {', '.join(str(file) for file in files)}")
+            say(line)
+        say(f"wrote {', '.join(str(file) for file in files)}")
     if results.failed:
         first, error = results.failed[0]
         count = f"{len(results.failed)} of {len(plan.cells)} runs failed"

@@ -6,18 +6,19 @@ import sys
 from types import TracebackType
 from typing import Any
 
-import click
 from tqdm import tqdm
 
+from nlu_kit.cli.output import mention, style, warn
 from nlu_kit.compare.plan import Cell
 from nlu_kit.compare.table import cell_line
+from nlu_kit.data.printable import printable
 
 _BAR = "{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} runs [{elapsed}<{remaining}] {postfix}"
 
 
 class GridProgress:
-    """Prints to stdout; the bar goes to stderr, and only where that is a terminal. A context, which closes the bar and
-    says what Ctrl-C has left."""
+    """Prints to stdout, where that can be written; the bar goes to stderr, and only where that is a terminal. A
+    context, which closes the bar and says what Ctrl-C has left."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
@@ -33,23 +34,23 @@ class GridProgress:
         if self.bar is not None:
             self.bar.close()
         if kind is KeyboardInterrupt and self.total:
-            click.echo(f"{self.done} of {self.total} runs are finished; the same command goes on from there", err=True)
+            warn(f"{self.done} of {self.total} runs are finished; the same command goes on from there")
 
     def on_start(self, cells: int, finished: int) -> None:
         self.total, self.done = cells, finished
         if finished and not self.quiet:
-            click.echo(f"{finished} of {cells} runs are finished already")
+            mention(f"{finished} of {cells} runs are finished already")
         if not self.quiet and sys.stderr.isatty() and finished < cells:
             self.bar = tqdm(total=cells, initial=finished, bar_format=_BAR, leave=False, dynamic_ncols=True)
 
     def on_cell_start(self, cell: Cell) -> None:
         self.number += 1
         if self.bar is not None:
-            self.bar.set_postfix_str(f"{cell.label}: starting")
+            self.bar.set_postfix_str(printable(f"{cell.label}: starting"))
 
     def on_epoch(self, cell: Cell, epoch: int, epochs: int, score: float) -> None:
         if self.bar is not None:
-            self.bar.set_postfix_str(f"{cell.label}: epoch {epoch}/{epochs} dev {100 * score:.2f}")
+            self.bar.set_postfix_str(printable(f"{cell.label}: epoch {epoch}/{epochs} dev {100 * score:.2f}"))
 
     def on_cell_end(self, cell: Cell, record: dict[str, Any]) -> None:
         self.done += 1
@@ -58,13 +59,13 @@ class GridProgress:
             self.bar.update()
 
     def on_cell_failed(self, cell: Cell, error: str) -> None:
-        self._say(click.style(f"failed  {cell.label}: {error}", fg="red"))
+        self._say(style(f"failed  {cell.label}: {error}", fg="red"))
 
     def _say(self, line: str) -> None:
         if self.quiet:
             return
         if self.bar is not None:
             self.bar.clear()
-        click.echo(line)
+        mention(line)
         if self.bar is not None:
             self.bar.refresh()

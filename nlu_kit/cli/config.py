@@ -9,6 +9,7 @@ import click
 
 from nlu_kit.cli.lazy import Group
 from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
+from nlu_kit.cli.output import json_text, say, say_json
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.json_schema import pipeline_schema
 from nlu_kit.config.pipeline import Pipeline, Resolved
@@ -36,9 +37,9 @@ def check(pipeline: Path, overrides: tuple[str, ...]) -> None:
       nlu-kit config check pipeline.json --set training.epochs=3
     """
     checked = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=True)
-    click.echo(f"OK: {pipeline}")
+    say(f"OK: {pipeline}")
     for key, value in summary(checked):
-        click.echo(f"  {key:<10} {value}")
+        say(f"  {key:<10} {value}")
 
 
 @command.command("show", short_help="Print a pipeline with every default written out.")
@@ -62,9 +63,9 @@ def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
         from nlu_kit.cli.parameters import plan_lines
         from nlu_kit.training.parameters import parameter_plan
 
-        click.echo("\n".join(plan_lines(parameter_plan(resolved))))
+        say("\n".join(plan_lines(parameter_plan(resolved))))
         return
-    click.echo(json.dumps(resolved.to_json(), indent=2, ensure_ascii=False))
+    say_json(resolved.to_json(), indent=2)
 
 
 @command.command("schema", short_help="Write the JSON schema that editors complete and check with.")
@@ -78,15 +79,15 @@ def schema(output: Path | None) -> None:
     and in pipeline.json:
       "$schema": "pipeline.schema.json"
     """
-    text = json.dumps(pipeline_schema(load_registry()), indent=2, ensure_ascii=False)
+    described = pipeline_schema(load_registry())
     if output is None:
-        click.echo(text)
+        say_json(described, indent=2)
         return
     try:
-        output.write_text(text + "\n", encoding="utf-8")
+        output.write_text(json_text(described, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise NluKitError(f"can't write {output}: {error.strerror}; name another --output") from error
-    click.echo(f'wrote {output}; point "$schema" of pipeline.json at it')
+    say(f'wrote {output}; point "$schema" of pipeline.json at it')
 
 
 def summary(pipeline: Pipeline) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import click
 
 from nlu_kit.cli.evaluate import bar
 from nlu_kit.cli.options import device_option, load_registry
+from nlu_kit.cli.output import say
 
 _PATH = click.Path(path_type=Path)
 
@@ -81,6 +82,6 @@ def command(
     texts = {output / "diff.json": json_text(summary), output / "diff.html": diff_page(summary)}
     files = write_files(texts)  # first: whoever reads the table may close the pipe early
     for line in diff_lines(summary):
-        click.echo(line)
-    click.echo(f"wrote {', '.join(str(file) for file in files)}")
+        say(line)
+    say(f"wrote {', '.join(str(file) for file in files)}")
     context.exit(0 if summary["gate"] is None or summary["gate"]["passed"] else 1)

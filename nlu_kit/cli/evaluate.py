@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nlu_kit.cli.options import device_option, load_registry, set_option, threshold_option
+from nlu_kit.cli.output import say
 from nlu_kit.errors import ConfigError
 from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates, unknown_figures
 
@@ -190,8 +191,8 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], places: Places) -> bo
         files = write_files(texts)  # first: whoever reads the table may close the pipe early
     finally:  # where the disk is full, the table is all there is
         for line in table_lines(summary):
-            click.echo(line)
-    click.echo(f"wrote {', '.join(str(file) for file in files)}")
+            say(line)
+    say(f"wrote {', '.join(str(file) for file in files)}")
     if unknown:
         raise ConfigError(unknown, where="on the command line")
     return all(gate["passed"] for gate in summary["gates"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from nlu_kit.cli.output import say
 from nlu_kit.cli.scaffold import write_starter
 
 
@@ -20,11 +21,11 @@ def command(directory: Path, force: bool) -> None:
       nlu-kit init my-bot
     """
     for file in write_starter(directory, force=force):
-        click.echo(f"wrote {directory / file}")
+        say(f"wrote {directory / file}")
     steps = ["nlu-kit train pipeline.json"]
     if directory.resolve() != Path.cwd():
         steps.insert(0, f"cd {_quoted(directory)}")
-    click.echo(f"next: {' && '.join(steps)}")
+    say(f"next: {' && '.join(steps)}")
 
 
 def _quoted(path: Path) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from nlu_kit.cli.output import warn
 from nlu_kit.errors import NluKitError, did_you_mean
 
 LazyCommand = tuple[str, str, str]
@@ -67,7 +68,7 @@ class LazyGroup(Group):
         with formatter.section("Commands"):
             formatter.write_dl(rows)
         if self.trouble:
-            click.echo(f"warning: {self.trouble}", err=True)
+            warn(f"warning: {self.trouble}")
 
     def _ask_plugins(self) -> None:
         if self._asked_plugins:

@@ -16,6 +16,7 @@ import click
 
 from nlu_kit import __version__
 from nlu_kit.cli.lazy import LazyGroup
+from nlu_kit.cli.output import prepare_streams, silence, warn
 from nlu_kit.errors import NluKitError
 
 DEBUG_VARIABLE = "NLU_KIT_DEBUG"
@@ -50,15 +51,26 @@ click.version_option(__version__, prog_name="nlu-kit", message="%(prog)s %(versi
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (``sys.argv`` when no arguments are given) and return the exit code. Never raises."""
-    for stream in (sys.stdout, sys.stderr):  # a terminal that lacks a character must not end a training run
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    prepare_streams()
     try:
-        code = _run(arguments)
-        sys.stdout.flush()  # a closed pipe shows here rather than at interpreter exit, where it can't be caught
-    except BrokenPipeError:
-        _silence_stdout()
+        return _flushed(_run(arguments))
+    except BrokenPipeError:  # whoever reads has seen enough
+        silence(sys.stdout)
         return 1
+
+
+def _flushed(code: int) -> int:
+    """A full disk or a closed pipe shows here rather than at interpreter exit, where it can't be caught."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        silence(sys.stdout)
+        if code == 0:  # else something has been said already, most likely this
+            warn(f"error: {_of_the_machine(error)}")
+        return code or 1
     return code
 
 
@@ -66,13 +78,15 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         result = cli.main(args=arguments, prog_name="nlu-kit", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(file=said)
+        warn(said.getvalue().rstrip("\n"))
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
+    except (click.Abort, KeyboardInterrupt) as error:
+        warn(f"interrupted; {error}" if "--finish" in str(error) else "interrupted")
         return 130
     except NluKitError as error:
-        click.echo(f"error: {error}", err=True)
+        warn(f"error: {error}")
         return 2
     except BrokenPipeError:
         raise
@@ -85,13 +99,13 @@ def _run(arguments: Sequence[str] | None) -> int:
 
 def _unexpected(error: Exception) -> int:
     if os.environ.get(DEBUG_VARIABLE) == "1":
-        traceback.print_exception(type(error), error, error.__traceback__)
+        warn("".join(traceback.format_exception(error)).rstrip("\n"))
     elif fault := _of_the_machine(error):
-        click.echo(f"error: {fault}", err=True)
+        warn(f"error: {fault}")
     else:
         text = " ".join(f"{type(error).__name__}: {error}".split())
         hint = f"set {DEBUG_VARIABLE}=1 to see the traceback"
-        click.echo(f"error: {text} (a bug in nlu-kit or in a plugin, please report it; {hint})", err=True)
+        warn(f"error: {text} (a bug in nlu-kit or in a plugin, please report it; {hint})")
     return 1
 
 
@@ -112,14 +126,6 @@ def _of_the_machine(error: Exception) -> str:
     if "SafetensorError" in names and "I/O error" in str(error):
         return " ".join(str(error).split())
     return ""
-
-
-def _silence_stdout() -> None:
-    """Point stdout at nothing, so that the flush at interpreter exit has nowhere to fail."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):  # stdout is no real file, as under a test runner
-        return
 
 
 if __name__ == "__main__":

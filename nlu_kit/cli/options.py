@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from nlu_kit.cli.output import warn
 from nlu_kit.registry import Registry
 
 pipeline_argument = click.argument(
@@ -55,5 +56,5 @@ def load_registry() -> Registry:
     registry = Registry.load()
     for failure in registry.failures:
         where = f"'{failure.plugin}' of {failure.distribution} {failure.version}"
-        click.echo(f"warning: the plugin {where} failed to load: {failure.error}", err=True)
+        warn(f"warning: the plugin {where} failed to load: {failure.error}")
     return registry

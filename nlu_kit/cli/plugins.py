@@ -9,6 +9,7 @@ import click
 
 from nlu_kit.cli.lazy import Group
 from nlu_kit.cli.options import load_registry
+from nlu_kit.cli.output import say, say_json, style
 from nlu_kit.cli.plugins_check import check
 from nlu_kit.cli.plugins_new import new
 from nlu_kit.config.describe import Parameter, describe_parameters, example
@@ -46,7 +47,7 @@ def list_components(as_json: bool) -> None:
     """
     registry = Registry.load()
     if as_json:
-        click.echo(json.dumps(listing(registry), indent=2, ensure_ascii=False))
+        say_json(listing(registry), indent=2)
     else:
         _print(registry)
     if registry.failures:
@@ -70,14 +71,14 @@ def show(kind: str, name: str) -> None:
     registry = load_registry()
     provided = registry.get(kind, name)
     default = ", the default" if provided.spec.default else ""
-    click.echo(f"{click.style(f'{kind} {name}', bold=True)} ({_origin(provided)}{default})")
-    click.echo(provided.spec.summary)
+    say(f"{style(f'{kind} {name}', bold=True)} ({_origin(provided)}{default})")
+    say(provided.spec.summary)
     described = describe_parameters(provided)
-    click.echo("\nParameters:" if described else "\nNo parameters.")
+    say("\nParameters:" if described else "\nNo parameters.")
     for parameter in described:
         _print_parameter(parameter)
-    click.echo("\nIn pipeline.json:")
-    click.echo(json.dumps(example(provided, registry), indent=2, ensure_ascii=False))
+    say("\nIn pipeline.json:")
+    say_json(example(provided, registry), indent=2)
 
 
 def listing(registry: Registry) -> dict[str, Any]:
@@ -119,26 +120,26 @@ def _print(registry: Registry) -> None:
     names = [*(provided.spec.name for provided in everything), *(provided.name for provided in commands)]
     width = max(map(len, names), default=0)
     for kind in KINDS:
-        click.echo(click.style(kind, bold=True) + ("" if registry.all(kind) else "  (none installed)"))
+        say(style(kind, bold=True) + ("" if registry.all(kind) else "  (none installed)"))
         for provided in registry.all(kind):
             mark = "*" if provided.spec.default else " "
-            click.echo(f"  {mark} {provided.spec.name:<{width}}  {provided.spec.summary}  [{_origin(provided)}]")
+            say(f"  {mark} {provided.spec.name:<{width}}  {provided.spec.summary}  [{_origin(provided)}]")
     if commands:
-        click.echo(click.style("command", bold=True))
+        say(style("command", bold=True))
     for provided_command in commands:
         line = f"{provided_command.name:<{width}}  {_help(provided_command)}"
-        click.echo(f"    {line}  [{provided_command.distribution} {provided_command.version}]")
+        say(f"    {line}  [{provided_command.distribution} {provided_command.version}]")
     for failure in registry.failures:
         origin = f"{failure.distribution} {failure.version}"
-        click.echo(f"{click.style('failed', bold=True)}\n    {failure.plugin}  {failure.error}  [{origin}]")
-    click.echo(f"\n* is the default; contract {CONTRACT}. Explain one with: nlu-kit plugins show KIND NAME")
+        say(f"{style('failed', bold=True)}\n    {failure.plugin}  {failure.error}  [{origin}]")
+    say(f"\n* is the default; contract {CONTRACT}. Explain one with: nlu-kit plugins show KIND NAME")
 
 
 def _print_parameter(parameter: Parameter) -> None:
     state = "required" if parameter.required else f"default {json.dumps(parameter.default, ensure_ascii=False)}"
-    click.echo(f"  {click.style(parameter.name, bold=True)}: {parameter.type}; {state}")
+    say(f"  {style(parameter.name, bold=True)}: {parameter.type}; {state}")
     if parameter.description:
-        click.echo(f"      {parameter.description}")
+        say(f"      {parameter.description}")
 
 
 def _help(provided: ProvidedCommand) -> str:

@@ -13,6 +13,7 @@ import click
 from pydantic import ValidationError
 
 from nlu_kit.cli.options import load_registry
+from nlu_kit.cli.output import say, say_json, style
 from nlu_kit.cli.plugin_checks import BROKEN, NOT_TRIED, OK, Subject, Tried, subjects
 from nlu_kit.cli.plugin_meant import Meant, meant_by
 from nlu_kit.errors import PluginError
@@ -50,21 +51,21 @@ def check(context: click.Context, name: str, kind: str | None, params: str | Non
     records = []
     for subject, clauses in subjects(meant, section, registry):
         if not as_json:
-            title = click.style(f"{subject.kind} {subject.name}", bold=True)
-            click.echo(f"{title} ({subject.distribution} {subject.version})")
+            title = style(f"{subject.kind} {subject.name}", bold=True)
+            say(f"{title} ({subject.distribution} {subject.version})")
         tried = []
         for one in clauses:
             tried.append(one)
             counts[one.outcome] += 1
             if not as_json:
-                click.echo(_line(one))
+                say(_line(one))
         records.append(_record(subject, tried))
     if as_json:
         totals = {"ok": counts[OK], "broken": counts[BROKEN], "not_tried": counts[NOT_TRIED]}
-        click.echo(json.dumps({"checked": records, **totals}, indent=2, ensure_ascii=False))
+        say_json({"checked": records, **totals}, indent=2)
     else:
         figures = ", ".join(f"{counts[outcome]} {outcome}" for outcome in (OK, BROKEN, NOT_TRIED))
-        click.echo(f"\nclauses: {figures}")
+        say(f"\nclauses: {figures}")
     context.exit(1 if counts[BROKEN] else 0)
 
 
@@ -99,7 +100,7 @@ def _section(params: str, meant: Meant) -> Mapping[str, Any]:
 
 
 def _line(tried: Tried) -> str:
-    outcome = click.style(f"{tried.outcome:<9}", fg=_COLOURS[tried.outcome])
+    outcome = style(f"{tried.outcome:<9}", fg=_COLOURS[tried.outcome])
     if tried.outcome == BROKEN:
         return f"  {outcome}  {tried.clause}\n{textwrap.indent(tried.found, ' ' * 6)}"
     return f"  {outcome}  {tried.clause}" + (f": {tried.found}" if tried.found else "")

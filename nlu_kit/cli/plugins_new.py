@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from nlu_kit.cli.options import load_registry
+from nlu_kit.cli.output import say
 from nlu_kit.cli.plugin_name import COMMAND, plugin_name
 from nlu_kit.cli.plugin_templates import plugin_files
 from nlu_kit.cli.writing import write_together
@@ -46,13 +47,13 @@ def new(kind: str, name: str, directory: Path | None) -> None:
     contents = plugin_files(kind, names)
     write_together(folder, contents)
     for file in contents:
-        click.echo(f"wrote {folder / file}")
+        say(f"wrote {folder / file}")
     steps = ['pip install -e ".[dev]"', "nlu-kit plugins list", "pytest"]
     if folder.resolve() != Path.cwd():
         steps.insert(0, f"cd {shlex.quote(str(folder))}")
-    click.echo("next:")
+    say("next:")
     for step in steps:
-        click.echo(f"  {step}")
+        say(f"  {step}")
 
 
 def _check_free(folder: Path) -> None:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from nlu_kit.cli.options import device_option, load_registry, threshold_option
-from nlu_kit.data.prediction import Prediction
-from nlu_kit.errors import DataError, ModelError
+from nlu_kit.cli.output import say, say_json
+from nlu_kit.errors import DataError, ModelError, NluKitError
 
-_CHUNK = 256
+if TYPE_CHECKING:
+    from nlu_kit.data.lines import Stream
+    from nlu_kit.inference.texts import Utterance
+    from nlu_kit.registry import Registry
+
+STDIN = "-"
 
 
 @click.command("predict")
@@ -25,47 +29,74 @@ _CHUNK = 256
 )  # fmt: skip
 @click.option(
     "--input", "-i", "source", metavar="FILE",
-    help="Read texts from FILE: one a line, or .jsonl with a \"text\" each; '-' is stdin.",
+    help="Read texts from FILE: one a line; .jsonl with a \"text\" each; or data that a reader knows. '-' is stdin.",
+)  # fmt: skip
+@click.option(
+    "--jsonl", is_flag=True, help='Lines are JSON objects with a "text" each, whatever FILE is called; for stdin, too.'
+)
+@click.option(
+    "--reader", metavar="NAME",
+    help='The format of FILE, or {"type": …} with parameters; when absent, the installed readers are asked.',
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @device_option
 @threshold_option
 def command(
-    texts: tuple[str, ...], model: Path, source: str | None, as_json: bool, device: str, threshold: float | None
+    texts: tuple[str, ...],
+    model: Path,
+    source: str | None,
+    jsonl: bool,
+    reader: str | None,
+    as_json: bool,
+    device: str,
+    threshold: float | None,
 ) -> None:
     """Parse TEXTS: the intent with its confidence, the entities marked in the text, and whether it is out of scope.
 
-    '-' as the only text reads stdin, one text a line.
+    '-' as the only text reads stdin, one text a line, and answers each line when it comes. Every line has its answer, a
+    blank one too. With --json, other keys of a JSON line (such as "id") are kept in its answer, under "input" where a
+    prediction has the same key. A broken line ends it, with exit code 2, after those before it are answered.
 
     \b
     Examples:
       nlu-kit predict "book a table in Paris"
       nlu-kit predict --json "wake me at 7" "play some jazz"
       nlu-kit predict --input questions.txt --json > answers.jsonl
-      cat questions.txt | nlu-kit predict -
+      tail -f questions.jsonl | nlu-kit predict --jsonl --json -
     """
-    if texts == ("-",):
-        texts, source = (), "-"
+    if texts == (STDIN,):
+        texts, source = (), STDIN
     if bool(texts) == (source is not None):
         raise click.UsageError('give texts or --input FILE: nlu-kit predict "book a table in Paris"')
-    lines: Iterable[str] = texts if source is None else read_texts(source)
+    if reader is not None and (jsonl or source in (None, STDIN)):
+        raise click.UsageError("--reader is for --input FILE, without --jsonl")
+    if jsonl and source is None:
+        raise click.UsageError("--jsonl is for --input FILE, or '-'")
+    if sys.stdout is None:
+        raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
+    from nlu_kit.model.folder import find_model
+
+    registry, model = load_registry(), find_model(model)  # once: latest may move on
+    batches = _given(texts) if source is None else _read(source, jsonl, reader, model, registry)
     # Imported late: these load torch, and a mistake in the command line should show at once.
     from nlu_kit.cli.render import render
     from nlu_kit.inference.predictor import load
+    from nlu_kit.inference.texts import answer
 
-    predictor = load(model, device=device, threshold=threshold, registry=load_registry())
-    for chunk in chunks(lines, size=_CHUNK):
-        for prediction in predictor.parse_many(chunk):
+    predictor = load(model, device=device, threshold=threshold, registry=registry)
+    for batch in batches:
+        predictions = predictor.parse_many([utterance.text for utterance in batch])
+        for prediction, utterance in zip(predictions, batch, strict=True):
             if as_json:
-                click.echo(to_line(prediction))
+                say_answer(answer(prediction, utterance))
             else:
-                click.echo(render(prediction))
+                say(render(prediction))
 
 
-def to_line(prediction: Prediction) -> str:
-    """The prediction as one line of JSON. Raises ModelError where it holds NaN or Infinity, which JSON has not."""
+def say_answer(record: Mapping[str, Any]) -> None:
+    """Print one line of JSON. Raises ModelError for NaN or Infinity, which JSON has not."""
     try:
-        return json.dumps(prediction.to_json(), ensure_ascii=False, allow_nan=False)
+        say_json(record)
     except ValueError as error:
         raise ModelError(
             "a prediction holds a number that is not finite, as it does when the model's weights are not finite: "
@@ -73,48 +104,32 @@ def to_line(prediction: Prediction) -> str:
         ) from error
 
 
-def read_texts(source: str) -> Iterator[str]:
-    """The texts of a file or of stdin, one by one; blank lines are passed over.
+def _given(texts: tuple[str, ...]) -> Iterator[list[Utterance]]:
+    from nlu_kit.inference.texts import Utterance, batches
 
-    Raises DataError at once where there is no such file, and when it gets there, naming file and line, for what is
-    not UTF-8 or, in a .jsonl file, not an object with a text.
-    """
-    if source == "-":
-        return _texts_of(sys.stdin.buffer, "stdin", jsonl=False)
-    file = Path(source)
-    if not file.is_file():
-        raise DataError(f"there is no file {file}")
-    return _texts_in(file)
+    return batches(Utterance(text=text) for text in texts)
 
 
-def _texts_in(file: Path) -> Iterator[str]:
-    with file.open("rb") as stream:
-        yield from _texts_of(stream, str(file), jsonl=file.suffix == ".jsonl")
+def _read(source: str, jsonl: bool, reader: str | None, model: Path, registry: Registry) -> Iterator[list[Utterance]]:
+    """What is in a file, a folder or stdin. Raises DataError or PluginError at once where nothing can read it."""
+    from nlu_kit.data.lines import is_jsonl
+    from nlu_kit.data.readers import named_reader, recognising_reader
+    from nlu_kit.inference.texts import from_file, from_reader, from_stream, plain_line, record_line
 
-
-def _texts_of(stream: Iterable[bytes], name: str, *, jsonl: bool) -> Iterator[str]:
-    for number, raw in enumerate(stream, start=1):
-        try:
-            line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name}:{number}: not UTF-8: {error}") from error
-        if line.strip():
-            yield _text_of(line, f"{name}:{number}") if jsonl else line
-
-
-def _text_of(line: str, where: str) -> str:
-    try:
-        record = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where}: not valid JSON: {error}") from error
-    text = record.get("text") if isinstance(record, dict) else None
-    if not isinstance(text, str):
-        raise DataError(f'{where}: expected an object with a "text"')
-    return text
-
-
-def chunks(texts: Iterable[str], *, size: int) -> Iterator[list[str]]:
-    """Lists of at most ``size`` texts, so that a large file streams."""
-    iterator = iter(texts)
-    while chunk := list(itertools.islice(iterator, size)):
-        yield chunk
+    if source == STDIN:
+        if sys.stdin is None:
+            raise DataError("stdin is closed, so there is nothing to read; name a file with --input")
+        return from_stream(cast("Stream", sys.stdin.buffer), "stdin", record_line if jsonl else plain_line)
+    path = Path(source)
+    if not path.exists():
+        raise DataError(f"there is no file {path}")
+    if jsonl or (reader is None and is_jsonl(path)):
+        return from_file(path, record_line)
+    if reader is not None:
+        return from_reader(path, named_reader(reader, registry))
+    chosen = recognising_reader(path, model, registry)
+    if chosen is not None:
+        return from_reader(path, chosen)
+    if path.is_dir():
+        raise DataError(f"no installed reader recognises the folder {path}; name a file, or say how with --reader")
+    return from_file(path, plain_line)

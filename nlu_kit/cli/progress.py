@@ -7,9 +7,10 @@ import sys
 import time
 from typing import Any
 
-import click
 from tqdm import tqdm
 
+from nlu_kit.cli.output import mention, style
+from nlu_kit.data.printable import one_line
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
 
@@ -17,7 +18,8 @@ _BAR = "{desc} {n_fmt}/{total_fmt}{postfix} |{bar:6}|"
 
 
 class ProgressCallback:
-    """Prints to stdout; the bar goes to stderr, and only where that is a terminal."""
+    """Prints to stdout, where that can be written: it never ends a training. The bar goes to stderr, and only where
+    that is a terminal."""
 
     def __init__(self, *, quiet: bool) -> None:
         self.quiet = quiet
@@ -32,7 +34,7 @@ class ProgressCallback:
         self.started = time.perf_counter()
         lines = run_start_lines(event)
         for line in [line for line in lines if line.startswith("warning")] if self.quiet else lines:
-            click.echo(line)
+            mention(line)
 
     def on_step_end(self, event: StepEnd) -> None:
         if self.quiet or not sys.stderr.isatty():
@@ -55,21 +57,21 @@ class ProgressCallback:
     def on_epoch_end(self, event: EpochEnd) -> None:
         self._close_bar()
         if event.samples:
-            self.example = event.samples[0].prediction.text
+            self.example = one_line(event.samples[0].prediction.text)
         if self.quiet:
             return
         figures, *samples = epoch_lines(event)
-        click.echo(click.style(figures, bold=event.improved))
+        mention(style(figures, bold=event.improved))
         for line in samples:
-            click.echo(click.style(line, fg="yellow") if line.lstrip().startswith("≠") else line)
+            mention(style(line, fg="yellow") if line.lstrip().startswith("≠") else line)
 
     def on_run_end(self, event: RunEnd) -> None:
         self._close_bar()
         for line in run_end_lines(event):
-            click.echo(line)
+            mention(line)
         latest = event.run_dir.parent / "latest"
         model = "" if str(latest) == "runs/latest" else f" --model {latest}"
-        click.echo(f"next: nlu-kit predict{model} {shlex.quote(self.example)}")
+        mention(f"next: nlu-kit predict{model} {shlex.quote(self.example)}")
 
     def _close_bar(self) -> None:
         if self.bar is not None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
+from nlu_kit.cli.output import style
 from nlu_kit.data.prediction import (
     OUT_OF_SCOPE,
     OUT_OF_SCOPE_SCORE,
@@ -14,6 +13,7 @@ from nlu_kit.data.prediction import (
     LabelPrediction,
     Prediction,
 )
+from nlu_kit.data.printable import symbols
 
 _COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
 
@@ -21,28 +21,28 @@ _COLOURS = ("cyan", "magenta", "yellow", "green", "blue", "red")
 def render(prediction: Prediction) -> str:
     """The text with its entities marked ``[Paris](city 0.98)``, then a line per label and per further field, and
     whether it is out of scope."""
-    lines, marked = [], prediction.text
+    lines, marked = [], symbols(prediction.text)
     fields = dict(prediction.fields)
     scope = {key: fields.pop(key) for key in (OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE) if key in fields}
     for field, value in fields.items():
         if isinstance(value, LabelPrediction):
-            lines.append(f"  {field}: {click.style(value.name, bold=True)} ({value.confidence:.2f})")
+            lines.append(f"  {field}: {style(symbols(value.name), bold=True)} ({value.confidence:.2f})")
         elif _all(value, EntityPrediction):
-            if value and marked == prediction.text:
+            if value and marked == symbols(prediction.text):
                 marked = mark(prediction.text, value)
-            found = ", ".join(f"{entity.label}={entity.text!r} ({entity.confidence:.2f})" for entity in value)
+            found = ", ".join(f"{symbols(entity.label)}={entity.text!r} ({entity.confidence:.2f})" for entity in value)
             lines.append(f"  {field}: {found or 'none'}")
         elif not _all(value, LabelPrediction):
-            said = ", ".join(map(str, value)) if isinstance(value, tuple) else value
-            lines.append(f"  {field}: {said}")
+            said = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+            lines.append(f"  {field}: {symbols(said)}")
         elif field.removesuffix("s") not in prediction.fields:  # a ranking, beside the best label, is for --json
-            found = ", ".join(f"{click.style(label.name, bold=True)} ({label.confidence:.2f})" for label in value)
+            found = ", ".join(f"{style(symbols(label.name), bold=True)} ({label.confidence:.2f})" for label in value)
             lines.append(f"  {field}: {found or 'none'}")
     if scope:
-        verdict = click.style("yes", fg="yellow", bold=True) if scope[OUT_OF_SCOPE] else "no"
+        verdict = style("yes", fg="yellow", bold=True) if scope[OUT_OF_SCOPE] else "no"
         lines.append(f"  out of scope: {verdict} (score {scope[OUT_OF_SCOPE_SCORE]:.3g})")
     if prediction.truncated:
-        lines.append(click.style("  the text is longer than the model reads; its end was ignored", fg="yellow"))
+        lines.append(style("  the text is longer than the model reads; its end was ignored", fg="yellow"))
     return "\n".join([marked, *lines])
 
 
@@ -53,10 +53,12 @@ def mark(text: str, entities: Sequence[EntityPrediction]) -> str:
     for entity in sorted(entities, key=lambda entity: entity.start):
         if entity.start < position:  # overlapping spans are listed below the text only
             continue
-        pieces += [text[position : entity.start], click.style(f"[{entity.text}]", fg=colours[entity.label], bold=True)]
-        pieces.append(click.style(f"({entity.label})", fg=colours[entity.label]))
+        colour = colours[entity.label]
+        pieces.append(symbols(text[position : entity.start]))
+        pieces.append(style(symbols(f"[{entity.text}]"), fg=colour, bold=True))
+        pieces.append(style(symbols(f"({entity.label})"), fg=colour))
         position = entity.end
-    return "".join([*pieces, text[position:]])
+    return "".join([*pieces, symbols(text[position:])])
 
 
 def _all(value: Any, kind: type) -> bool:

@@ -46,13 +46,14 @@ class Batch:
 
 
 def collate_tokens(encodings: Sequence[Encoding], *, pad_id: int, device: torch.device) -> TokenBatch:
-    """Pad the ids of several texts to the longest."""
-    ids = np.full((len(encodings), max(len(encoding) for encoding in encodings)), pad_id, dtype=np.int64)
+    """Pad the ids of several texts to the longest. A text without tokens (an empty one, where the tokenizer has no
+    special tokens) is a single padding token that is seen, so that there is something to attend to."""
+    ids = np.full((len(encodings), max(1, *map(len, encodings))), pad_id, dtype=np.int64)
     mask = np.zeros(ids.shape, dtype=bool)
     words, shapes = np.full_like(ids, NO_WORD), np.full_like(ids, NO_SHAPE)
     for row, encoding in enumerate(encodings):
         ids[row, : len(encoding)] = encoding.ids
-        mask[row, : len(encoding)] = True
+        mask[row, : max(1, len(encoding))] = True
         words[row, : len(encoding)] = encoding.token_words
         shapes[row, : len(encoding)] = encoding.token_shapes
     ids_BT, mask_BT, words_BT, shapes_BT = (torch.from_numpy(a).to(device) for a in (ids, mask, words, shapes))

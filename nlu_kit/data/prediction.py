@@ -48,17 +48,17 @@ class Prediction:
 
     def to_json(self) -> dict[str, Any]:
         """The record that `nlu-kit predict --json` prints."""
-        return {"text": self.text, **{k: _plain(v) for k, v in self.fields.items()}, "truncated": self.truncated}
+        return {"text": self.text, **{k: plain(v) for k, v in self.fields.items()}, "truncated": self.truncated}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """``value`` in what JSON has, whatever a plugin's head decoded to: dataclasses, mappings, numpy's numbers."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if hasattr(value, "tolist"):  # a scalar or an array of numpy, which this module must not import
-        return _plain(value.tolist())
+        return plain(value.tolist())
     return value

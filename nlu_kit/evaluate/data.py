@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-
-from nlu_kit.config.pipeline import AUTO, locate
+from nlu_kit.arguments import a_path
+from nlu_kit.config.pipeline import locate
 from nlu_kit.data.example import Example
+from nlu_kit.data.readers import Chosen, data_section, models_reader, named_reader, recognising_reader
 from nlu_kit.data.scope import mark_out_of_scope
-from nlu_kit.errors import DataError, ModelError, PluginError
+from nlu_kit.errors import DataError, PluginError
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Params, ReaderSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +32,11 @@ def read_data(
     name, or JSON with parameters. Without one the reader that recognises the path is taken, the one of the model's
     pipeline first. Raises DataError, PluginError or ModelError for what is missing or can't be read.
     """
-    place = test_split(model) if path is None else path
+    model = a_path("model", model)
+    place = test_split(model) if path is None else a_path("path", path)
     if not place.exists():
         raise DataError(f"there is no {place}: name a file or folder with annotated utterances")
-    spec, params = _named(reader, registry) if reader is not None else _recognised(place, model, registry)
+    spec, params = named_reader(reader, registry) if reader is not None else _chosen(place, model, registry)
     examples = list(spec.read(params, place))
     if not examples:
         raise DataError(f"{place} holds no examples")
@@ -48,7 +46,7 @@ def read_data(
 
 def out_of_scope_intents(model: Path) -> list[str]:
     """The intents that are out of scope for the model, as its pipeline says."""
-    intents = _data_section(model / "pipeline.json").get("out_of_scope")
+    intents = data_section(model / "pipeline.json").get("out_of_scope")
     return [intent for intent in intents if isinstance(intent, str)] if isinstance(intents, list) else []
 
 
@@ -57,7 +55,7 @@ def test_split(model: Path) -> Path:
     named = []
     # The run's copy of the pipeline has paths seen from the run's folder; the model's own has them as they were.
     for file, base in ((model.parent / "pipeline.json", model.parent), (model / "pipeline.json", Path())):
-        test = _data_section(file).get("test")
+        test = data_section(file).get("test")
         if isinstance(test, str) and test:
             named.append(_short(locate(base, test)))
             if named[-1].exists():
@@ -73,52 +71,13 @@ def _short(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _data_section(file: Path) -> Mapping[str, Any]:
-    if not file.is_file():
-        return {}
-    try:
-        data = json.loads(file.read_text(encoding="utf-8"))["data"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{file} can't be read as a pipeline: {error}") from error
-    return data if isinstance(data, Mapping) else {}
-
-
-def _named(text: str, registry: Registry) -> tuple[ReaderSpec[Any], Params]:
-    """``jsonl``, or ``{"type": "csv", "separator": ";"}``."""
-    section: Any = {"type": text}
-    if text.lstrip().startswith("{"):
-        try:
-            section = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"--reader is not valid JSON: {error}") from error
-    name = section.get("type")
-    if not isinstance(name, str):
-        raise DataError('--reader has no "type": write a name such as jsonl, or {"type": "jsonl", …}')
-    return _built(section, registry.get("reader", name).spec)
-
-
-def _built(section: Mapping[str, Any], spec: Any) -> tuple[ReaderSpec[Any], Params]:
-    try:
-        params = spec.params.model_validate({key: value for key, value in section.items() if key != "type"})
-    except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']}" for e in error.errors())
-        known = ", ".join(spec.params.model_fields) or "none"
-        raise DataError(f"the reader '{spec.name}' does not take these parameters: {said}. It has: {known}") from error
-    return spec, params
-
-
-def _recognised(path: Path, model: Path, registry: Registry) -> tuple[ReaderSpec[Any], Params]:
-    own = _data_section(model / "pipeline.json").get("reader")
-    own = own if isinstance(own, Mapping) else {}
-    provided = None if own.get("type", AUTO) == AUTO else registry.find("reader", str(own["type"]))
-    specs: list[Any] = [entry.spec for entry in registry.all("reader")]
-    willing = [spec for spec in specs if spec.detect(path)]
-    if provided is not None and (not willing or provided.spec in willing):
-        return _built(own, provided.spec)
-    if len(willing) != 1:
-        claim = "several readers recognise" if willing else "no installed reader recognises"
-        names = ", ".join(spec.name for spec in (willing or specs))
+def _chosen(path: Path, model: Path, registry: Registry) -> Chosen:
+    """Raises DataError or PluginError where no reader is to be had."""
+    # What no reader recognises may still be what the model was trained on.
+    chosen = recognising_reader(path, model, registry) or models_reader(model, registry)
+    if chosen is None:
+        names = ", ".join(provided.spec.name for provided in registry.all("reader"))
         if not names:
             raise PluginError(f"no reader is installed, so {path} can't be read")
-        raise DataError(f"{claim} {path}; say which with --reader, one of: {names}")
-    return willing[0], willing[0].params()
+        raise DataError(f"no installed reader recognises {path}; say which with --reader, one of: {names}")
+    return chosen

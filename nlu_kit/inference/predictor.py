@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from numbers import Real
 from pathlib import Path
 
 import torch
 
+from nlu_kit.arguments import a_path, is_finite, strings, whole_number
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, NluKitError
 from nlu_kit.inference.fork import survive_forks
@@ -36,7 +35,7 @@ def load(
     ModelError where there is no model, it is damaged, a plugin that built it is missing, the device is, or the model
     has no detector for the threshold.
     """
-    saved = open_model(Path(path), registry if registry is not None else Registry.load())
+    saved = open_model(a_path("path", path), registry if registry is not None else Registry.load())
     return Predictor(saved, device=device, threshold=threshold)
 
 
@@ -61,15 +60,18 @@ class Predictor:
 
     def __call__(self, text: str) -> Prediction:
         """Parse one text."""
+        if not isinstance(text, str):
+            raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}; parse_many takes several")
         return self.parse_many([text])[0]
 
-    def parse_many(self, texts: Sequence[str], *, batch_size: int = 32) -> list[Prediction]:
-        """Parse texts, in their order; texts of like length share a batch."""
-        if isinstance(texts, str):
-            raise TypeError("parse_many takes a sequence of texts; for one text call the model itself")
-        for text in texts:
-            if not isinstance(text, str):
-                raise TypeError(f"a text must be a str, got {type(text).__name__}: {text!r}")
+    def parse_many(self, texts: Iterable[str], *, batch_size: int = 32) -> list[Prediction]:
+        """Parse texts, in their order; texts of like length share a batch.
+
+        ``texts`` may be any iterable of str; a single str raises TypeError, as whatever is no str in it, and a
+        ``batch_size`` that is no whole number; one below 1 raises ValueError.
+        """
+        batch_size = whole_number("batch_size", batch_size, least=1)
+        texts = strings("texts", texts)
         encodings = self.model.backbone.tokenizer.encode(texts)
         return predict(self.model, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
 
@@ -91,7 +93,7 @@ def _blaming(folder: Path) -> Iterator[None]:
 
 def _at(scope: Scope | None, threshold: float, folder: Path) -> Scope:
     """Raises ModelError where there is no detector, or the threshold is no finite number."""
-    if isinstance(threshold, bool) or not isinstance(threshold, Real) or not math.isfinite(threshold):
+    if not is_finite(threshold):
         raise ModelError(f"a threshold must be a finite number, on the scale of out_of_scope_score, got {threshold!r}")
     if scope is None:
         raise ModelError(
@@ -104,7 +106,10 @@ def _at(scope: Scope | None, threshold: float, folder: Path) -> Scope:
 def _device(name: str) -> torch.device:
     """Raises ModelError for a device that does not exist, or not here."""
     try:
-        return torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, ImportError) as error:  # unknown; not in this build of torch; an add-on's
+        device = torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:  # unknown; not in this build; an add-on's
         reason = str(error).strip().split("\n")[0]
         raise ModelError(f"can't predict on the device '{name}': {reason}; use cpu") from error
+    if device.type == "meta":  # torch takes it, and computes nothing there
+        raise ModelError("can't predict on the device 'meta', where nothing is computed; use cpu")
+    return device

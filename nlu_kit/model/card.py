@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.printable import one_line
 
 
 def model_card(description: Mapping[str, Any], pipeline: Pipeline) -> str:
@@ -14,7 +16,7 @@ def model_card(description: Mapping[str, Any], pipeline: Pipeline) -> str:
     names = list(dict.fromkeys([*training["dev"], *training["test"]]))
     rows = [f"| {name} | {_percent(training['dev'], name)} | {_percent(training['test'], name)} |" for name in names]
     heads = [
-        f"- **{name}** (`{pipeline.heads[name].head.type}`): {len(labels)} classes: {', '.join(labels)}"
+        f"- **{name}** (`{pipeline.heads[name].head.type}`): {len(labels)} classes: {', '.join(map(_code, labels))}"
         for name, labels in description["labels"].items()
     ]
     providers = [
@@ -62,6 +64,14 @@ def model_card(description: Mapping[str, Any], pipeline: Pipeline) -> str:
             "",
         ]
     )
+
+
+def _code(text: str) -> str:
+    """A label as Markdown that shows it and does nothing: in code there are no links, no markup and no HTML."""
+    text = one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    edge = " " if text.startswith("`") or text.endswith("`") else ""
+    return f"{fence}{edge}{text}{edge}{fence}"
 
 
 def _confidence(description: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction
-from nlu_kit.data.printable import one_line
+from nlu_kit.data.printable import one_line, printable
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, Sample
 
 
@@ -28,7 +28,7 @@ def run_start_lines(event: RunStart) -> list[str]:
         lines.append(f"detector  {event.detector} watches {event.watched}")
     if event.sampler:
         lines.append("sampler   " + ", ".join(f"{key} {value:.3g}" for key, value in event.sampler.items()))
-    return lines + [f"warning   {warning}" for warning in event.warnings]
+    return _printable(lines + [f"warning   {warning}" for warning in event.warnings])
 
 
 def epoch_lines(event: EpochEnd) -> list[str]:
@@ -41,7 +41,7 @@ def epoch_lines(event: EpochEnd) -> list[str]:
         f"score {100 * event.score:.2f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
     ]
     lines += [f"    note: {note}" for note in event.notes]
-    return lines + [line for sample in event.samples for line in sample_lines(sample)]
+    return _printable(lines + [line for sample in event.samples for line in sample_lines(sample)])
 
 
 def run_end_lines(event: RunEnd) -> list[str]:
@@ -55,7 +55,12 @@ def run_end_lines(event: RunEnd) -> list[str]:
         lines.append(f"test  {figures(event.test)}")
     lines += [f"confidence on {split}  {figures(found)}" for split, found in event.confidence.items() if found]
     lines += [f"warning   {note}" for note in event.notes]
-    return [*lines, f"model {event.model_dir}"]
+    return _printable([*lines, f"model {event.model_dir}"])
+
+
+def _printable(lines: list[str]) -> list[str]:
+    """A log is read on a terminal, too."""
+    return [printable(line) for line in lines]
 
 
 def figures(scores: Mapping[str, float]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list, set_seed
 
+from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.errors import NluKitError, TrainingError
@@ -36,6 +37,7 @@ from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, rehearse
 
 MODEL, CHECKPOINTS = "model", "checkpoints"
+HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,23 +62,27 @@ class RunResult:
 def train(
     pipeline: str | Path | Pipeline,
     *,
-    overrides: Sequence[str] = (),
+    overrides: Iterable[str] = (),
     runs: str | Path = "runs",
-    callbacks: Sequence[Callback] = (),
+    callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
 ) -> RunResult:
     """Train what ``pipeline`` (a file, its folder, or a checked Pipeline) composes, and write the model.
 
     ``overrides`` are ``path=value`` strings as for ``--set``; ``callbacks`` hear of everything on the main process.
-    Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written.
+    Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written;
+    TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has its own.
     """
+    overrides, callbacks, runs = strings("overrides", overrides), _listening(callbacks), a_path("runs", runs)
     if not isinstance(pipeline, Pipeline):
-        pipeline = load_pipeline(pipeline, overrides=overrides, registry=registry)
+        pipeline = load_pipeline(a_path("pipeline", pipeline), overrides=overrides, registry=registry)
+    elif overrides or registry is not None:
+        raise TypeError("overrides and registry are for a pipeline file; this Pipeline is resolved already")
     job = _Job.prepare(pipeline)
-    run_dir = _shared_run_folder(job.accelerator, Path(runs), pipeline.name)
+    run_dir = _shared_run_folder(job.accelerator, runs, pipeline.name)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
-            sweep(Path(runs))
+            sweep(runs)
             _write_json(run_dir / PIPELINE, _rerunnable(pipeline, run_dir))
         job.begin(run_dir, callbacks)
         with _nothing_lost(job):
@@ -89,7 +95,7 @@ def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry:
     Raises TrainingError where the run has no checkpoint, has its model already, or is still going on; else what
     ``train`` raises.
     """
-    run_dir = Path(run)
+    run_dir, callbacks = a_path("run", run), _listening(callbacks)
     checkpoint = Checkpoint(run_dir / CHECKPOINTS)
     if (run_dir / MODEL).exists():
         raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
@@ -266,6 +272,19 @@ def _nothing_lost(job: _Job) -> Iterator[None]:
             raise KeyboardInterrupt(kept) from error
         reason = str(error) if isinstance(error, NluKitError) else f"{type(error).__name__}: {error}"
         raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
+
+
+def _listening(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Raises TypeError for what can't hear of a run, before the run."""
+    if not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
+    listening = list(callbacks)
+    for callback in listening:
+        missing = [name for name in HEARD if not callable(getattr(callback, name, None))]
+        if missing or isinstance(callback, type):
+            what = f"has no {', '.join(missing)}" if missing else "is a class, not an object of it"
+            raise TypeError(f"callbacks: {callback!r} {what}")
+    return listening
 
 
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:

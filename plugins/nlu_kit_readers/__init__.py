@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from nlu_kit.data.lines import is_jsonl
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import ReaderSpec
-from nlu_kit_readers.jsonl import is_jsonl, read_jsonl
+from nlu_kit_readers.jsonl import read_jsonl
 from nlu_kit_readers.parallel import is_parallel, read_parallel
 from nlu_kit_readers.params import JsonlParams, ParallelParams
 from nlu_kit_readers.sample import sample_jsonl, sample_parallel

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nlu_kit.data.example import Example
+from nlu_kit.data.lines import json_type, parse_record, record_text, text_lines
 from nlu_kit.errors import DataError
 from nlu_kit_readers.entities import parse_entities
-from nlu_kit_readers.lines import text_lines
 from nlu_kit_readers.params import JsonlParams
 
-SUFFIXES = frozenset({".jsonl", ".jsonlines", ".json-lines", ".ndjson"})
 KNOWN = frozenset({"text", "intent", "entities"})
 SPAN_KEYS = {"start", "end", "label"}
-
-
-def is_jsonl(path: Path) -> bool:
-    """Whether ``path`` is a file whose name says jsonl."""
-    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 def read_jsonl(params: JsonlParams, path: Path) -> Iterator[Example]:
@@ -36,7 +29,7 @@ def read_jsonl(params: JsonlParams, path: Path) -> Iterator[Example]:
 
 
 def _example(line: str, where: str) -> Example:
-    record = _record(line, where)
+    record = parse_record(line, where)
     text = _text(record, where)
     return Example(
         text=text,
@@ -53,55 +46,10 @@ def _further(value: Any, text: str, where: str) -> Any:
     return parse_entities(value, text, where) if spans else value
 
 
-class _DuplicateKeyError(ValueError):
-    """A key that an object has twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # json keeps the last of two equal keys in silence; in a corpus that loses an annotation.
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _DuplicateKeyError(next(key for key in keys if keys.count(key) > 1))
-    return record
-
-
-def _record(line: str, where: str) -> dict[str, Any]:
-    try:
-        record = json.loads(line, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{where}: not valid JSON: {error.msg} at column {error.colno}; each line must be one JSON object, "
-            'such as {"text": "hello", "intent": "greet"}'
-        ) from None
-    except _DuplicateKeyError as error:
-        raise DataError(f"{where}: the key '{error}' occurs twice in one object; remove one") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of nested brackets
-        raise DataError(f"{where}: this JSON can't be read: {error}; shorten it") from None
-    if not isinstance(record, dict):
-        raise DataError(
-            f"{where}: expected a JSON object, got {json_type(record)}; "
-            'write {"text": "…"} with "intent" and "entities" where you have them'
-        )
-    return record
-
-
 def _text(record: dict[str, Any], where: str) -> str:
-    if "text" not in record:
-        keys = ", ".join(record) or "none"
-        raise DataError(f"{where}: the key 'text' is missing (keys here: {keys}); add the utterance as \"text\"")
-    text = record["text"]
-    if not isinstance(text, str):
-        raise DataError(f"{where}: 'text' must be a string, got {json_type(text)}; put the utterance in quotes")
+    text = record_text(record, where)
     if not text.strip():
         raise DataError(f"{where}: 'text' is empty; write the utterance or remove the line")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{where}: 'text' has half of a surrogate pair at offset {error.start}; "
-            "write the character itself, or both halves of its \\u escape"
-        ) from None
     return text
 
 
@@ -128,9 +76,3 @@ def _label(label: Any, where: str) -> str:
     if not label.strip():
         raise DataError(f"{where}: 'intent' has an empty string; write its name, or leave it out where there is none")
     return label
-
-
-def json_type(value: object) -> str:
-    """What JSON calls the type of ``value``, with its article."""
-    names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")

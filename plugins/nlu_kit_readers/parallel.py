@@ -8,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from nlu_kit.data.example import Entity, Example
+from nlu_kit.data.lines import text_lines
 from nlu_kit.errors import DataError
 from nlu_kit_readers.bio import is_tag, spans
-from nlu_kit_readers.lines import text_lines
 from nlu_kit_readers.params import ParallelParams
 
 TEXTS, TAGS, INTENTS = FILES = ("seq.in", "seq.out", "label")

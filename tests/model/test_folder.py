@@ -108,7 +108,7 @@ def test_the_card_has_the_figures_and_how_to_use_it(trained: Any) -> None:
     assert "train: 57 utterances, dev: 19 utterances, test: 19 utterances" in card
     for name, dev in trained.dev.items():
         assert f"| {name} | {100 * dev:.2f} | {100 * trained.test[name]:.2f} |" in card
-    assert "- **intent** (`intent`): 3 classes: book, play, wake" in card
+    assert "- **intent** (`intent`): 3 classes: `book`, `play`, `wake`" in card
     assert 'nlu_kit.load("path/to/this/folder")' in card
     assert "- backbone `transformer`: nlu-kit " in card
 
