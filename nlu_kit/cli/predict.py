@@ -74,9 +74,7 @@ def command(
         raise click.UsageError("--jsonl is for --input FILE, or '-'")
     if sys.stdout is None:
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
-    from nlu_kit.model.folder import find_model
-
-    registry, model = load_registry(), find_model(model)  # once: latest may move on
+    registry = load_registry()
     batches = _given(texts) if source is None else _read(source, jsonl, reader, model, registry)
     # Imported late: these load torch, and a mistake in the command line should show at once.
     from nlu_kit.cli.render import render
@@ -115,6 +113,7 @@ def _read(source: str, jsonl: bool, reader: str | None, model: Path, registry: R
     from nlu_kit.data.lines import is_jsonl
     from nlu_kit.data.readers import named_reader, recognising_reader
     from nlu_kit.inference.texts import from_file, from_reader, from_stream, plain_line, record_line
+    from nlu_kit.model.folder import find_model
 
     if source == STDIN:
         if sys.stdin is None:
@@ -127,7 +126,7 @@ def _read(source: str, jsonl: bool, reader: str | None, model: Path, registry: R
         return from_file(path, record_line)
     if reader is not None:
         return from_reader(path, named_reader(reader, registry))
-    chosen = recognising_reader(path, model, registry)
+    chosen = recognising_reader(path, find_model(model), registry)
     if chosen is not None:
         return from_reader(path, chosen)
     if path.is_dir():

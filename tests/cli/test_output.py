@@ -92,7 +92,7 @@ def test_errors_and_usage_errors_show_symbols(
     ):
         assert main(arguments) == 2
         said = capsys.readouterr().err
-        assert "␇" in said  # click itself drops colours
+        assert "␇" in said or "\\x07" in said  # click itself drops colours, and some versions of it show a repr
         assert said == printable(said)
 
 

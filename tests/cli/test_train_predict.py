@@ -157,7 +157,7 @@ def test_predict_in_a_process_of_its_own(bot: Path, run_cli: Any) -> None:
 def test_predict_reads_stdin_in_a_process_of_its_own(bot: Path, run_cli: Any) -> None:
     done = run_cli(bot, "predict", "--json", "-", stdin="play some jazz\n\nwake me at noon\r\n")
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["play some jazz", "wake me at noon"]
+    assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["play some jazz", "", "wake me at noon"]
 
 
 def test_predict_json(cli: Any) -> None:
@@ -181,8 +181,8 @@ def test_predict_json(cli: Any) -> None:
 def test_predict_a_text_file_and_a_jsonl_file(cli: Any, tmp_path: Path) -> None:
     texts = ["play some jazz", "wake me at noon", SENTENCE]
     plain, jsonl = tmp_path / "in.txt", tmp_path / "in.jsonl"
-    plain.write_bytes(b"\xef\xbb\xbf" + "\n\n".join(texts).encode())
-    jsonl.write_text("".join(json.dumps({"text": text, "intent": "x"}) + "\n" for text in texts), encoding="utf-8")
+    plain.write_bytes(b"\xef\xbb\xbf" + "\n".join(texts).encode())
+    jsonl.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts), encoding="utf-8")
     results = [cli("predict", "--json", "--input", str(file)) for file in (plain, jsonl)]
     assert results[0] == results[1]
     assert [json.loads(line)["text"] for line in results[0][1].splitlines()] == texts
@@ -210,8 +210,8 @@ def test_predict_a_text_that_is_too_long_says_so(cli: Any) -> None:
     ("content", "name", "message"),
     [
         (b'{"text": "a"}\n{"text": \n', "in.jsonl", "in.jsonl:2: not valid JSON"),
-        (b'{"text": "a"}\n\n{"txt": "b"}\n', "in.jsonl", 'in.jsonl:3: expected an object with a "text"'),
-        (b'"a"\n', "in.jsonl", 'in.jsonl:1: expected an object with a "text"'),
+        (b'{"text": "a"}\n\n{"txt": "b"}\n', "in.jsonl", "in.jsonl:3: the key 'text' is missing"),
+        (b'"a"\n', "in.jsonl", "in.jsonl:1: expected a JSON object, got a string"),
         (b"fine\n\xff\xfe\n", "in.txt", "in.txt:2: not UTF-8"),
     ],
 )

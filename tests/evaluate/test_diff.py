@@ -100,7 +100,7 @@ def test_data_that_is_all_out_of_scope(make_part: Any) -> None:
     parts = [make_part(rows, scores=[score]) for score in (0.9, 0.1)]
     summary = compare(*parts, models=("a", "b"), data="d")
     assert gate(summary, 0) == {"max_regressions": 0, "regressions": 1, "passed": False}
-    assert "  sing \ufffd[1m  (out_of_scope worse; t.jsonl:1)" in diff_lines(summary)
+    assert "  sing ␛[1m  (out_of_scope worse; t.jsonl:1)" in diff_lines(summary)
 
 
 def test_a_detector_that_got_better(make_part: Any) -> None:

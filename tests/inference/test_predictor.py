@@ -97,7 +97,7 @@ def test_a_very_long_text_is_cut_and_says_so(model: Predictor) -> None:
 
 
 def test_a_text_where_a_list_belongs(model: Predictor) -> None:
-    with pytest.raises(TypeError, match="takes a sequence of texts"):
+    with pytest.raises(TypeError, match="texts must be a list or another iterable of str"):
         model.parse_many("play jazz")
 
 
