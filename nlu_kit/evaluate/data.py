@@ -11,9 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from nlu_kit.config.pipeline import AUTO, locate
+from nlu_kit.data.corpus import read_with, refuse_special
 from nlu_kit.data.example import Example
-from nlu_kit.data.scope import mark_out_of_scope
 from nlu_kit.errors import DataError, ModelError, PluginError
+from nlu_kit.files import JsonError, parse_json
 from nlu_kit.registry import Registry
 from nlu_kit.specs import Params, ReaderSpec
 
@@ -38,12 +39,10 @@ def read_data(
     place = test_split(model) if path is None else path
     if not place.exists():
         raise DataError(f"there is no {place}: name a file or folder with annotated utterances")
+    refuse_special(place)
     spec, params = _named(reader, registry) if reader is not None else _recognised(place, model, registry)
-    examples = list(spec.read(params, place))
-    if not examples:
-        raise DataError(f"{place} holds no examples")
     intents = {intent for folder in (model, *beside) for intent in out_of_scope_intents(folder)}
-    return TestData(place, mark_out_of_scope(examples, intents))
+    return TestData(place, read_with(spec, params, place, out_of_scope=intents))
 
 
 def out_of_scope_intents(model: Path) -> list[str]:
@@ -88,9 +87,9 @@ def _named(text: str, registry: Registry) -> tuple[ReaderSpec[Any], Params]:
     section: Any = {"type": text}
     if text.lstrip().startswith("{"):
         try:
-            section = json.loads(text)
-        except ValueError as error:
-            raise DataError(f"--reader is not valid JSON: {error}") from error
+            section = parse_json(text)
+        except JsonError as error:
+            raise DataError(f"--reader: {error}") from None
     name = section.get("type")
     if not isinstance(name, str):
         raise DataError('--reader has no "type": write a name such as jsonl, or {"type": "jsonl", …}')

@@ -22,10 +22,11 @@ from nlu_kit.specs import CallbackContext
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.training.findings import data_findings
 from nlu_kit.training.finish import finish
 from nlu_kit.training.folders import new_run_folder, point_latest
 from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
-from nlu_kit.training.prepare import Prepared, data_warnings, prepare
+from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.static import StaticLayers, memory_budget
 from nlu_kit.training.trainer import Listeners, Trainer
@@ -71,6 +72,7 @@ def train(
     reset_peak_memory(accelerator.device)
     set_seed(pipeline.training.seed)
     prepared = prepare(pipeline)
+    pipeline = prepared.pipeline
     # The weights above are the same in every process; dropout, which follows, must not be.
     set_seed(pipeline.training.seed + accelerator.process_index)
     rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
@@ -206,7 +208,7 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
         watched=pipeline.watched or "",
         sampler=dict(prepared.sampler.describe()),
         parameters=trainer.rates.counts(),
-        warnings=data_warnings(pipeline, prepared),
+        warnings=data_findings(prepared),
     )
 
 

@@ -21,6 +21,7 @@ class SentenceTransformerParams(Params):
     max_length: int | None = Field(
         default=None,
         ge=8,
+        le=65_536,
         description="Longest input in tokens, within the encoder's positions; when absent, the model's.",
     )
 
@@ -35,5 +36,6 @@ class TransformerParams(Params):
     max_length: int | None = Field(
         default=None,
         ge=8,
+        le=65_536,
         description="Longest input in tokens, within the encoder's positions; when absent, the model's, up to 512.",
     )

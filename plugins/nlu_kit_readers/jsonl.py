@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
+from nlu_kit.files import JsonError, parse_json
 from nlu_kit_readers.entities import parse_entities
 from nlu_kit_readers.lines import text_lines
 from nlu_kit_readers.params import JsonlParams
@@ -53,31 +53,12 @@ def _further(value: Any, text: str, where: str) -> Any:
     return parse_entities(value, text, where) if spans else value
 
 
-class _DuplicateKeyError(ValueError):
-    """A key that an object has twice."""
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    # json keeps the last of two equal keys in silence; in a corpus that loses an annotation.
-    record = dict(pairs)
-    if len(record) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _DuplicateKeyError(next(key for key in keys if keys.count(key) > 1))
-    return record
-
-
 def _record(line: str, where: str) -> dict[str, Any]:
     try:
-        record = json.loads(line, object_pairs_hook=_unique)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{where}: not valid JSON: {error.msg} at column {error.colno}; each line must be one JSON object, "
-            'such as {"text": "hello", "intent": "greet"}'
-        ) from None
-    except _DuplicateKeyError as error:
-        raise DataError(f"{where}: the key '{error}' occurs twice in one object; remove one") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits; thousands of nested brackets
-        raise DataError(f"{where}: this JSON can't be read: {error}; shorten it") from None
+        record = parse_json(line)
+    except JsonError as error:
+        hint = '; each line must be one JSON object, such as {"text": "hello", "intent": "greet"}'
+        raise DataError(f"{where}: {error}{hint if error.column else ''}") from None
     if not isinstance(record, dict):
         raise DataError(
             f"{where}: expected a JSON object, got {json_type(record)}; "
@@ -95,13 +76,6 @@ def _text(record: dict[str, Any], where: str) -> str:
         raise DataError(f"{where}: 'text' must be a string, got {json_type(text)}; put the utterance in quotes")
     if not text.strip():
         raise DataError(f"{where}: 'text' is empty; write the utterance or remove the line")
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise DataError(
-            f"{where}: 'text' has half of a surrogate pair at offset {error.start}; "
-            "write the character itself, or both halves of its \\u escape"
-        ) from None
     return text
 
 
