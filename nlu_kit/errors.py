@@ -45,6 +45,10 @@ class DataError(NluKitError):
     """A data file is missing, broken or empty; the message names the file and the line."""
 
 
+class NothingToLearnError(DataError):
+    """The training data have no annotation for a head: there is nothing wrong with them, but this head can't learn."""
+
+
 class PluginError(NluKitError):
     """A plugin is missing, clashes with another one, or breaks its contract."""
 

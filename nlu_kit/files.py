@@ -45,14 +45,15 @@ def parse_json(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
+        where = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
         raise JsonError(f"not valid JSON: {error.msg} at {where}", error.colno) from None
     except RecursionError:
         raise JsonError("nested too deeply") from None
     except JsonError:
         raise
-    except UnicodeEncodeError:
-        raise JsonError("not valid JSON: half of a surrogate pair, which stands for no character") from None
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise JsonError(f"not valid JSON: {half} is half of a surrogate pair, which stands for no character") from None
     except ValueError as error:  # a whole number of thousands of digits
         raise JsonError(f"not valid JSON: {error}") from None
     return value

@@ -9,19 +9,20 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 
 class Params(BaseModel):
-    """Base of every component's parameters: frozen, and an unknown key is an error.
+    """Base of every component's parameters: frozen; an unknown key is an error, and so is a number that is none.
 
-    Give each field a default where one makes sense and a ``Field(description=...)``: `nlu-kit plugins show` and the
-    configuration reference print both.
+    Give each field a default where one makes sense and a ``Field(description=...)``, and each number its limits
+    (``ge``, ``gt``, ``le``, ``lt``): `nlu-kit plugins show` and the configuration reference print them all, and what is
+    beyond them is refused before anything is loaded.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Component(BaseModel):
     """A component as written in pipeline.json: ``{"type": "weighted", "strength": 3}``, or just ``"weighted"``."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
     type: str
 
     @model_validator(mode="before")

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from nlu_kit.data.labels import LabelSpace
     from nlu_kit.model.protocols import Backbone, Balancing, Callback, Codec, Detector, Freezing, Head, Loss, Sampler
 
-CONTRACT = 1
+CONTRACT = 2
 """The version of all that plugins and core agree on: specs, contexts, contracts. It grows when a plugin written for the
-one before might break. A plugin's module says which it was written for: ``NLU_KIT_CONTRACT = 1``."""
+one before might break. A plugin's module says which it was written for: ``NLU_KIT_CONTRACT = 2``."""
 CONTRACT_ATTRIBUTE = "NLU_KIT_CONTRACT"
 
 P = TypeVar("P", bound=Params)
@@ -98,7 +98,7 @@ def _nothing(_: Params) -> Sequence[str]:
 class HeadSpec(Spec[P]):
     """A head has two halves: ``build`` gives the torch module, ``codec`` the torch-free one (targets, decoding,
     metrics). ``fit`` reads the label space off the training examples (empty for a head without classes) and raises
-    DataError where they hold nothing to learn. ``produces`` says what its outputs are; the
+    NothingToLearnError where they hold no annotation for it. ``produces`` says what its outputs are; the
     head's loss must consume it (``"own_loss"``: the head computes its loss itself). ``one_label=True`` says that the
     output ``logits`` [B, C] scores the labels of the whole sentence, one of which is right, and that the codec's target
     ``labels`` () is that one: a detector can then watch the head.
@@ -226,7 +226,10 @@ class DetectorParams(Params):
         description="The head whose labels are the scope; when absent, the first that gives one label per sentence.",
     )
     threshold: float | None = Field(
-        default=None, description="Scores above it are out of scope; when absent, it is tuned on dev."
+        default=None,
+        ge=-1e30,
+        le=1e30,
+        description="Scores above it are out of scope; when absent, it is tuned on dev.",
     )
     criterion: Literal["auto", "accuracy", "false_rejection"] = Field(
         default="auto",

@@ -21,6 +21,8 @@ SAMPLER = """
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CONTRACT, Params, SamplerSpec
 
+NLU_KIT_CONTRACT = CONTRACT
+
 class P(Params):
     pass
 
@@ -163,6 +165,8 @@ def sampler(**changes: Any) -> SamplerSpec[Any]:
 
 def returning(value: Any) -> object:
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_samplers(self) -> Any:
             return value
@@ -195,6 +199,8 @@ def test_a_generator_is_as_good_as_a_list() -> None:
 
 def test_a_hook_that_asks_for_arguments_it_does_not_get() -> None:
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_samplers(self, batch_size: int) -> list[Any]:
             return []
@@ -205,6 +211,8 @@ def test_a_hook_that_asks_for_arguments_it_does_not_get() -> None:
 
 def test_half_a_plugin_is_not_used() -> None:
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_samplers(self) -> list[Any]:
             return [sampler()]
@@ -236,15 +244,15 @@ def test_the_default_must_be_one() -> None:
 
 
 def test_a_plugin_for_another_contract_is_refused_with_what_to_do(install: Any, nlu_kit: Any) -> None:
-    install("future", SAMPLER.format(name="tomorrow") + "\nNLU_KIT_CONTRACT = 2\n")
-    install("past", SAMPLER.format(name="yesterday") + "\nNLU_KIT_CONTRACT = 0\n")
-    install("today", SAMPLER.format(name="today") + "\nNLU_KIT_CONTRACT = 1\n")
+    install("future", SAMPLER.format(name="tomorrow") + f"\nNLU_KIT_CONTRACT = {CONTRACT + 1}\n")
+    install("past", SAMPLER.format(name="yesterday") + f"\nNLU_KIT_CONTRACT = {CONTRACT - 1}\n")
+    install("today", SAMPLER.format(name="today") + f"\nNLU_KIT_CONTRACT = {CONTRACT}\n")
     done = nlu_kit("plugins", "list")
     assert done.returncode == 2
     assert "tomorrow" not in done.stdout
     assert "yesterday" not in done.stdout
     assert "today" in done.stdout
-    assert "written for contract 2" in done.stdout
+    assert f"written for contract {CONTRACT + 1}" in done.stdout
     assert "pip install --upgrade nlu-kit, or switch it off with NLU_KIT_DISABLE_PLUGINS=future" in done.stdout
     assert "pip install --upgrade acme-past" in done.stdout
 
@@ -256,8 +264,10 @@ def test_a_plugin_that_states_no_contract_was_written_for_the_first() -> None:
     class Newer:
         NLU_KIT_CONTRACT = CONTRACT + 1
 
-    Registry.of({"old": Old()})
-    assert CONTRACT == 1, "then this test asks that Old is refused"
+    with pytest.raises(
+        PluginError, match=f"written for contract 1, and nlu-kit .* has contract {CONTRACT}: pip install"
+    ):
+        Registry.of({"old": Old()})
     with pytest.raises(PluginError, match="written for contract"):
         Registry.of({"newer": Newer()})
 
@@ -266,6 +276,8 @@ def test_a_module_in_a_functions_place_is_explained() -> None:
     import json
 
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_samplers(self) -> list[Any]:
             return [SamplerSpec(name="mine", summary="Mine.", params=Params, build=json)]  # type: ignore[arg-type]

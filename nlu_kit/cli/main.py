@@ -118,7 +118,8 @@ def _of_the_machine(error: Exception) -> str:
     if isinstance(error, OSError):
         said = error.strerror or str(error) or type(error).__name__
         return said if error.filename is None else f"{said}: {error.filename}"
-    if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
+    # Without a GPU, torch has no class for it: "DefaultCPUAllocator: can't allocate memory: you tried to allocate …".
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in names or "DefaultCPUAllocator" in str(error):
         hint = (
             "set a smaller training.batch_size, or a larger training.gradient_accumulation (same result, less memory)"
         )

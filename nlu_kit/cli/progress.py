@@ -12,7 +12,7 @@ from tqdm import tqdm
 from nlu_kit.cli.output import mention, style
 from nlu_kit.data.printable import one_line
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
-from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
+from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 _BAR = "{desc} {n_fmt}/{total_fmt}{postfix} |{bar:6}|"
 
@@ -32,8 +32,7 @@ class ProgressCallback:
     def on_run_start(self, event: RunStart) -> None:
         self.epochs = event.epochs
         self.started = time.perf_counter()
-        lines = run_start_lines(event)
-        for line in [line for line in lines if line.startswith("warning")] if self.quiet else lines:
+        for line in [*([] if self.quiet else run_start_lines(event)), *warning_lines(event)]:
             mention(line)
 
     def on_step_end(self, event: StepEnd) -> None:

@@ -33,7 +33,11 @@ class Teller:
         print(json.dumps(record, ensure_ascii=False), file=self.stream, flush=True)
 
     def on_run_start(self, event: RunStart) -> None:
-        self.facts = {"device": event.device, "precision": event.precision, "warnings": list(event.warnings)}
+        self.facts = {
+            "device": event.device,
+            "precision": event.precision,
+            "warnings": [str(warning) for warning in event.warnings],
+        }
 
     def on_step_end(self, event: StepEnd) -> None:
         pass

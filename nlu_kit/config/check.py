@@ -97,6 +97,7 @@ class _Checker:
             callbacks=[_present(callback) for callback in callbacks],
             training=config.training,
             registry=self.registry,
+            implied=frozenset(key for key in ("heads", "detector") if frame.get(key) is None),
         )
 
     def part(self, raw: Any, kind: str, path: str) -> Resolved | None:

@@ -64,7 +64,7 @@ def watchable(heads: Mapping[str, ResolvedHead]) -> list[str]:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
     """All that a run needs. ``reader`` is None for ``auto``, ``detector`` where there is none. Relative paths start at
-    ``base_dir``."""
+    ``base_dir``. ``implied`` says which of ``heads`` and ``detector`` the file leaves to the defaults."""
 
     name: str
     base_dir: Path
@@ -79,6 +79,7 @@ class Pipeline:
     callbacks: Sequence[Resolved]
     training: TrainingConfig
     registry: Registry
+    implied: frozenset[str] = frozenset()
 
     def components(self) -> list[Resolved]:
         """Every resolved component, those inside others included, for listing who provides what."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from nlu_kit.specs import Component
 
@@ -27,7 +27,7 @@ out, because the check loads no torch."""
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class HeadConfig(Component):
@@ -62,10 +62,15 @@ class DataConfig(_Section):
 class TrainingConfig(_Section):
     """How training runs. Learning rates belong to the freezing strategy."""
 
-    epochs: int = Field(default=500, ge=1, description="Upper limit; the schedule anneals over this many epochs.")
-    batch_size: int = Field(default=32, ge=1, description="Examples per optimiser step, over all processes.")
+    epochs: int = Field(
+        default=500, ge=1, le=1_000_000, description="Upper limit; the schedule anneals over this many epochs."
+    )
+    batch_size: int = Field(default=32, ge=1, le=65_536, description="Examples per optimiser step, over all processes.")
     gradient_accumulation: int = Field(
-        default=1, ge=1, description="Pieces each batch is computed in; less memory, same result."
+        default=1,
+        ge=1,
+        le=65_536,
+        description="Pieces each batch is computed in, at most as many as it has examples; less memory, same result.",
     )
     schedule: Literal["cosine", "linear", "constant"] = Field(
         default="cosine", description="How the learning rates fall from the strategy's values."
@@ -73,8 +78,8 @@ class TrainingConfig(_Section):
     warmup: float = Field(
         default=0.0, ge=0, lt=1, description="Share of all steps in which the learning rates rise from 0."
     )
-    weight_decay: float = Field(default=0.01, ge=0, description="AdamW's; biases and norms are exempt.")
-    max_grad_norm: float = Field(default=1.0, gt=0, description="Gradients are clipped to this norm.")
+    weight_decay: float = Field(default=0.01, ge=0, le=10, description="AdamW's; biases and norms are exempt.")
+    max_grad_norm: float = Field(default=1.0, gt=0, le=1e6, description="Gradients are clipped to this norm.")
     fgm: float | None = Field(
         default=None,
         gt=0,
@@ -83,7 +88,9 @@ class TrainingConfig(_Section):
         "every text's word vectors moved by this share of their length to where the loss rises most. It can make "
         "entities better, for almost twice the time; try 0.03. When absent, there is none.",
     )
-    patience: int = Field(default=5, ge=1, description="Epochs without a better dev score before training stops.")
+    patience: int = Field(
+        default=5, ge=1, le=1_000_000, description="Epochs without a better dev score before training stops."
+    )
     monitor: str = Field(
         default="mean",
         description="The dev score: 'mean' of every head's main metric, 'exact_match', or one metric as 'head.metric'.",
@@ -93,19 +100,32 @@ class TrainingConfig(_Section):
         description="auto: bf16 (or fp16 with loss scaling) on GPUs, bf16 on CPUs with AMX or AVX512-BF16, else fp32.",
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to train.")
-    threads: int | None = Field(default=None, ge=1, description="CPU threads per process; when absent, torch decides.")
-    processes: int | None = Field(
-        default=None, ge=1, description="How many processes there must be; another world size is an error."
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="CPU threads per process; when absent, torch decides."
     )
-    seed: int = Field(default=42, ge=0, description="Seeds weights, sampling, dropout and the dev split.")
+    processes: int | None = Field(
+        default=None, ge=1, le=65_536, description="How many processes there must be; another world size is an error."
+    )
+    seed: int = Field(default=42, ge=0, lt=2**32, description="Seeds weights, sampling, dropout and the dev split.")
     static_cache_mb: int | None = Field(
         default=None,
         ge=0,
+        le=2**24,
         description="Memory for the output of layers that never train again, per process; more goes to disk, "
         "0 switches it off. When absent, a quarter of the free memory.",
     )
-    sanity_examples: int = Field(default=3, ge=0, description="Dev utterances decoded after each epoch, gold beside.")
+    sanity_examples: int = Field(
+        default=3, ge=0, le=1000, description="Dev utterances decoded after each epoch, gold beside."
+    )
     callbacks: list[Component] = Field(default=[], description="Further listeners to the run.")
+
+    @field_validator("gradient_accumulation")
+    @classmethod
+    def _pieces_hold_something(cls, pieces: int, info: ValidationInfo) -> int:
+        size = info.data.get("batch_size")  # absent where it is wrong itself
+        if size is not None and pieces > size:
+            raise ValueError(f"more pieces than the batch has examples (training.batch_size is {size})")
+        return pieces
 
 
 def _head_names(heads: dict[str, HeadConfig]) -> dict[str, HeadConfig]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.data.example import Example
+from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.scope import mark_out_of_scope
 from nlu_kit.errors import DataError
-from nlu_kit.specs import ReaderSpec
+from nlu_kit.files import open_regular
+from nlu_kit.specs import Params, ReaderSpec
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +48,55 @@ def read_examples(pipeline: Pipeline, path: Path) -> list[Example]:
     """
     if not path.exists():
         raise DataError(f"{path} does not exist; data paths in pipeline.json start at the folder of that file")
+    refuse_special(path)
     if pipeline.reader is not None:
-        examples = list(pipeline.reader.provided.spec.read(pipeline.reader.params, path))  # type: ignore[attr-defined]
-    else:
-        spec = _detect(pipeline, path)
-        examples = list(spec.read(spec.params(), path))
+        spec: Any = pipeline.reader.provided.spec
+        return read_with(spec, pipeline.reader.params, path, out_of_scope=pipeline.data.out_of_scope)
+    spec = _detect(pipeline, path)
+    return read_with(spec, spec.params(), path, out_of_scope=pipeline.data.out_of_scope)
+
+
+def read_with(spec: ReaderSpec[Any], params: Params, path: Path, *, out_of_scope: Collection[str]) -> list[Example]:
+    """Every example that a reader finds, checked, and those marked that are out of scope. Raises DataError where there
+    is none, or where one holds what can't be written down."""
+    examples = list(spec.read(params, path))
     if not examples:
         raise DataError(f"{path} holds no examples")
-    return mark_out_of_scope(examples, pipeline.data.out_of_scope)
+    for example in examples:
+        _check_strings(example)
+    return mark_out_of_scope(examples, out_of_scope)
+
+
+def refuse_special(path: Path) -> None:
+    """Raises DataError for what is there, but is no file and no folder, or can't be opened: a pipe would be waited for,
+    a device may never end."""
+    if path.is_dir():
+        return
+    try:
+        open_regular(path).close()
+    except OSError as error:
+        raise DataError(f"{path} can't be read: {error.strerror or error}") from error
+
+
+def _check_strings(example: Example) -> None:
+    """Raises DataError where a text, a label or any other string has half a surrogate pair, whatever reader it is from:
+    after all of training, a model with such a label could not be written."""
+    parts: list[tuple[str, Any]] = [("text", example.text), ("intent", example.intent), ("entities", example.entities)]
+    parts += [(name, (name, value)) for name, value in example.labels.items()]
+    while parts:
+        name, value = parts.pop()
+        if isinstance(value, str):
+            if not value.isascii() and (half := _SURROGATE.search(value)):
+                raise DataError(
+                    f"{example.source or ascii(example.text)}: {name!a} has half of a surrogate pair, "
+                    f"{half.group()!a}, which stands for no character; write the character itself"
+                )
+        elif isinstance(value, Entity):
+            parts += [(name, part) for part in (value.label, value.role, value.group, value.value)]
+        elif isinstance(value, Mapping):
+            parts += [(name, part) for item in value.items() for part in item]
+        elif isinstance(value, (list, tuple)):
+            parts += [(name, part) for part in value]
 
 
 def _detect(pipeline: Pipeline, path: Path) -> ReaderSpec[Any]:

@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
-from nlu_kit.data.example import Example
+from nlu_kit.data.example import Entity, Example
+from nlu_kit.data.lost import Lost
 
 Targets = Mapping[str, Mapping[str, np.ndarray]]
 """Target arrays of one example by head and name."""
@@ -20,27 +21,27 @@ class TargetCodec(Protocol):
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]: ...
 
-    def lost(self, example: Example, encoding: Encoding) -> int: ...
+    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedDataset:
-    """Parallel sequences of length N; ``lengths`` [N] counts tokens; ``lost`` counts by head the annotations that
-    can't be learnt (truncated away or not on token boundaries)."""
+    """Parallel sequences of length N; ``lengths`` [N] counts tokens; ``lost`` holds by head the annotations that
+    can't be learnt (truncated away or not on token boundaries), in the order of the examples."""
 
     examples: Sequence[Example]
     encodings: Sequence[Encoding]
     targets: Sequence[Targets]
     lengths: np.ndarray
-    lost: Mapping[str, int]
+    lost: Mapping[str, Sequence[Lost]]
 
     def __len__(self) -> int:
         return len(self.examples)
 
     @property
-    def truncated(self) -> int:
-        """How many texts were longer than the encoder reads."""
-        return sum(encoding.truncated for encoding in self.encodings)
+    def truncated(self) -> list[Example]:
+        """The examples whose texts are longer than the encoder reads."""
+        return [e for e, encoding in zip(self.examples, self.encodings, strict=True) if encoding.truncated]
 
     def class_counts(self, head: str, classes: int) -> np.ndarray:
         """How often each class index occurs among the ``labels`` targets of a head: int64 [classes]."""
@@ -64,5 +65,8 @@ def encode_dataset(
         encodings=encodings,
         targets=[{name: codec.targets(*pair) for name, codec in codecs.items()} for pair in pairs],
         lengths=np.array([len(encoding) for encoding in encodings], dtype=np.int64),
-        lost={name: sum(codec.lost(*pair) for pair in pairs) for name, codec in codecs.items()},
+        lost={
+            name: [Lost(*pair, entity) for pair in pairs for entity in codec.lost(*pair)]
+            for name, codec in codecs.items()
+        },
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nlu_kit.arguments import a_path
 from nlu_kit.config.pipeline import locate
+from nlu_kit.data.corpus import read_with, refuse_special
 from nlu_kit.data.example import Example
 from nlu_kit.data.readers import Chosen, data_section, models_reader, named_reader, recognising_reader
-from nlu_kit.data.scope import mark_out_of_scope
 from nlu_kit.errors import DataError, PluginError
 from nlu_kit.registry import Registry
 
@@ -36,12 +36,10 @@ def read_data(
     place = test_split(model) if path is None else a_path("path", path)
     if not place.exists():
         raise DataError(f"there is no {place}: name a file or folder with annotated utterances")
+    refuse_special(place)
     spec, params = named_reader(reader, registry) if reader is not None else _chosen(place, model, registry)
-    examples = list(spec.read(params, place))
-    if not examples:
-        raise DataError(f"{place} holds no examples")
     intents = {intent for folder in (model, *beside) for intent in out_of_scope_intents(folder)}
-    return TestData(place, mark_out_of_scope(examples, intents))
+    return TestData(place, read_with(spec, params, place, out_of_scope=intents))
 
 
 def out_of_scope_intents(model: Path) -> list[str]:

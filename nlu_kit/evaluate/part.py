@@ -9,7 +9,9 @@ from typing import Any
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
+from nlu_kit.data.lost import Lost
 from nlu_kit.data.prediction import Prediction
+from nlu_kit.data.printable import one_line
 from nlu_kit.model.protocols import Codec
 
 Judged = list[tuple[float, bool]]
@@ -68,17 +70,23 @@ class Answers:
         """How many examples the head has an annotation for."""
         return sum(part.codecs[head].gold(example) is not None for part in self.parts for example in part.examples)
 
-    def unseen(self, head: str) -> int:
-        """Annotations with a label that the model's own training data never had."""
-        return sum(part.codecs[head].unseen(example) for part in self.parts for example in part.examples)
+    def unseen(self, head: str) -> list[str]:
+        """Where annotations have a label that the model's own training data never had, and which."""
+        return [
+            f"{example.source}: {one_line(label)}"
+            for part in self.parts
+            for example in part.examples
+            for label in part.codecs[head].unseen(example)
+        ]
 
-    def lost(self, head: str) -> int:
+    def lost(self, head: str) -> list[Lost]:
         """Annotations that the head can't learn to predict: cut off, inside a word, overlapping, too wide."""
-        return sum(
-            part.codecs[head].lost(example, encoding)
+        return [
+            Lost(example, encoding, entity)
             for part in self.parts
             for example, encoding in zip(part.examples, part.encodings, strict=True)
-        )
+            for entity in part.codecs[head].lost(example, encoding)
+        ]
 
     def judged(self, head: str) -> list[Judged]:
         """For each example what the codec says of each thing predicted."""

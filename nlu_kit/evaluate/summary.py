@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from nlu_kit import __version__
+from nlu_kit.data.findings import Finding
+from nlu_kit.data.lost import SHOWN
 from nlu_kit.data.prediction import OUT_OF_SCOPE
 from nlu_kit.errors import DataError
 from nlu_kit.evaluate.errors import Error, find_errors, kind_counts
@@ -73,10 +75,13 @@ def summarise(
 
 
 def _head(answers: Answers, name: str, report: HeadReport | None) -> dict[str, Any]:
+    unseen, lost = answers.unseen(name), answers.lost(name)
     return {
         "annotated": answers.annotated(name),
-        "unseen": answers.unseen(name),
-        "lost": answers.lost(name),
+        "unseen": len(unseen),
+        "unseen_places": unseen,
+        "lost": len(lost),
+        "lost_places": [str(one) for one in lost],
         "labels": [] if report is None else [asdict(row) for row in report.labels],
         "confusion": None if report is None or report.confusion is None else asdict(report.confusion),
         "calibration": calibration(answers.judged(name), answers.judged_uncalibrated(name)),
@@ -127,13 +132,20 @@ def _notes(summary: Summary) -> list[str]:
             notes.append(f"No utterance is annotated for the head '{name}': it was not evaluated.")
         if head["unseen"]:
             what = "annotation has a label" if head["unseen"] == 1 else "annotations have a label"
-            notes.append(f"{name}: {head['unseen']} {what} that training never had; counted as wrong.")
+            said = f"{name}: {head['unseen']:,} {what} that training never had; counted as wrong"
+            notes.append(_placed(said, head["unseen_places"]))
         if head["lost"]:
-            notes.append(
-                f"{name}: {_several(head['lost'], 'annotation')} of a kind that the head can't be taught: cut off, "
-                "starting or ending inside a word, overlapping, or too wide."
+            what = _several(head["lost"], "annotation")
+            said = (
+                f"{name}: {what} of a kind that the head can't be taught: cut off, starting or ending inside a word, "
             )
+            notes.append(_placed(said + "overlapping, or too wide", head["lost_places"]))
     return notes
+
+
+def _placed(said: str, places: Sequence[str]) -> str:
+    finding = Finding(said, places, shown=SHOWN)
+    return f"{finding}{' (in evaluation.json)' if finding.more else ''}."
 
 
 def _several(count: int, what: str) -> str:

@@ -3,36 +3,84 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nlu_kit.assets import Assets
-from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead
+from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead, watchable
 from nlu_kit.config.reading import reading_order
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
-from nlu_kit.errors import ConfigError, DataError, PluginError, Problem
+from nlu_kit.errors import ConfigError, DataError, NothingToLearnError, PluginError, Problem
 from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
 from nlu_kit.model.nlu_model import NluModel, Objective
 from nlu_kit.model.protocols import Codec
 from nlu_kit.specs import BackboneContext, BalancingContext, CodecContext, HeadContext, Layer, LossContext
 
+MOST_LABELS = 10_000
+"""Of one head. Far more than anybody tells apart; as many as a column of identifiers soon has."""
 
-def fit_labels(pipeline: Pipeline, train: Sequence[Example]) -> dict[str, LabelSpace]:
-    """Each head's label space, from train only (empty for a head without classes).
 
-    Raises DataError where a head finds nothing to learn, or what it can't.
+@dataclass(frozen=True, slots=True)
+class FittedHeads:
+    """Each head's label space, and the pipeline with just these heads; ``left_out`` says why others are missing."""
+
+    pipeline: Pipeline
+    labels: Mapping[str, LabelSpace]
+    left_out: Mapping[str, str]
+
+
+def fit_heads(pipeline: Pipeline, train: Sequence[Example]) -> FittedHeads:
+    """Label spaces from train only (empty for a head without classes).
+
+    Heads that the pipeline has because it names none are left out where train has nothing for them, and a detector that
+    it has by default goes with the last head that it could watch. Raises DataError where a head that is named finds
+    nothing to learn, or what it can't.
     """
-    spaces: dict[str, LabelSpace] = {}
+    labels: dict[str, LabelSpace] = {}
+    idle: dict[str, str] = {}
     for name, entry in pipeline.heads.items():
         try:
-            spaces[name] = _spec(entry.head).fit(entry.head.params, train)
+            labels[name] = _spec(entry.head).fit(entry.head.params, train)
+        except NothingToLearnError as error:
+            idle[name] = str(error)
         except DataError as error:
             hint = f"mend the training data, or remove heads.{name} from the pipeline"
             raise DataError(f"the head '{name}' can't learn from this: {error}; {hint}") from error
-    return spaces
+        if len(labels.get(name, ())) > MOST_LABELS:
+            raise DataError(_too_many(name, labels[name], train))
+    if not idle:
+        return FittedHeads(pipeline, labels, {})
+    kept = {name: pipeline.heads[name] for name in labels}
+    if not kept or "heads" not in pipeline.implied:
+        name, why = next(iter(idle.items()))
+        without = f", or leave heads.{name} out of the pipeline: {_section(kept)}" if kept else ""
+        raise DataError(f"the head '{name}' can't learn from this: {why}; annotate some{without}")
+    head = pipeline.training.monitor.partition(".")[0]
+    if head in idle:
+        raise DataError(f"training.monitor is '{pipeline.training.monitor}', but {idle[head]}")
+    detector = pipeline.detector
+    if not watchable(kept) and "detector" in pipeline.implied:
+        detector = None
+    elif pipeline.detector is not None and pipeline.watched in idle:
+        raise DataError(f"the detector watches the head '{pipeline.watched}', but {idle[pipeline.watched]}")
+    return FittedHeads(replace(pipeline, heads=kept, detector=detector), labels, idle)
+
+
+def _section(heads: Mapping[str, ResolvedHead]) -> str:
+    """``"heads": {"intent": "intent"}``: what to write for these, as far as it is known."""
+    return '"heads": {' + ", ".join(f'"{name}": "{entry.head.type}"' for name, entry in heads.items()) + "}"
+
+
+def _too_many(name: str, labels: LabelSpace, train: Sequence[Example]) -> str:
+    shown = ", ".join(repr(label) for label in labels.names[:3])
+    return (
+        f"the head '{name}' would have {len(labels):,} labels for {len(train):,} examples (such as {shown}), and "
+        f"{MOST_LABELS:,} is the most; does its field hold identifiers or texts in place of labels?"
+    )
 
 
 def build_codecs(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from nlu_kit.data.encoding import Encoding
-    from nlu_kit.data.example import Example
+    from nlu_kit.data.example import Entity, Example
     from nlu_kit.data.labels import LabelSpace
     from nlu_kit.metrics.report import HeadReport
     from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
@@ -45,7 +45,7 @@ class Codec(Protocol):
 
     ``reads`` names other heads of the pipeline whose predictions this one needs (``CodecContext.reads``).
 
-    Subclass it: the last four methods then have defaults, for a head that has nothing to say there.
+    Subclass it: the last five methods then have defaults, for a head that has nothing to say there.
     """
 
     labels: LabelSpace
@@ -76,13 +76,15 @@ class Codec(Protocol):
         where the annotation gives nothing to measure."""
         ...
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """How many annotations of this example cannot be learnt: truncated away, or not on token boundaries."""
+    def unseen(self, example: Example) -> Sequence[str]:
+        """The label of each annotation of this example whose label train never had: these can only be got wrong."""
         ...
 
-    def unseen(self, example: Example) -> int:
-        """How many annotations of this example carry a label that train never had: they can only be got wrong."""
-        ...
+    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
+        """The annotations of this example that can't be learnt: truncated away, or not on token boundaries. ``targets``
+        has no target where one of these may be meant. The entities themselves; for any other kind of annotation an
+        Entity that says where it is and which label it has. Nothing is lost of what is said of the whole text."""
+        return ()
 
     def decode_reading(
         self,

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from nlu_kit.data.findings import Finding
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
 from nlu_kit.model.protocols import Callback
 from nlu_kit.specs import CallbackContext
@@ -57,7 +58,7 @@ def _start(run_dir: Path, epochs: int, steps: int) -> RunStart:
         examples={"train": 27, "dev": 9},
         sampler={"entity_share": 0.5},
         parameters={"total": 1000, "trainable": 10},
-        warnings=["3 entities are truncated away"],
+        warnings=[Finding("3 texts are cut off", ["train.jsonl:7", "train.jsonl:9"])],
     )
 
 

@@ -121,7 +121,7 @@ class ComponentContract(Contract):
 
     @clause
     def contract_stated(self) -> None:
-        """The plugin's package says for which contract it was written (`NLU_KIT_CONTRACT = 1`), so that a later nlu-kit
+        """The plugin's package says for which contract it was written (`NLU_KIT_CONTRACT = 2`), so that a later nlu-kit
         can say what to do."""
         stated = getattr(sys.modules.get(self.package), CONTRACT_ATTRIBUTE, None)
         self.require(stated == CONTRACT, f"{CONTRACT_ATTRIBUTE} is {stated!r} in {self.package}")

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from nlu_kit.data.findings import Finding
 from nlu_kit.data.prediction import Prediction
 
 
@@ -14,7 +15,8 @@ from nlu_kit.data.prediction import Prediction
 class RunStart:
     """``examples``, ``sampler`` and ``parameters`` are figures by name (``{"train": 1750, "dev": 280}``, …);
     ``out_of_scope`` counts such examples by split, where there are some; ``detector`` is the type of what tells them,
-    and ``watched`` the head that it watches, both empty where there is none."""
+    and ``watched`` the head that it watches, both empty where there is none. A warning is a sentence and the places
+    where what it says is the case; as a string it is one line with the first of them."""
 
     run_dir: Path
     name: str
@@ -26,7 +28,7 @@ class RunStart:
     examples: Mapping[str, int]
     sampler: Mapping[str, float]
     parameters: Mapping[str, int]
-    warnings: Sequence[str]
+    warnings: Sequence[Finding]
     out_of_scope: Mapping[str, int] = field(default_factory=dict)
     detector: str = ""
     watched: str = ""

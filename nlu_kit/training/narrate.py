@@ -12,7 +12,7 @@ from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, Sample
 
 
 def run_start_lines(event: RunStart) -> list[str]:
-    """Where it runs, on what, with which sampler; then any warnings."""
+    """Where it runs, on what, with which sampler."""
     sizes = ", ".join(f"{split} {count:,}" for split, count in event.examples.items())
     where = f"{event.device}, {event.precision}" + (f", {event.processes} processes" if event.processes > 1 else "")
     share = event.parameters["trainable"] / max(event.parameters["total"], 1)
@@ -28,7 +28,19 @@ def run_start_lines(event: RunStart) -> list[str]:
         lines.append(f"detector  {event.detector} watches {event.watched}")
     if event.sampler:
         lines.append("sampler   " + ", ".join(f"{key} {value:.3g}" for key, value in event.sampler.items()))
-    return _printable(lines + [f"warning   {warning}" for warning in event.warnings])
+    return _printable(lines)
+
+
+def warning_lines(event: RunStart, *, everything: bool = False) -> list[str]:
+    """Each warning with the first of its places, or all of them, in lines of their own."""
+    lines = []
+    for warning in event.warnings:
+        lines.append(f"warning   {warning.message}")
+        places = warning.places if everything else warning.places[: warning.shown]
+        lines += [f"    {place}" for place in places]
+        if len(places) < len(warning.places):
+            lines.append(f"    and {len(warning.places) - len(places):,} more, all of them in {event.run_dir}/log.txt")
+    return _printable(lines)
 
 
 def epoch_lines(event: EpochEnd) -> list[str]:
@@ -74,7 +86,7 @@ def sample_lines(sample: Sample) -> list[str]:
     for field, gold in sample.gold.items():
         predicted = sample.prediction.fields[field]
         sign = "=" if _comparable(gold) == _comparable(predicted) else "≠"
-        said = f"{sign} {field}: gold {_show(gold)} | predicted {_show(predicted)}"
+        said = f"{sign} {field}: gold {shown(gold)} | predicted {shown(predicted)}"
         lines.append(f"      {one_line(said)}")
     return lines
 
@@ -91,7 +103,8 @@ def _comparable(value: Any) -> Any:
     return value
 
 
-def _show(value: Any) -> str:
+def shown(value: Any) -> str:
+    """A field of a prediction or annotation in words."""
     if isinstance(value, LabelPrediction):
         return value.name
     if isinstance(value, tuple) and all(isinstance(item, EntityPrediction) for item in value):

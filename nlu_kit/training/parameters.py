@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.corpus import read_corpus
 from nlu_kit.data.dataset import encode_dataset
-from nlu_kit.model.build import build_backbone, build_codecs, build_model, build_objective, fit_labels
+from nlu_kit.model.build import build_backbone, build_codecs, build_model, build_objective, fit_heads
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.model.protocols import Freezing
 from nlu_kit.training.optimiser import LayerRates
@@ -64,8 +64,9 @@ def parameter_plan(pipeline: Pipeline) -> ParameterPlan:
     DataError, ConfigError, PluginError or ModelError.
     """
     corpus = read_corpus(pipeline)
+    fitted = fit_heads(pipeline, corpus.train)
+    pipeline, labels = fitted.pipeline, fitted.labels
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
-    labels = fit_labels(pipeline, corpus.train)
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
     train = encode_dataset(corpus.train, backbone.tokenizer, build_codecs(heads, labels))  # losses count its classes
     objective = build_objective(pipeline, build_model(backbone, heads, labels), train, labels)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.training import events
-from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines
+from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 
 class Recorder:
@@ -23,7 +23,7 @@ class Recorder:
 
     def on_run_start(self, event: events.RunStart) -> None:
         self._record(events.to_json(event))
-        self._log(run_start_lines(event))
+        self._log(run_start_lines(event) + warning_lines(event, everything=True))
 
     def on_step_end(self, event: events.StepEnd) -> None:
         self._record(events.to_json(event))

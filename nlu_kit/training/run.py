@@ -26,10 +26,11 @@ from nlu_kit.specs import CallbackContext
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.training.findings import data_findings
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
 from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
-from nlu_kit.training.prepare import Prepared, data_warnings, prepare
+from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.signals import held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
@@ -83,7 +84,7 @@ def train(
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             sweep(runs)
-            _write_json(run_dir / PIPELINE, _rerunnable(pipeline, run_dir))
+            _write_json(run_dir / PIPELINE, _rerunnable(job.pipeline, run_dir))
         job.begin(run_dir, callbacks)
         with _nothing_lost(job):
             return job.end(job.fit())
@@ -127,6 +128,7 @@ class _Job:
         reset_peak_memory(accelerator.device)
         set_seed(pipeline.training.seed)
         prepared = prepare(pipeline)
+        pipeline = prepared.pipeline  # with the heads that the data can teach
         # The weights above are the same in every process; dropout, which follows, must not be.
         set_seed(pipeline.training.seed + accelerator.process_index)
         rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
@@ -317,7 +319,7 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
         watched=pipeline.watched or "",
         sampler=dict(prepared.sampler.describe()),
         parameters=trainer.rates.counts(),
-        warnings=data_warnings(pipeline, prepared),
+        warnings=data_findings(prepared),
     )
 
 

@@ -11,7 +11,7 @@ from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParam
 if TYPE_CHECKING:
     from nlu_kit.model.modules import Backbone
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 def _sentence_transformer(params: SentenceTransformerParams, context: BackboneContext) -> Backbone:

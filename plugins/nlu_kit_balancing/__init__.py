@@ -10,7 +10,7 @@ from nlu_kit.specs import BalancingSpec
 from nlu_kit_balancing.build import build_dynamic_weight_average, build_sum, build_uncertainty, build_weighted
 from nlu_kit_balancing.params import DynamicWeightAverageParams, SumParams, UncertaintyParams, WeightedParams
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 @hookimpl

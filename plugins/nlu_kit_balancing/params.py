@@ -16,7 +16,7 @@ class SumParams(Params):
 class WeightedParams(Params):
     """Parameters of ``weighted``."""
 
-    weights: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+    weights: dict[str, Annotated[float, Field(gt=0, le=1e6)]] = Field(
         description="What each head's loss is multiplied with, by head name; a head that is not named gets 1."
     )
 
@@ -29,5 +29,5 @@ class DynamicWeightAverageParams(Params):
     """Parameters of ``dynamic_weight_average``."""
 
     temperature: float = Field(
-        default=2.0, gt=0, allow_inf_nan=False, description="Higher brings the weights closer to each other."
+        default=2.0, ge=1e-3, le=1e6, description="Higher brings the weights closer to each other."
     )

@@ -10,7 +10,7 @@ from nlu_kit.specs import DetectorSpec
 from nlu_kit_detectors.build import build_energy, build_knn, build_mahalanobis, build_max_softmax
 from nlu_kit_detectors.params import EnergyParams, KnnParams, MahalanobisParams, MaxSoftmaxParams
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 @hookimpl

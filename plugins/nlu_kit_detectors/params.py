@@ -11,7 +11,10 @@ class MaxSoftmaxParams(DetectorParams):
     """Parameters of ``max_softmax``."""
 
     temperature: float | None = Field(
-        default=None, gt=0, description="What the logits are divided by; when absent, what calibrates them on dev."
+        default=None,
+        ge=1e-3,
+        le=1e3,
+        description="What the logits are divided by; when absent, what calibrates them on dev.",
     )
 
 
@@ -20,7 +23,8 @@ class EnergyParams(DetectorParams):
 
     temperature: float | None = Field(
         default=None,
-        gt=0,
+        ge=1e-3,
+        le=1e3,
         description="What the logits are divided by; when absent, what calibrates them on dev. The paper has 1, which "
         "suits nets that need no calibration.",
     )
@@ -31,7 +35,7 @@ class MahalanobisParams(DetectorParams):
 
     shrinkage: float = Field(
         default=0.5,
-        gt=0,
+        ge=1e-6,
         le=1,
         description="How far covariances are drawn towards a round one, which keeps them invertible; 1 leaves plain "
         "distances.",
@@ -46,7 +50,10 @@ class MahalanobisParams(DetectorParams):
 class KnnParams(DetectorParams):
     """Parameters of ``knn``."""
 
-    k: int = Field(default=5, ge=1, description="Which neighbour's distance counts: the k-th nearest.")
+    k: int = Field(default=5, ge=1, le=10_000, description="Which neighbour's distance counts: the k-th nearest.")
     per_class: int = Field(
-        default=100, ge=1, description="How many training vectors of each class are kept with the model, at most."
+        default=100,
+        ge=1,
+        le=100_000,
+        description="How many training vectors of each class are kept with the model, at most.",
     )

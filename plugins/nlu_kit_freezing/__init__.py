@@ -9,7 +9,7 @@ from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import FreezingSpec
 from nlu_kit_freezing import build, params
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 @hookimpl

@@ -10,22 +10,24 @@ from nlu_kit.specs import Component, Nested, Params
 
 PLATEAU: Literal["plateau"] = "plateau"
 PLATEAU_PATIENCE = 2
+MOST_EPOCHS = 1_000_000
+LARGEST_RATE = 1e6
 
 
 class _Heads(Params):
-    head_lr: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads.")
+    head_lr: float = Field(default=1e-3, gt=0, le=LARGEST_RATE, description="Learning rate of the heads.")
 
 
 class _EncoderAndHeads(Params):
-    encoder_lr: float = Field(default=5e-5, gt=0, allow_inf_nan=False, description="Learning rate of the encoder.")
-    head_lr: float = Field(default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads.")
+    encoder_lr: float = Field(default=5e-5, gt=0, le=LARGEST_RATE, description="Learning rate of the encoder.")
+    head_lr: float = Field(default=1e-3, gt=0, le=LARGEST_RATE, description="Learning rate of the heads.")
 
 
 class FreezeAllParams(Params):
     """Parameters of ``freeze_all``."""
 
     head_lr: float = Field(
-        default=1e-3, gt=0, allow_inf_nan=False, description="Learning rate of the heads' final classifiers."
+        default=1e-3, gt=0, le=LARGEST_RATE, description="Learning rate of the heads' final classifiers."
     )
 
 
@@ -45,7 +47,10 @@ class FreezeLowerParams(_EncoderAndHeads):
     """Parameters of ``freeze_lower``."""
 
     layers: int | None = Field(
-        default=None, ge=0, description="How many of the encoder's layers are fixed, counted from the embeddings up."
+        default=None,
+        ge=0,
+        le=1000,
+        description="How many of the encoder's layers are fixed, counted from the embeddings up.",
     )
     fraction: float | None = Field(
         default=None,
@@ -65,7 +70,7 @@ class LayerwiseDecayParams(_EncoderAndHeads):
     """Parameters of ``layerwise_decay``."""
 
     encoder_lr: float = Field(
-        default=5e-5, gt=0, allow_inf_nan=False, description="Learning rate of the encoder's top layer."
+        default=5e-5, gt=0, le=LARGEST_RATE, description="Learning rate of the encoder's top layer."
     )
     decay: float = Field(
         default=0.9, gt=0, le=1, description="What the rate is multiplied with from each layer to the one below."
@@ -75,24 +80,30 @@ class LayerwiseDecayParams(_EncoderAndHeads):
 class GradualUnfreezingParams(_EncoderAndHeads):
     """Parameters of ``gradual_unfreezing``."""
 
-    every: int = Field(default=1, ge=1, description="Epochs after which the next layer of the encoder thaws.")
+    every: int = Field(
+        default=1, ge=1, le=MOST_EPOCHS, description="Epochs after which the next layer of the encoder thaws."
+    )
+
+
+Epoch = Annotated[int, Field(ge=1, le=MOST_EPOCHS)]
 
 
 def _epochs_or_plateau(value: Any) -> Any:
-    if value in (None, PLATEAU) or (type(value) is int and value >= 1):
+    if value in (None, PLATEAU) or (type(value) is int and 1 <= value <= MOST_EPOCHS):
         return value
-    raise ValueError('an epoch from 1, or "plateau"')
+    raise ValueError(f'an epoch from 1 to {MOST_EPOCHS}, or "plateau"')
 
 
 class StageParams(Component):
     """One stage of ``schedule``: a strategy's own section with two more keys."""
 
-    until: Annotated[Annotated[int, Field(ge=1)] | Literal["plateau"] | None, BeforeValidator(_epochs_or_plateau)] = (
-        Field(default=None, description="The last epoch of this stage, or 'plateau'; the last stage has none.")
-    )
+    until: Annotated[
+        Annotated[int, Field(ge=1, le=MOST_EPOCHS)] | Literal["plateau"] | None, BeforeValidator(_epochs_or_plateau)
+    ] = Field(default=None, description="The last epoch of this stage, or 'plateau'; the last stage has none.")
     plateau_patience: int | None = Field(
         default=None,
         ge=1,
+        le=MOST_EPOCHS,
         description=f"With 'plateau': epochs without a better dev score before the next stage; {PLATEAU_PATIENCE} "
         "when absent. Keep it below training.patience.",
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.errors import DataError
+from nlu_kit.errors import NothingToLearnError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_intent.annotation import label_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nlu_kit.model.modules import Head
     from nlu_kit.model.protocols import Codec
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 def _build(params: IntentParams, context: HeadContext) -> Head:
@@ -33,10 +33,10 @@ def _codec(params: IntentParams, context: CodecContext) -> Codec:
 
 
 def _fit(params: IntentParams, examples: Sequence[Example]) -> LabelSpace:
-    """Every label, sorted. Raises DataError where no example has one."""
+    """Every label, sorted. Raises NothingToLearnError where no example has one."""
     labels = LabelSpace.fit(value for example in examples if (value := label_of(example, params.field)) is not None)
     if not len(labels):
-        raise DataError(f"no training example has a label in its field '{params.field}'")
+        raise NothingToLearnError(f"no training example has a label in its field '{params.field}'")
     return labels
 
 

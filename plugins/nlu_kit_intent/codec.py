@@ -92,10 +92,6 @@ class IntentCodec(Codec):
         right = self.matches(example, prediction)
         return () if right is None else [(prediction[self.field].confidence, right)]
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """A sentence label is never lost to the tokenizer."""
-        return 0
-
-    def unseen(self, example: Example) -> int:
+    def unseen(self, example: Example) -> Sequence[str]:
         value = label_of(example, self.field)
-        return int(value is not None and value not in self.labels)
+        return () if value is None or value in self.labels else (value,)

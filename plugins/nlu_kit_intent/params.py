@@ -16,10 +16,13 @@ class IntentParams(Params):
         description="The field of the examples it learns from, and of the prediction it fills.",
     )
     hidden: int | None = Field(
-        default=None, ge=1, description="Width of a hidden layer before the classifier; when absent, there is none."
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Width of a hidden layer before the classifier; when absent, there is none.",
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the sentence vector while training.")
-    top_k: int = Field(default=5, ge=1, description="How many ranked labels a prediction lists.")
+    top_k: int = Field(default=5, ge=1, le=10_000, description="How many ranked labels a prediction lists.")
 
 
 class IntentState(Params):

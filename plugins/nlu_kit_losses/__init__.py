@@ -25,7 +25,7 @@ from nlu_kit_losses.params import (
     WeightedCrossEntropyParams,
 )
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 SEVERAL = frozenset({"multilabel_logits"})

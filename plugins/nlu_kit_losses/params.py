@@ -9,7 +9,7 @@ from pydantic import Field
 from nlu_kit.specs import Params
 
 Weighting = Literal["sqrt", "balanced", "effective_number", "none"]
-Weight = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class CrossEntropyParams(Params):
@@ -44,7 +44,7 @@ class ClassWeightParams(Params):
         description="Only for 'effective_number': 0 is no weighting, towards 1 is 'balanced'.",
     )
     max_weight: float | None = Field(
-        default=None, gt=0, allow_inf_nan=False, description="Upper limit of a weight that follows from counts."
+        default=None, gt=0, le=1e6, description="Upper limit of a weight that follows from counts."
     )
     weights: dict[str, Weight] = Field(
         default={}, description="Weights by hand, by label; they replace those that follow from counts."
@@ -61,7 +61,7 @@ class FocalParams(ClassWeightParams):
     gamma: float = Field(
         default=2.0,
         ge=0,
-        allow_inf_nan=False,
+        le=100,
         description="How strongly targets that the model already gets right are turned down: each counts "
         "(1 - p)^gamma. 0 is cross-entropy.",
     )
@@ -84,13 +84,13 @@ class DiceParams(Params):
     smooth: float = Field(
         default=1.0,
         gt=0,
-        allow_inf_nan=False,
+        le=1e6,
         description="Added above and below the fraction line; the smaller, the more wrong classes count.",
     )
     cross_entropy: float = Field(
         default=1.0,
         ge=0,
-        allow_inf_nan=False,
+        le=100,
         description="How much cross-entropy is added. 0 is the paper's loss alone, with which a new classifier hardly "
         "gets going: where p is still near 0, so is the gradient.",
     )
@@ -102,7 +102,7 @@ class BinaryCrossEntropyParams(Params):
     positive_weight: float = Field(
         default=1.0,
         gt=0,
-        allow_inf_nan=False,
+        le=1e6,
         description="What a label that a text has counts, against 1 for one that it lacks; above 1 favours recall.",
     )
 
@@ -113,7 +113,7 @@ class BinaryFocalParams(BinaryCrossEntropyParams):
     gamma: float = Field(
         default=2.0,
         ge=0,
-        allow_inf_nan=False,
+        le=100,
         description="How strongly labels that the model already gets right are turned down: each counts "
         "(1 - p)^gamma. 0 is binary_cross_entropy.",
     )

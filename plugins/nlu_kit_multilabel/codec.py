@@ -77,12 +77,9 @@ class MultilabelCodec(Codec):
         """
         return multilabel_scores(*self._pairs(examples, predictions))
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """A sentence label is never lost to the tokenizer."""
-        return 0
-
-    def unseen(self, example: Example) -> int:
-        return sum(name not in self.labels for name in labels_of(example, self.field, self.separator) or ())
+    def unseen(self, example: Example) -> Sequence[str]:
+        annotated = labels_of(example, self.field, self.separator) or ()
+        return [name for name in annotated if name not in self.labels]
 
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]

@@ -25,7 +25,10 @@ class MultilabelParams(Params):
         "'flight#airfare'. When absent, a string is one label.",
     )
     hidden: int | None = Field(
-        default=None, ge=1, description="Width of a hidden layer before the classifier; when absent, there is none."
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Width of a hidden layer before the classifier; when absent, there is none.",
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the sentence vector while training.")
     threshold: float = Field(
@@ -38,6 +41,7 @@ class MultilabelParams(Params):
     min_support: int = Field(
         default=10,
         ge=1,
+        le=1_000_000,
         description="How many dev texts must have a label for it to get a threshold of its own.",
     )
 

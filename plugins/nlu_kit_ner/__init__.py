@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.errors import DataError
+from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_ner.annotation import entities_of
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from nlu_kit.model.modules import Head
     from nlu_kit.model.protocols import Codec
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
+MOST_TAGS = 2_001
 
 
 def _build(params: NerParams, context: HeadContext) -> Head:
@@ -46,13 +47,23 @@ def _crf_codec(params: CrfNerParams, context: CodecContext) -> Codec:
 
 
 def _fit(params: TaggerParams, examples: Sequence[Example]) -> LabelSpace:
-    """``O``, then the scheme's tags of every entity label, sorted. Raises DataError where no example has an entity."""
+    """``O``, then the scheme's tags of every entity label, sorted.
+
+    Raises NothingToLearnError where no example has an entity, DataError for more labels than can be decoded.
+    """
     from nlu_kit_ner.tags import tag_names
 
     names = sorted({entity.label for example in examples for entity in entities_of(example, params.field) or ()})
     if not names:
-        raise DataError(f"no training example has an entity in its field '{params.field}'")
-    return LabelSpace(tag_names(names, params.scheme))
+        raise NothingToLearnError(f"no training example has an entity in its field '{params.field}'")
+    tags = tag_names(names, params.scheme)
+    if len(tags) > MOST_TAGS:
+        raise DataError(
+            f"{len(names):,} labels in the field '{params.field}' make {len(tags):,} tags, and decoding compares each "
+            f"with each: at every word a table of {8 * len(tags) ** 2 / 1e6:,.0f} MB. {MOST_TAGS:,} tags are the most; "
+            "do the labels hold what the entities say, in place of their kind?"
+        )
+    return LabelSpace(tags)
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from nlu_kit_ner.annotation import entities_of
 from nlu_kit_ner.calibration import MIN_SPANS, fit_confidences
 from nlu_kit_ner.lattice import Lattice, best_paths
 from nlu_kit_ner.params import TaggerParams
-from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, spans_of, tag_words, words_of
+from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, place, spans_of, tag_words
 
 TEMPERATURE = "temperature"
 
@@ -38,12 +38,13 @@ class NerCodec(Codec):
         self.lattice = Lattice.of(legal_tags(self.labels.names, self.scheme))
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
-        """``labels`` [T]: the tag index at each word's first subword, IGNORE everywhere else."""
+        """``labels`` [T]: the tag index at each word's first subword, IGNORE everywhere else, and at the words that an
+        annotation touches which is lost."""
         labels = np.full(len(encoding), IGNORE, dtype=np.int64)
         entities = entities_of(example, self.field)
         if entities is not None:
             for word, tag in zip(encoding.words, tag_words(encoding.words, entities, self.scheme), strict=True):
-                index = self.labels.index(tag)
+                index = None if tag is None else self.labels.index(tag)
                 labels[word.token] = IGNORE if index is None else index
         return {"labels": labels}
 
@@ -136,17 +137,13 @@ class NerCodec(Codec):
         """The spans of tag indices [W]; a tag that train never had (IGNORE) belongs to none."""
         return spans_of([self.labels.names[index] if index >= 0 else OUTSIDE for index in path])
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """Entities whose boundaries fall inside a word or beyond the truncation, or that overlap one before them."""
-        words, entities = encoding.words, entities_of(example, self.field) or ()
-        told = sum(
-            words[taken[0]].start == entity.start and words[taken[-1]].end == entity.end
-            for entity, taken in words_of(words, entities)
-        )
-        return len(entities) - told
+    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
+        """Those that begin or end inside a word or beyond the truncation, or that overlap one before them."""
+        return place(encoding.words, entities_of(example, self.field) or ()).lost
 
-    def unseen(self, example: Example) -> int:
-        return sum(f"B-{entity.label}" not in self.labels for entity in entities_of(example, self.field) or ())
+    def unseen(self, example: Example) -> Sequence[str]:
+        labels = (entity.label for entity in entities_of(example, self.field) or ())
+        return [label for label in labels if f"B-{label}" not in self.labels]
 
     def _annotated(
         self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]

@@ -35,11 +35,15 @@ class TaggerParams(Params):
     shapes: int | None = Field(
         default=None,
         ge=1,
+        le=1024,
         description="Width of an embedding of how each word is written (lower, Title, UPPER, digits, …), appended to "
         "its vector: what an uncased encoder does not see. When absent, there is none.",
     )
     hidden: int | None = Field(
-        default=None, ge=1, description="Width of a hidden layer before the classifier; when absent, there is none."
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Width of a hidden layer before the classifier; when absent, there is none.",
     )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the token vectors while training.")
 
@@ -54,6 +58,7 @@ class CrfNerParams(TaggerParams):
     crf_lr_scale: float = Field(
         default=10.0,
         gt=0,
+        le=1e4,
         description="What the strategy's learning rate for heads is multiplied with for the transition scores: at the "
         "rate of the classifier they would hardly move.",
     )

@@ -42,35 +42,52 @@ def tag_names(labels: Iterable[str], scheme: Scheme) -> tuple[str, ...]:
     return (OUTSIDE, *(f"{prefix}-{label}" for label in labels for prefix in PREFIXES[scheme]))
 
 
-def tag_words(words: Sequence[Word], entities: Sequence[Entity], scheme: Scheme = "bio") -> list[str]:
-    """One tag per word; an entity that ``words_of`` leaves out has none."""
-    tags = [OUTSIDE] * len(words)
-    for entity, taken in words_of(words, entities):
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """``told``: entities with the positions of their words, in text order; ``lost``: those that tags can't tell."""
+
+    told: Sequence[tuple[Entity, range]]
+    lost: Sequence[Entity]
+
+
+def place(words: Sequence[Word], entities: Sequence[Entity]) -> Placed:
+    """Which entities tags of these words can tell: those that begin where a word does and end where one does.
+
+    A word has one tag: an entity that shares a word with one before it (of two that start together, the longer) is
+    lost as a whole, since its remaining words would be a span that nobody annotated.
+    """
+    first = {word.start: position for position, word in enumerate(words)}
+    last = {word.end: position for position, word in enumerate(words)}
+    told: list[tuple[Entity, range]] = []
+    lost: list[Entity] = []
+    free = 0  # the first word that no entity has
+    for entity in sorted(entities, key=lambda entity: (entity.start, -entity.end)):
+        begins, ends = first.get(entity.start), last.get(entity.end)
+        if begins is None or ends is None or begins < free:
+            lost.append(entity)
+        else:
+            told.append((entity, range(begins, ends + 1)))
+            free = ends + 1
+    return Placed(told, lost)
+
+
+def tag_words(words: Sequence[Word], entities: Sequence[Entity], scheme: Scheme = "bio") -> list[str | None]:
+    """One tag per word. None where an entity that is lost touches it: what its tag is, nobody knows."""
+    placed = place(words, entities)
+    tags: list[str | None] = [
+        None if any(word.start < entity.end and entity.start < word.end for entity in placed.lost) else OUTSIDE
+        for word in words
+    ]
+    for entity, taken in placed.told:
         for position, prefix in zip(taken, _prefixes(len(taken), scheme), strict=True):
             tags[position] = f"{prefix}-{entity.label}"
     return tags
 
 
-def words_of(words: Sequence[Word], entities: Sequence[Entity]) -> list[tuple[Entity, list[int]]]:
-    """Entities with the positions of the words they touch, in text order.
-
-    A word has one tag: an entity that touches a word of one before it (of two that start together, the longer) is left
-    out as a whole, since its remaining words would teach a span that nobody annotated.
-    """
-    found: list[tuple[Entity, list[int]]] = []
-    free = 0  # the first word that no entity has
-    for entity in sorted(entities, key=lambda entity: (entity.start, -entity.end)):
-        touched = [i for i, word in enumerate(words) if word.start < entity.end and entity.start < word.end]
-        if touched and touched[0] >= free:
-            found.append((entity, touched))
-            free = touched[-1] + 1
-    return found
-
-
 def _prefixes(count: int, scheme: Scheme) -> str:
     """The prefixes of an entity of ``count`` words."""
-    if scheme == "bio" or count == 0:
-        return "B"[:count] + "I" * (count - 1)
+    if scheme == "bio":
+        return "B" + "I" * (count - 1)
     return "U" if count == 1 else f"B{'I' * (count - 2)}L"
 
 

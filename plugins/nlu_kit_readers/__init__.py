@@ -13,7 +13,7 @@ from nlu_kit_readers.parallel import is_parallel, read_parallel
 from nlu_kit_readers.params import JsonlParams, ParallelParams
 from nlu_kit_readers.sample import sample_jsonl, sample_parallel
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 @hookimpl

@@ -10,7 +10,7 @@ from nlu_kit.specs import SamplerSpec
 from nlu_kit_samplers.build import build_bucketed, build_random, build_weighted
 from nlu_kit_samplers.params import BucketedParams, RandomParams, WeightedParams
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 @hookimpl

@@ -19,7 +19,7 @@ class WeightedParams(Params):
     strength: float = Field(
         default=2.0,
         ge=1,
-        allow_inf_nan=False,
+        le=1e6,
         description="How many times as often an utterance with entities is drawn as one without; 1 draws evenly.",
     )
     field: str = Field(
@@ -36,6 +36,7 @@ class BucketedParams(Params):
     pool_batches: int = Field(
         default=50,
         ge=1,
+        le=1_000_000,
         description="Batches' worth of examples that are sorted by length together: more is less padding, "
         "fewer is more mixing.",
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.errors import DataError
+from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.hookspecs import hookimpl
 from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
 from nlu_kit_span_ner.annotation import entities_of
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
     from nlu_kit.model.modules import Head
     from nlu_kit.model.protocols import Codec
 
-NLU_KIT_CONTRACT = 1
-
-
+NLU_KIT_CONTRACT = 2
 NO_ENTITY = "O"
+MOST_LABELS = 1_000
 
 
 def _build(params: SpanNerParams, context: HeadContext) -> Head:
@@ -38,13 +37,18 @@ def _codec(params: SpanNerParams, context: CodecContext) -> Codec:
 def _fit(params: SpanNerParams, examples: Sequence[Example]) -> LabelSpace:
     """``O`` for a span that is no entity, then every entity label, sorted.
 
-    Raises DataError where no example has an entity, or a label is ``O``.
+    Raises NothingToLearnError where no example has an entity, DataError for a label ``O`` or too many of them.
     """
     names = {entity.label for example in examples for entity in entities_of(example, params.field) or ()}
     if not names:
-        raise DataError(f"no training example has an entity in its field '{params.field}'")
+        raise NothingToLearnError(f"no training example has an entity in its field '{params.field}'")
     if NO_ENTITY in names:
         raise DataError(f"'{NO_ENTITY}' is what span_ner calls a span that is no entity; give that label another name")
+    if len(names) > MOST_LABELS:
+        raise DataError(
+            f"{len(names):,} labels in the field '{params.field}': span_ner scores each for every span of every text, "
+            f"and {MOST_LABELS:,} are the most; do they hold what the entities say, in place of their kind?"
+        )
     return LabelSpace((NO_ENTITY, *sorted(names)))
 
 

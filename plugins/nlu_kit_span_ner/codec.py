@@ -18,7 +18,7 @@ from nlu_kit.metrics.spans import span_scores
 from nlu_kit.model.protocols import IGNORE, Codec
 from nlu_kit_span_ner.annotation import entities_of
 from nlu_kit_span_ner.params import SpanNerParams
-from nlu_kit_span_ner.spans import cells, compatible
+from nlu_kit_span_ner.spans import Placed, compatible, place
 
 NOTHING = 0  # the class of a span that is no entity
 MIN_SPANS = 30  # predicted ones that a temperature is fitted on, at the least: what it would be on fewer is luck
@@ -37,12 +37,15 @@ class SpanNerCodec(Codec):
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels`` [T, K]: at a word's first subword, the class of the span that starts there and is k + 1 words
-        wide; IGNORE where there is no such span, and for a label that train never had."""
+        wide; IGNORE where there is no such span, where an annotation that is lost may be meant, and for a label that
+        train never had."""
         labels = np.full((len(encoding), self.max_width), IGNORE, dtype=np.int64)
-        entities = entities_of(example, self.field)
-        if entities is not None:
+        if entities_of(example, self.field) is not None:
+            placed = self._placed(example, encoding)
             labels[self._valid(encoding)] = NOTHING
-            for cell, entity in cells(entities, encoding, self.max_width).items():
+            for cell in placed.unclear:
+                labels[cell.token, cell.width] = IGNORE
+            for cell, entity in placed.told.items():
                 index = self.labels.index(entity.label)
                 labels[cell.token, cell.width] = IGNORE if index is None else index
         return {"labels": labels}
@@ -97,18 +100,16 @@ class SpanNerCodec(Codec):
         gold, predicted = self._pairs(examples, predictions)
         return span_scores(gold, predicted) if any(gold) else {}
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """Entities that can't come out exactly: their boundaries fall inside a word or beyond the truncation, they are
-        wider than ``max_width``, have the same words as another, or overlap with one in a way that ``overlap`` rules
-        out."""
-        starts, ends = {word.start for word in encoding.words}, {word.end for word in encoding.words}
-        entities = sorted(entities_of(example, self.field) or (), key=_in_text)
-        exact = [entity for entity in entities if entity.start in starts and entity.end in ends]
-        told = list(cells(exact, encoding, self.max_width).values())
-        return len(entities) - len(compatible(told, self.overlap))
+    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
+        """Those that can't come out exactly; see ``place``."""
+        return self._placed(example, encoding).lost
 
-    def unseen(self, example: Example) -> int:
-        return sum(entity.label not in self.labels for entity in entities_of(example, self.field) or ())
+    def _placed(self, example: Example, encoding: Encoding) -> Placed:
+        return place(entities_of(example, self.field) or (), encoding, self.max_width, self.overlap)
+
+    def unseen(self, example: Example) -> Sequence[str]:
+        labels = (entity.label for entity in entities_of(example, self.field) or ())
+        return [label for label in labels if label not in self.labels]
 
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]

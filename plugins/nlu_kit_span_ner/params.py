@@ -31,7 +31,9 @@ class SpanNerParams(Params):
         description="Which entities of one text may share words: 'nested' those of which one lies within the other, "
         "'allow' any, 'flat' none. Of two that may not, the surer is predicted.",
     )
-    hidden: int = Field(default=256, ge=1, description="Width of the hidden layer in which the ends of a span meet.")
+    hidden: int = Field(
+        default=256, ge=1, le=65_536, description="Width of the hidden layer in which the ends of a span meet."
+    )
     dropout: float = Field(
         default=0.1, ge=0, lt=1, description="Dropout on the token vectors and the hidden layer while training."
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -32,20 +32,47 @@ class Cell:
     width: int
 
 
-def cells(entities: Sequence[Entity], encoding: Encoding, max_width: int) -> dict[Cell, Entity]:
-    """Each entity at the span of the words it touches. What is missing from the result can't be learnt.
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """``told``: each entity that the table can tell, at its cell; ``lost``: the others; ``unclear``: the cells of which
+    nobody knows what they are, because one that is lost may be meant by them."""
 
-    An entity that is wider than ``max_width``, or not all there after truncation, has no cell; where two have the same
-    one, the first keeps it.
+    told: Mapping[Cell, Entity]
+    lost: Sequence[Entity]
+    unclear: Collection[Cell]
+
+
+def place(entities: Sequence[Entity], encoding: Encoding, max_width: int, overlap: Overlap) -> Placed:
+    """Which entities the table of spans of up to ``max_width`` words can tell, the earlier and longer first served.
+
+    Lost are those that begin or end inside a word or beyond the truncation, are wider, have the same words as another,
+    or overlap with one in a way that ``overlap`` rules out. One that does not fit the words may be any of the spans
+    that it touches; of one that fits but is too wide, every span within it is known to be none.
     """
-    found: dict[Cell, Entity] = {}
     words = encoding.words
-    for entity in entities:
-        touched = [i for i, word in enumerate(words) if word.start < entity.end and entity.start < word.end]
-        cut_off = encoding.truncated and (not touched or entity.end > words[-1].end)
-        if touched and not cut_off and len(touched) <= max_width:
-            found.setdefault(Cell(words[touched[0]].token, len(touched) - 1), entity)
-    return found
+    first = {word.start: position for position, word in enumerate(words)}
+    last = {word.end: position for position, word in enumerate(words)}
+    fitting: dict[Cell, Entity] = {}
+    unclear: set[Cell] = set()
+    in_order = sorted(entities, key=lambda entity: (entity.start, -entity.end, entity.label))
+    for entity in in_order:
+        begins, ends = first.get(entity.start), last.get(entity.end)
+        if begins is None or ends is None:
+            touched = [word for word in words if word.start < entity.end and entity.start < word.end]
+            unclear |= {
+                Cell(word.token, width)
+                for position, word in enumerate(touched)
+                for width in range(min(len(touched) - position, max_width))
+            }
+        elif ends - begins < max_width:
+            fitting.setdefault(Cell(words[begins].token, ends - begins), entity)
+    kept = {id(entity) for entity in compatible(list(fitting.values()), overlap)}
+    told = {cell: entity for cell, entity in fitting.items() if id(entity) in kept}
+    return Placed(
+        told=told,
+        lost=[entity for entity in in_order if id(entity) not in kept],
+        unclear=(unclear | fitting.keys()) - told.keys(),
+    )
 
 
 def compatible(spans: Sequence[S], overlap: Overlap) -> list[S]:

@@ -41,6 +41,8 @@ class Shy:
 class Samplers:
     """One that keeps its contract and one that does not."""
 
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_samplers(self) -> list[Any]:
         broken = replace(RANDOM, name="shy", build=lambda params, context: Shy(RANDOM.build(params, context)))
@@ -48,12 +50,16 @@ class Samplers:
 
 
 class Commands:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_commands(self, cli: click.Group) -> None:
         cli.add_command(click.Command("shout", help="Say it louder."))
 
 
 class Speechless:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_commands(self, cli: click.Group) -> None:
         class Silent(click.Command):

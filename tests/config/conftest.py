@@ -57,6 +57,8 @@ def head(name: str, **more: Any) -> Any:
 
 
 class Stubs:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_backbones(self) -> list[Any]:
         return [spec(specs.BackboneSpec, "plain", default=True), spec(specs.BackboneSpec, "rich", Rich)]

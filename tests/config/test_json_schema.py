@@ -140,6 +140,8 @@ def test_params_without_a_schema_name_their_plugin() -> None:
         thing: Registry | None = None
 
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_samplers(self) -> list[Any]:
             return [SamplerSpec(name="odd", summary="Odd.", params=Odd, build=None)]  # type: ignore[arg-type]

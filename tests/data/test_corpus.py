@@ -45,6 +45,8 @@ def _stub(cls: Any, **more: Any) -> Any:
 
 
 class Stubs:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_readers(self) -> list[Any]:
         return [_reader("lines", ".txt", ".both"), _reader("others", ".both")]

@@ -9,7 +9,7 @@ import pytest
 
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.encoding import Encoding, Tokenizer
-from nlu_kit.data.example import Example
+from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 
 
@@ -22,8 +22,8 @@ class Spy:
             labels[word.token] = len(example.text) % 3
         return {"labels": labels}
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        return int(example.intent is None)
+    def lost(self, example: Example, encoding: Encoding) -> list[Entity]:
+        return [Entity(start=0, end=2, label="x")] if example.intent is None else []
 
 
 class Regression:
@@ -32,13 +32,13 @@ class Regression:
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         return {"labels": np.asarray(0.5, dtype=np.float32), "other": np.asarray(1, dtype=np.int64)}
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        return 0
+    def lost(self, example: Example, encoding: Encoding) -> list[Entity]:
+        return []
 
 
 EXAMPLES = [
     Example(text="book a table", intent="book"),
-    Example(text="hi"),
+    Example(text="hi", source="a.jsonl:2"),
     Example(text="play some jazz by Miles Davis in Paris", intent="play"),
 ]
 
@@ -55,9 +55,12 @@ def test_everything_is_parallel_to_the_examples(dataset: EncodedDataset) -> None
     assert [targets["spy"]["labels"].shape[0] for targets in dataset.targets] == dataset.lengths.tolist()
 
 
-def test_lost_and_truncated_are_counted(dataset: EncodedDataset) -> None:
-    assert dataset.lost == {"spy": 1, "size": 0}
-    assert dataset.truncated == sum(encoding.truncated for encoding in dataset.encodings)
+def test_what_is_lost_and_what_is_truncated(dataset: EncodedDataset) -> None:
+    (lost,) = dataset.lost["spy"]
+    assert (lost.example, lost.encoding) == (EXAMPLES[1], dataset.encodings[1])
+    assert str(lost) == "a.jsonl:2: 'hi' [0, 2) x"
+    assert dataset.lost["size"] == []
+    assert dataset.truncated == [EXAMPLES[2]]
     assert dataset.encodings[2].truncated
     assert not dataset.encodings[1].truncated
 
@@ -86,8 +89,8 @@ def test_float_targets_have_no_class_counts(dataset: EncodedDataset) -> None:
 
 def test_an_empty_dataset(minilm: Tokenizer) -> None:
     dataset = encode_dataset([], minilm, {"spy": Spy()})
-    assert len(dataset) == dataset.truncated == 0
-    assert dataset.lost == {"spy": 0}
+    assert len(dataset) == len(dataset.truncated) == 0
+    assert dataset.lost == {"spy": []}
     assert dataset.lengths.shape == (0,)
 
 

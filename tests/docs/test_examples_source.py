@@ -61,7 +61,7 @@ def test_a_project_is_whole(project: Path) -> None:
     assert described["project"]["name"] == project.name
     assert list(described["project"]["entry-points"]["nlu_kit"].values()) == [package(project).name]
     assert (package(project) / "py.typed").exists()
-    assert "NLU_KIT_CONTRACT = 1" in (package(project) / "__init__.py").read_text(encoding="utf-8")
+    assert "NLU_KIT_CONTRACT = 2" in (package(project) / "__init__.py").read_text(encoding="utf-8")
     assert (project / "pipeline.json").exists()
 
 

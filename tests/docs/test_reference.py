@@ -99,6 +99,8 @@ def test_a_strangers_component_is_in_the_page() -> None:
         share: float | None = Field(default=None, ge=0, lt=1, description="a share")
 
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_samplers(self) -> list[SamplerSpec[OddParams]]:
             build = lambda params, context: pytest.fail("a reference page builds nothing")  # noqa: E731

@@ -28,6 +28,8 @@ def read(params: CsvParams, path: Path) -> Iterable[Example]:
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_readers(self) -> list[ReaderSpec[Any]]:
         def is_csv(path: Path) -> bool:

@@ -30,6 +30,8 @@ def common(name: str) -> dict[str, Any]:
 class Defaults:
     """One component of each kind that a pipeline needs, each the default."""
 
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_backbones(self) -> list[Any]:
         return [specs.BackboneSpec(**common("stub_backbone"), build=never)]

@@ -17,6 +17,8 @@ def build(params: MineParams, *context: Any) -> str:
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_balancing(self) -> list[BalancingSpec[MineParams]]:
         return [BalancingSpec(name="mine", summary="Mine.", params=MineParams, build=build)]

@@ -13,6 +13,8 @@ from nlu_kit.registry import Registry
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_commands(self, cli: click.Group) -> None:
         @cli.command("shout")
@@ -23,12 +25,16 @@ class Plugin:
 
 
 class Usurper:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_commands(self, cli: click.Group) -> None:
         cli.add_command(click.Command("train"))
 
 
 class Broken:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_commands(self) -> None:
         raise ImportError("no module named 'loud'")

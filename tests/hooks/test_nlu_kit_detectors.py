@@ -25,6 +25,8 @@ def build(params: MineParams, *context: Any) -> str:
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_detectors(self) -> list[DetectorSpec[MineParams]]:
         return [DetectorSpec(name="mine", summary="Mine.", params=MineParams, build=build)]  # type: ignore[arg-type]
@@ -50,6 +52,8 @@ def test_it_is_not_used_unless_named(resolve_with: Any) -> None:
 
 def test_its_parameters_have_those_of_every_detector() -> None:
     class Wrong:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_detectors(self) -> list[Any]:
             return [DetectorSpec(name="mine", summary="Mine.", params=HeadParams, build=build)]  # type: ignore[arg-type,type-var]

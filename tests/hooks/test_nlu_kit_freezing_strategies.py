@@ -17,6 +17,8 @@ def build(params: MineParams, *context: Any) -> str:
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_freezing_strategies(self) -> list[FreezingSpec[MineParams]]:
         return [FreezingSpec(name="mine", summary="Mine.", params=MineParams, build=build)]

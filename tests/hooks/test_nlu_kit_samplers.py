@@ -17,6 +17,8 @@ def build(params: MineParams, *context: Any) -> str:
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_samplers(self) -> list[SamplerSpec[MineParams]]:
         return [SamplerSpec(name="mine", summary="Mine.", params=MineParams, build=build)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +104,13 @@ class LengthCodec(Codec):
     def evaluate(self, examples: Any, predictions: Any) -> Mapping[str, float]:
         return {"closeness": 0.5}
 
-    def lost(self, example: Any, encoding: Any) -> int:
-        return 0
-
-    def unseen(self, example: Any) -> int:
-        return 0
+    def unseen(self, example: Any) -> Sequence[str]:
+        return ()
 
 
 class OwnLossPlugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_heads(self) -> list[Any]:
         return [

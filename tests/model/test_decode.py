@@ -46,6 +46,8 @@ def never(*_: object) -> Any:
 
 
 class Plugin:
+    NLU_KIT_CONTRACT = 2
+
     @hookimpl
     def nlu_kit_heads(self) -> list[HeadSpec[Any]]:
         spec = HeadSpec(

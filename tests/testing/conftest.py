@@ -12,7 +12,7 @@ import pytest
 
 from nlu_kit.hookspecs import KINDS, hookimpl
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CONTRACT, DetectorParams, Params
+from nlu_kit.specs import CONTRACT, CONTRACT_ATTRIBUTE, DetectorParams, Params
 from nlu_kit.testing import ContractViolation, NotTried, contract_checks, contracts
 from nlu_kit.testing.clauses import PAGE
 from nlu_kit.testing.trial import ComponentContract
@@ -39,13 +39,15 @@ def registry_of(spec: Any) -> Registry:
     def components(self: object) -> list[Any]:
         return [spec]
 
-    plugin = type("Stub", (), {hook_name: hookimpl(components, specname=hook_name)})()
+    plugin = type("Stub", (), {CONTRACT_ATTRIBUTE: CONTRACT, hook_name: hookimpl(components, specname=hook_name)})()
     needed = list(Registry.load().all("loss")) if spec.kind == "head" else []
 
     def losses(self: object) -> list[Any]:
         return [provided.spec for provided in needed]
 
-    others = type("Others", (), {"nlu_kit_losses": hookimpl(losses, specname="nlu_kit_losses")})()
+    others = type(
+        "Others", (), {CONTRACT_ATTRIBUTE: CONTRACT, "nlu_kit_losses": hookimpl(losses, specname="nlu_kit_losses")}
+    )()
     return Registry.of({"stub": plugin, "others": others})
 
 

@@ -19,7 +19,7 @@ from nlu_kit.testing.trial import ComponentContract
 FUNCTIONS = {"head": ("build", "codec", "fit"), "reader": ("read", "detect")}
 HEAVY_IMPORT = """
 import sys
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 if sys.argv[0] == "-c":  # in the process of its own, where torch itself would take seconds
     sys.modules["torch"] = sys
 """
@@ -67,7 +67,7 @@ def broken(stub_plugin: Any, plugin_file: Callable[..., ModuleType]) -> Callable
         if clause == "contract-stated":
             return replace(good, params=plugin_file(PARAMS).MyParams)
         if clause == "functions-keep-their-names":
-            source = PARAMS + "NLU_KIT_CONTRACT = 1\ndef build(*_):\n    pass\n"
+            source = PARAMS + "NLU_KIT_CONTRACT = 2\ndef build(*_):\n    pass\n"
             plugin = plugin_file(source, {"build.py": ""})
             return replace(good, params=plugin.MyParams, **{FUNCTIONS.get(kind, ("build",))[0]: plugin.build})
         raise AssertionError(f"no stub breaks the common clause '{clause}': add one")
@@ -120,6 +120,8 @@ def test_a_whole_component_can_be_checked_at_once(stub_plugin: Any) -> None:
     from nlu_kit.hookspecs import hookimpl
 
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_balancing(self) -> list[Any]:
             return [replace(spec_of("balancing", stub_plugin.StubParams), summary="")]

@@ -16,7 +16,7 @@ WITH_TORCH = """
 import sys
 from nlu_kit.specs import DetectorParams
 from nlu_kit.model.protocols import Detector
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 class MyParams(DetectorParams):
     pass
 class Softmax(Detector):

@@ -14,7 +14,7 @@ Layers, Scores = Sequence[Layer], Sequence[float]
 WITH_TORCH = """
 import sys
 from nlu_kit.specs import Params
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 class MyParams(Params):
     pass
 class Strategy:

@@ -61,11 +61,8 @@ class GoodCodec(Codec):
         judged = [value for value in right if value is not None]
         return {"accuracy": sum(judged) / len(judged)} if judged else {}
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        return 0
-
-    def unseen(self, example: Example) -> int:
-        return int(example.intent is not None and example.intent not in self.labels)
+    def unseen(self, example: Example) -> Sequence[str]:
+        return () if example.intent is None or example.intent in self.labels else (str(example.intent),)
 
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
@@ -125,8 +122,8 @@ class CountsInPercent(GoodCodec):
 
 
 class TakesNoneForALabel(GoodCodec):
-    def unseen(self, example: Example) -> int:
-        return int(example.intent not in self.labels)
+    def unseen(self, example: Example) -> Sequence[str]:
+        return () if example.intent in self.labels else (str(example.intent),)
 
 
 class Overflows(GoodCodec):
@@ -240,7 +237,7 @@ LOSSES: dict[str, type[GoodLoss]] = {
 WITH_TORCH = """
 import sys
 from nlu_kit.specs import Params
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 class MyParams(Params):
     pass
 def codec(params, context):

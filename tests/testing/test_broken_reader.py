@@ -146,6 +146,8 @@ def test_without_a_sample_it_says_what_to_do(stub_plugin: Any, violations: Any) 
     from nlu_kit.testing import NotTried, contract_checks
 
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_readers(self) -> list[Any]:
             return [spec(stub_plugin.StubParams, RaisesWhatPythonRaises, sample=None)]

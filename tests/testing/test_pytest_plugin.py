@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 TESTS = """
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 def test_that_it_keeps_its_contract(check_contract):
     check_contract("reader", "jsonl")
@@ -21,6 +21,8 @@ def test_one_that_is_broken(check_contract):
     from nlu_kit.specs import CallbackSpec, Params
 
     class Plugin:
+        NLU_KIT_CONTRACT = 2
+
         @hookimpl
         def nlu_kit_callbacks(self):
             return [CallbackSpec(name="mute", summary="Hears nothing.", params=Params, build=lambda *_: object())]

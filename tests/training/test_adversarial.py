@@ -15,7 +15,8 @@ from nlu_kit.config.check import resolve
 from nlu_kit.data.batch import Batch
 from nlu_kit.errors import PluginError
 from nlu_kit.training.adversarial import word_table
-from nlu_kit.training.prepare import data_warnings, prepare
+from nlu_kit.training.findings import data_findings
+from nlu_kit.training.prepare import prepare
 from nlu_kit.training.trainer import Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -169,7 +170,7 @@ def test_a_strategy_that_never_trains_the_word_vectors(
     """So that strategies can be compared with it: it does nothing, and says so."""
     sections = pipeline_sections(freezing=strategy, training={**FGM, "epochs": 9})
     pipeline = resolve(sections, base_dir=Path())
-    warnings = data_warnings(pipeline, prepare(pipeline))
+    warnings = [warning.message for warning in data_findings(prepare(pipeline))]
     assert warnings == ["training.fgm does nothing: " + REASON] * idle
     if idle:
         plain, trainer = make_trainer(freezing=strategy), make_trainer(freezing=strategy, training=FGM)

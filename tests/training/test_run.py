@@ -221,7 +221,7 @@ def test_ctrl_c_while_a_checkpoint_is_written(
 
 
 def test_a_run_that_diverges_ends_with_an_error(write_pipeline: Any, tmp_path: Path) -> None:
-    freezing = {"type": "discriminative", "encoder_lr": 1e30, "head_lr": 1e30}
+    freezing = {"type": "discriminative", "encoder_lr": 1e6, "head_lr": 1e6}
     with pytest.raises(TrainingError, match=r"lower the learning rates of the freezing strategy"):
         train(write_pipeline(tmp_path, freezing=freezing), runs=tmp_path / "runs")
     assert not (tmp_path / "runs" / "latest").exists()
@@ -257,7 +257,7 @@ def test_divergence_after_a_good_epoch_keeps_that_epoch(listen: Any, write_pipel
 
 
 def test_a_model_that_gives_no_numbers_is_not_saved(write_pipeline: Any, tmp_path: Path) -> None:
-    freezing = {"type": "discriminative", "encoder_lr": 1e30, "head_lr": 1e30}
+    freezing = {"type": "discriminative", "encoder_lr": 1e6, "head_lr": 1e6}
     pipeline = write_pipeline(tmp_path, freezing=freezing, training={"epochs": 1, "batch_size": 64})  # a single step
     with pytest.raises(ModelError, match=r"the head '\w+' gives outputs that are no numbers"):
         train(pipeline, runs=tmp_path / "runs")

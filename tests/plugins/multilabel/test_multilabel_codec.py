@@ -127,8 +127,8 @@ def test_figures() -> None:
     assert report.confusion is None
     assert CODEC.report(examples[4:], predictions[4:]) is None
     assert CODEC.judged(examples[1], predictions[1]) == [(0.9, True), (0.9, False)]
-    assert [CODEC.unseen(example) for example in examples] == [0, 0, 0, 1, 0]
-    assert CODEC.lost(examples[0], ENCODING) == 0
+    assert [CODEC.unseen(example) for example in examples] == [[], [], [], ["unseen"], []]
+    assert CODEC.lost(examples[0], ENCODING) == ()
 
 
 def test_single_labels_give_the_figures_of_a_single_label_head() -> None:

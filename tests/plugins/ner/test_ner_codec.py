@@ -90,11 +90,22 @@ def test_lost_counts_what_the_tokens_cannot_express() -> None:
     inside = Entity(start=8, end=15, label="city")  # "ew York"
     half = Entity(start=16, end=18, label="date")  # "to" of "today"
     beyond = Entity(start=16, end=30, label="date")  # truncated away
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == 0
-    assert CODEC.lost(Example(text=TEXT, entities=(inside, half)), ENCODING) == 2
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, beyond)), ENCODING) == 1
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY,)), EMPTY) == 1
-    assert CODEC.lost(Example(text=TEXT), ENCODING) == 0
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == []
+    assert CODEC.lost(Example(text=TEXT, entities=(inside, half)), ENCODING) == [inside, half]
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, beyond)), ENCODING) == [beyond]
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY,)), EMPTY) == [CITY]
+    assert CODEC.lost(Example(text=TEXT), ENCODING) == []
+
+
+def test_the_words_of_a_lost_annotation_are_masked() -> None:
+    half = Entity(start=16, end=18, label="date")  # "to" of "today"
+    assert targets(Example(text=TEXT, entities=(CITY, half))) == [
+        *(IGNORE, OUT, OUT, B_CITY, I_CITY, IGNORE, IGNORE, IGNORE, OUT, IGNORE)
+    ]
+    overlapping = Entity(start=11, end=21, label="date")  # "York today"
+    assert targets(Example(text=TEXT, entities=(CITY, overlapping))) == [
+        *(IGNORE, OUT, OUT, B_CITY, I_CITY, IGNORE, IGNORE, IGNORE, OUT, IGNORE)
+    ]
 
 
 def test_targets_of_a_truncated_text() -> None:
@@ -167,7 +178,7 @@ def test_evaluate_counts_unseen_labels_as_wrong_and_skips_what_is_not_annotated(
 
 def test_evaluate_sees_entities_that_the_tokenizer_lost() -> None:
     lost = Example(text=TEXT, entities=(Entity(start=16, end=18, label="date"),))
-    assert CODEC.lost(lost, ENCODING) == 1
+    assert CODEC.lost(lost, ENCODING) == list(lost.entities or ())
     assert CODEC.evaluate([lost], [predicted(DATE)])["f1"] == 0.0
 
 
@@ -224,10 +235,9 @@ def test_the_report_covers_annotated_examples() -> None:
     assert CODEC.report([Example(text=TEXT)], [predicted(DATE)]).metrics == {}
 
 
-def test_what_overlaps_is_counted_as_lost() -> None:
+def test_of_two_that_overlap_the_later_is_lost() -> None:
     whole = Entity(start=0, end=15, label="city")
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == 0
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE, whole)), ENCODING) == 1
+    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE, whole)), ENCODING) == [CITY]
 
 
 def test_calibration_moves_confidences_and_nothing_else() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nlu_kit.data.encoding import Word
 from nlu_kit.data.example import Entity
 from nlu_kit_ner.params import Scheme
-from nlu_kit_ner.tags import OUTSIDE, PREFIXES, TaggedSpan, legal_tags, spans_of, tag_names, tag_words
+from nlu_kit_ner.tags import OUTSIDE, PREFIXES, TaggedSpan, legal_tags, place, spans_of, tag_names, tag_words
 
 BOTH: list[Scheme] = ["bio", "bilou"]
 schemes = st.sampled_from(BOTH)
@@ -56,7 +56,7 @@ def aligned(draw: st.DrawFn) -> tuple[list[Word], list[TaggedSpan]]:
 def test_aligned_spans_survive_the_round_trip(case: tuple[list[Word], list[TaggedSpan]], scheme: Scheme) -> None:
     given_words, spans = case
     entities = [Entity(start=given_words[s.first].start, end=given_words[s.last].end, label=s.label) for s in spans]
-    tags = tag_words(given_words, entities, scheme)
+    tags = [tag or "lost" for tag in tag_words(given_words, entities, scheme)]
     assert len(tags) == len(given_words)
     assert legal(tags, scheme)
     assert set(tags) <= set(tag_names(["x", "y", "a-b", ""], scheme))
@@ -68,7 +68,7 @@ overlapping = st.lists(
     st.builds(
         lambda s, n, label: Entity(start=s, end=s + n, label=label),
         st.integers(0, 30),
-        st.integers(0, 12),
+        st.integers(1, 12),
         st.sampled_from("xy"),
     ),
     max_size=6,
@@ -77,7 +77,7 @@ overlapping = st.lists(
 
 @given(entities=overlapping, sizes=st.lists(st.integers(1, 5), max_size=8))
 def test_any_spans_give_legal_tags_that_mean_the_same_in_both_schemes(entities: list[Entity], sizes: list[int]) -> None:
-    bio, bilou = (tag_words(words(*sizes), entities, scheme) for scheme in BOTH)
+    bio, bilou = ([tag or OUTSIDE for tag in tag_words(words(*sizes), entities, scheme)] for scheme in BOTH)
     assert legal(bio, "bio")
     assert legal(bilou, "bilou")
     assert spans_of(bio) == spans_of(bilou)
@@ -116,17 +116,35 @@ def test_adjacent_entities_of_one_label_stay_two() -> None:
     assert tag_words(words(2, 2), entities, "bilou") == ["U-x", "U-x"]
 
 
-def test_an_entity_takes_every_word_it_touches() -> None:
+def test_what_fits_no_words_is_lost_and_the_words_that_it_touches_are_nobodys() -> None:
     given_words = words(4, 4, 4)  # [0,4) [5,9) [10,14)
-    assert tag_words(given_words, [Entity(start=2, end=6, label="x")]) == ["B-x", "I-x", "O"]
+    assert tag_words(given_words, [Entity(start=2, end=6, label="x")]) == [None, None, "O"]
     assert tag_words(given_words, [Entity(start=4, end=5, label="x")]) == ["O", "O", "O"]  # the space between
+    beside = [Entity(start=0, end=6, label="y"), Entity(start=5, end=14, label="x")]
+    assert tag_words(given_words, beside) == [None, "B-x", "I-x"]  # one that is lost takes no word from another
 
 
-def test_an_entity_that_touches_a_word_of_one_before_it_is_left_out_whole() -> None:
-    entities = [Entity(start=6, end=14, label="y"), Entity(start=0, end=6, label="x")]
-    assert tag_words(words(4, 4, 4), entities) == ["B-x", "I-x", "O"]
+def test_an_entity_that_shares_a_word_with_one_before_it_is_lost_whole() -> None:
+    entities = [Entity(start=5, end=14, label="y"), Entity(start=0, end=9, label="x")]
+    assert tag_words(words(4, 4, 4), entities) == ["B-x", "I-x", None]
     nested = [Entity(start=0, end=4, label="y"), Entity(start=0, end=9, label="x"), Entity(start=10, end=14, label="z")]
     assert tag_words(words(4, 4, 4), nested, "bilou") == ["B-x", "L-x", "U-z"]
+
+
+@given(entities=overlapping, sizes=st.lists(st.integers(1, 5), max_size=8))
+def test_each_is_either_told_by_tags_or_lost(entities: list[Entity], sizes: list[int]) -> None:
+    given_words = words(*sizes)
+    placed = place(given_words, entities)
+    told = [entity for entity, _ in placed.told]
+    assert sorted([*told, *placed.lost], key=repr) == sorted(entities, key=repr)
+    tags = tag_words(given_words, entities)
+    found = spans_of([tag or OUTSIDE for tag in tags])
+    assert [(given_words[s.first].start, given_words[s.last].end, s.label) for s in found] == [
+        (entity.start, entity.end, entity.label) for entity in told
+    ]
+    for word, tag in zip(given_words, tags, strict=True):
+        touched = any(word.start < entity.end and entity.start < word.end for entity in placed.lost)
+        assert (tag is None) == (touched and not any(e.start <= word.start < e.end for e in told))
 
 
 def test_the_tags_of_a_label_stand_together() -> None:

@@ -119,17 +119,28 @@ def test_whatever_the_logits_entities_are_spans_of_words(array: np.ndarray, temp
 
 
 def test_what_is_lost() -> None:
-    def lost(*entities: Entity, by: SpanNerCodec = CODEC) -> int:
-        return by.lost(Example(text=TEXT, entities=entities), ENCODING)
+    def lost(*entities: Entity, by: SpanNerCodec = CODEC) -> list[Entity]:
+        return list(by.lost(Example(text=TEXT, entities=entities), ENCODING))
 
-    assert lost(BANK, YORK) == 0
-    assert lost(BANK, YORK, by=codec(max_width=3)) == 1
-    assert lost(BANK, YORK, by=codec(overlap="flat")) == 1
-    assert lost(YORK, CROSSING) == 1
-    assert lost(YORK, CROSSING, by=codec(overlap="allow")) == 0
-    assert lost(YORK, Entity(start=8, end=17, label="org")) == 1  # the same words
-    assert lost(Entity(start=1, end=4, label="city"), Entity(start=8, end=30, label="city")) == 2
-    assert CODEC.lost(Example(text=TEXT), ENCODING) == 0
+    assert lost(BANK, YORK) == []
+    assert lost(BANK, YORK, by=codec(max_width=3)) == [BANK]
+    assert lost(BANK, YORK, by=codec(overlap="flat")) == [YORK]
+    assert lost(YORK, CROSSING) == [YORK]
+    assert lost(YORK, CROSSING, by=codec(overlap="allow")) == []
+    twin = Entity(start=8, end=17, label="org")
+    assert lost(YORK, twin) == [twin]  # the same words
+    inside, beyond = Entity(start=1, end=4, label="city"), Entity(start=8, end=30, label="city")
+    assert lost(inside, beyond) == [inside, beyond]
+    assert list(CODEC.lost(Example(text=TEXT), ENCODING)) == []
+
+
+def test_what_may_be_a_lost_annotation_is_masked_and_everything_else_taught() -> None:
+    inside = Entity(start=9, end=17, label="city")  # "ewy York"
+    labels = CODEC.targets(Example(text=TEXT, entities=(BANK, inside)), ENCODING)["labels"]
+    without = CODEC.targets(Example(text=TEXT, entities=(BANK,)), ENCODING)["labels"]
+    changed = {(int(token), int(width)) for token, width in zip(*np.nonzero(labels != without), strict=True)}
+    assert changed == {(3, 0), (3, 1), (5, 0)}
+    assert all(labels[place] == IGNORE for place in changed)
 
 
 def test_what_is_not_lost_comes_back_from_its_targets() -> None:
@@ -188,7 +199,7 @@ def test_gold_matches_and_unseen() -> None:
     assert CODEC.matches(example, predicted(BANK)) is False
     assert CODEC.matches(Example(text=TEXT), predicted()) is None
     assert CODEC.gold(Example(text=TEXT)) is None
-    assert CODEC.unseen(Example(text=TEXT, entities=(BANK, Entity(start=0, end=4, label="new")))) == 1
+    assert CODEC.unseen(Example(text=TEXT, entities=(BANK, Entity(start=0, end=4, label="new")))) == ["new"]
 
 
 def test_fit() -> None:

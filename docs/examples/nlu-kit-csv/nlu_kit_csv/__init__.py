@@ -14,7 +14,7 @@ from nlu_kit_csv.sample import write_sample
 if TYPE_CHECKING:
     import click
 
-NLU_KIT_CONTRACT = 1
+NLU_KIT_CONTRACT = 2
 
 
 @hookimpl

@@ -175,13 +175,21 @@ class RelationsCodec(Codec):
         right = self._keys(gold)
         return [(relation.confidence, _key(relation) in right) for relation in prediction[self.params.field]]
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
+    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
         """Relations of which an end can't be found: truncated away, or not on the boundaries of words."""
-        relations = relations_of(example, self.params) or ()
-        return sum(not (exact(relation.head, encoding) and exact(relation.tail, encoding)) for relation in relations)
+        return [
+            Entity(
+                start=min(relation.head.start, relation.tail.start),
+                end=max(relation.head.end, relation.tail.end),
+                label=relation.label,
+            )
+            for relation in relations_of(example, self.params) or ()
+            if not (exact(relation.head, encoding) and exact(relation.tail, encoding))
+        ]
 
-    def unseen(self, example: Example) -> int:
-        return sum(relation.label not in self.labels for relation in relations_of(example, self.params) or ())
+    def unseen(self, example: Example) -> Sequence[str]:
+        labels = (relation.label for relation in relations_of(example, self.params) or ())
+        return [label for label in labels if label not in self.labels]
 
 
 def _placed(spans: Sequence[Any], encoding: Encoding) -> list[tuple[Any, Place]]:

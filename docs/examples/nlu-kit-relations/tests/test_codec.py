@@ -123,8 +123,8 @@ def test_entities_that_truncation_cut_off_are_passed_over() -> None:
     assert codec().decode_reading(outputs((2, 4, 1, 40)), [short], [decoded(SONG, ARTIST)]) == [{"relations": ()}]
     gold = example(("by", SONG, ARTIST))
     assert codec().targets(gold, short)["pairs"].shape == (0, 4)
-    assert codec().lost(gold, short) == 1
-    assert codec().lost(gold, ENCODING) == 0
+    assert [(lost.start, lost.end, lost.label) for lost in codec().lost(gold, short)] == [(5, 18, "by")]
+    assert codec().lost(gold, ENCODING) == []
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_targets_are_all_ordered_pairs_of_annotated_entities() -> None:
     assert targets["pairs"].tolist() == [[2, 2, 4, 5], [4, 5, 2, 2]]
     assert targets["labels"].tolist() == [1, 0]
     assert codec().targets(example(("never seen", SONG, ARTIST)), ENCODING)["labels"].tolist() == [-100, 0]
-    assert codec().unseen(example(("never seen", SONG, ARTIST))) == 1
+    assert codec().unseen(example(("never seen", SONG, ARTIST))) == ["never seen"]
 
 
 def test_entities_without_the_field_train_nothing() -> None:

@@ -110,10 +110,6 @@ class SentimentCodec(Codec):
         right = self.matches(example, prediction)
         return () if right is None else [(prediction[self.output].confidence, right)]
 
-    def lost(self, example: Example, encoding: Encoding) -> int:
-        """What is said of the whole text is never lost to the tokenizer."""
-        return 0
-
-    def unseen(self, example: Example) -> int:
+    def unseen(self, example: Example) -> Sequence[str]:
         """A step that train never had lies between others, or beyond them: it can be got right."""
-        return 0
+        return ()

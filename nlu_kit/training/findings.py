@@ -1,0 +1,179 @@
+"""What a run says of its data before the first step: what is lost, contradicts itself, flatters or serves nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.example import Example
+from nlu_kit.data.findings import Finding
+from nlu_kit.data.lost import SHOWN, Lost
+from nlu_kit.data.printable import one_line
+from nlu_kit.data.repeats import contradictions, shared
+from nlu_kit.errors import did_you_mean
+from nlu_kit.model.build import model_layers
+from nlu_kit.model.protocols import Codec
+from nlu_kit.training.narrate import shown
+from nlu_kit.training.prepare import Prepared
+
+SPLITS = ("train", "dev", "test")
+_NAMED = 10  # labels
+
+
+def data_findings(prepared: Prepared) -> list[Finding]:
+    """What the data loses on its way to the model, and what does nothing: said once, never silently."""
+    pipeline, codecs = prepared.pipeline, prepared.codecs()
+    found = [
+        Finding(f"there is no head '{name}': {why}; name the heads in the pipeline, where that is what you want")
+        for name, why in prepared.left_out.items()
+    ]
+    found += _scope(pipeline, prepared, codecs) + _learnt_scope(pipeline, codecs)
+    found += _alike_labels(codecs) + _unread_fields(prepared.train.examples, codecs) + _idle(prepared)
+    if prepared.corpus.dev_from_train:
+        found.append(Finding(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping"))
+    found += leaks({split: getattr(prepared, split).examples for split in SPLITS})
+    for split in SPLITS:
+        dataset: EncodedDataset = getattr(prepared, split)
+        found += contradicting(split, dataset.examples, codecs)
+        found += cut_off(split, dataset.truncated)
+        for head, lost in dataset.lost.items():
+            found += losses(split, head, lost)
+        if split != "train" and len(dataset):
+            for head, codec in codecs.items():
+                found += unseen(split, head, codec, dataset.examples)
+                if not codec.evaluate(dataset.examples, [codec.gold(example) or {} for example in dataset.examples]):
+                    said = f"{split}: nothing is annotated for '{head}', so it has no figures there"
+                    found.append(Finding(said))
+    return found
+
+
+# --- what evaluate says, too ------------------------------------------------------------------------------------------
+
+
+def losses(split: str, head: str, lost: Sequence[Lost]) -> list[Finding]:
+    """Annotations that a head can't learn, of which it says which they are."""
+    reasons = "cut off, or start or end inside a word, or overlap or are wider than this head can tell"
+    said = f"{split}: {_several(len(lost), 'annotation is', 'annotations are')} lost for '{head}': {reasons}"
+    return [Finding(said, [str(one) for one in lost], shown=SHOWN)] if lost else []
+
+
+def unseen(split: str, head: str, codec: Codec, examples: Sequence[Example]) -> list[Finding]:
+    """Annotations with labels that train never had."""
+    found = [(label, example) for example in examples for label in codec.unseen(example)]
+    counts = Counter(one_line(label) for label, _ in found)
+    named = ", ".join(f"{label} {count}" for label, count in counts.most_common(_NAMED))
+    more = ", …" if len(counts) > _NAMED else ""
+    annotations = _several(len(found), "annotation has a label", "annotations have labels")
+    said = f"{split}: {annotations} that train never had for '{head}', counted as wrong ({named}{more})"
+    return [Finding(said, [f"{example.source}: {one_line(label)}" for label, example in found])] if found else []
+
+
+def contradicting(split: str, examples: Sequence[Example], codecs: Mapping[str, Codec]) -> list[Finding]:
+    """Texts that are there several times, annotated in several ways."""
+    found = []
+    for head, codec in codecs.items():
+        groups = contradictions(examples, codec)
+        texts = _several(len(groups), "text is", "texts are")
+        said = f"{split}: {texts} annotated in several ways for '{head}', at most one of which can be right"
+        found += [Finding(said, [_ways(ways, codec) for ways in groups])] if groups else []
+    return found
+
+
+def cut_off(split: str, examples: Sequence[Example]) -> list[Finding]:
+    """Texts that are longer than the encoder reads."""
+    said = f"{split}: {_several(len(examples), 'text is', 'texts are')} longer than the encoder reads and cut off"
+    return [Finding(said, [example.source for example in examples])] if examples else []
+
+
+def _ways(ways: Sequence[Example], codec: Codec) -> str:
+    each = (f"{example.source} {_annotation(example, codec)}" for example in ways)
+    return f"{one_line(ways[0].text)!r}: {', '.join(each)}"
+
+
+def _annotation(example: Example, codec: Codec) -> str:
+    return one_line(", ".join(shown(value) for value in (codec.gold(example) or {}).values()))
+
+
+# --- what only a run can say ------------------------------------------------------------------------------------------
+
+
+def leaks(splits: Mapping[str, Sequence[Example]]) -> list[Finding]:
+    """Utterances that are on both sides of a split. Case and outer white space make no difference."""
+    found = []
+    for one, other in (("dev", "train"), ("test", "train"), ("test", "dev")):
+        pairs = shared(splits[one], splits[other])
+        all_or_some = f"all {len(pairs):,}" if len(pairs) == len(splits[one]) else f"{len(pairs):,} of the"
+        said = f"{one}: {all_or_some} utterances are in {other}, too: its figures will flatter"
+        places = [f"{here.source} is {there.source}: {one_line(here.text)!r}" for here, there in pairs]
+        found += [Finding(said, places)] if pairs else []
+    return found
+
+
+def _idle(prepared: Prepared) -> list[Finding]:
+    if prepared.pipeline.training.fgm is None:
+        return []
+    lowest = f"model.backbone.{prepared.objective.model.backbone.layers[0]}"
+    if lowest in prepared.freezing.may_train(model_layers(prepared.objective), 0, ()):
+        return []
+    said = "training.fgm does nothing: the freezing strategy never trains the word vectors that it would move"
+    return [Finding(said)]
+
+
+def _scope(pipeline: Pipeline, prepared: Prepared, codecs: Mapping[str, Codec]) -> list[Finding]:
+    head = pipeline.watched
+    if pipeline.detector is None or head is None:
+        said = "the out-of-scope examples serve nothing: the pipeline has no detector"
+        return [Finding(said)] if prepared.out_of_scope() else []
+    labelled = any(codecs[head].gold(example) is not None for example in prepared.dev.examples)
+    if labelled or pipeline.detector.params.threshold is not None:  # type: ignore[attr-defined]
+        return []
+    said = f"dev: nothing is annotated for '{head}', so that no threshold for what is out of scope can be tuned"
+    return [Finding(said)]
+
+
+def _learnt_scope(pipeline: Pipeline, codecs: Mapping[str, Codec]) -> list[Finding]:
+    """Heads that learn "none of them" as one label more. Those that read ``intent`` can't: there it is taken away."""
+    named = pipeline.data.out_of_scope
+    return [
+        Finding(
+            f"train: '{head}' learns '{label}' like any other label, for data.out_of_scope goes by the field 'intent'; "
+            'where none of the labels is meant, give "out_of_scope": true in its place'
+        )
+        for head, entry in pipeline.heads.items()
+        if entry.head.provided.spec.one_label  # type: ignore[attr-defined]
+        for label in codecs[head].labels.names
+        if label in named
+    ]
+
+
+def _alike_labels(codecs: Mapping[str, Codec]) -> list[Finding]:
+    """Labels that differ in case or outer white space only are classes of their own, and hardly ever meant so."""
+    found = []
+    for head, codec in codecs.items():
+        first: dict[str, str] = {}
+        for name in codec.labels.names:
+            other = first.setdefault(name.strip().casefold(), name)
+            if other != name:
+                said = f"train: '{head}' has a label '{other}' and a label '{name}': is one of them a slip?"
+                found.append(Finding(said))
+    return found
+
+
+def _unread_fields(examples: Sequence[Example], codecs: Mapping[str, Codec]) -> list[Finding]:
+    """Fields that no head reads, but whose name is close to one that a head does read."""
+    read = {field for codec in codecs.values() for example in examples for field in codec.gold(example) or ()}
+    counts = Counter(field for example in examples for field in example.labels if field not in read)
+    return [
+        Finding(
+            f"train: no head reads the field '{field}' of {count} examples; {hint.strip()}",
+            [example.source for example in examples if field in example.labels],
+        )
+        for field, count in sorted(counts.items())
+        if (hint := did_you_mean(field, read))
+    ]
+
+
+def _several(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
