@@ -45,7 +45,7 @@ def parse_json(text: str) -> Any:
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
         json.dumps(value, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
+        where = f"line {error.lineno}, column {error.colno}"
         raise JsonError(f"not valid JSON: {error.msg} at {where}", error.colno) from None
     except RecursionError:
         raise JsonError("nested too deeply") from None

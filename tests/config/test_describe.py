@@ -30,7 +30,7 @@ def test_nested_components_are_called_by_their_kind(registry: Registry) -> None:
 def test_sections_of_the_frame(registry: Registry) -> None:
     described = {parameter.name: parameter for parameter in describe_model(TrainingConfig)}
     assert described["warmup"].type == "number >= 0 and < 1"
-    assert described["threads"].type == "integer >= 1 or null"
+    assert described["threads"].type == "integer >= 1 and <= 1024 or null"
     assert described["schedule"].allowed == ("cosine", "linear", "constant")
     assert all(parameter.description for parameter in described.values())
 

@@ -99,7 +99,7 @@ def test_there_the_loss_is_higher_than_in_any_other_direction(make_trainer: Make
 
 
 def test_a_step_takes_the_mean_of_both_gradients(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
-    trainer = make_trainer(training={**FGM, "max_grad_norm": 1e9})
+    trainer = make_trainer(training={**FGM, "max_grad_norm": 1e6})
     kept: dict[str, Tensor] = {}
     parameters = dict(trainer.objective.named_parameters())
 
@@ -126,7 +126,7 @@ def test_a_step_takes_the_mean_of_both_gradients(make_trainer: MakeTrainer, monk
         torch.testing.assert_close(gradient, parameters[name].grad, atol=1e-6, rtol=1e-4, msg=name)
 
 
-@pytest.mark.parametrize("pieces", [2, 50])
+@pytest.mark.parametrize("pieces", [2, 16])
 def test_accumulated_gradients_give_the_same_weights(make_trainer: MakeTrainer, pieces: int) -> None:
     whole = make_trainer(training=FGM)
     cut = make_trainer(training={**FGM, "gradient_accumulation": pieces})
@@ -171,7 +171,7 @@ def test_a_strategy_that_never_trains_the_word_vectors(
     sections = pipeline_sections(freezing=strategy, training={**FGM, "epochs": 9})
     pipeline = resolve(sections, base_dir=Path())
     warnings = [warning.message for warning in data_findings(prepare(pipeline))]
-    assert warnings == ["training.fgm does nothing: " + REASON] * idle
+    assert [said for said in warnings if "fgm" in said] == ["training.fgm does nothing: " + REASON] * idle
     if idle:
         plain, trainer = make_trainer(freezing=strategy), make_trainer(freezing=strategy, training=FGM)
         assert trainer.step(range(8)) == plain.step(range(8))

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from nlu_kit.data.findings import Finding
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
 from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, Sample, StepEnd
-from nlu_kit.training.narrate import epoch_lines, figures, run_end_lines, run_start_lines, sample_lines
+from nlu_kit.training.narrate import epoch_lines, figures, run_end_lines, run_start_lines, sample_lines, warning_lines
 from nlu_kit.training.recorder import Recorder
 
 TEXT = "fly to Tōkyō"
@@ -38,7 +39,7 @@ START = RunStart(
     examples={"train": 1750, "dev": 280},
     sampler={"share": 0.51234},
     parameters={"total": 1000, "trainable": 250},
-    warnings=["3 texts are longer than the encoder reads"],
+    warnings=[Finding("3 texts are longer than the encoder reads", ["a:1", "a:2", "a:3", "a:4"])],
 )
 STEP = StepEnd(epoch=0, step=1, steps=55, losses={"intent": 1.5}, total=1.5, rates={"backbone": 1e-5, "heads": 1e-3})
 EPOCH = EpochEnd(
@@ -104,7 +105,9 @@ def test_each_event_is_on_disk_when_the_call_returns(tmp_path: Path) -> None:
 
 def test_the_log_is_the_narration(tmp_path: Path) -> None:
     log = record_all(tmp_path).log_file.read_text(encoding="utf-8").splitlines()
-    assert log == [*run_start_lines(START), *epoch_lines(EPOCH), *run_end_lines(END)]
+    warnings = warning_lines(START, everything=True)
+    assert warnings == ["warning   3 texts are longer than the encoder reads", *(f"    a:{n}" for n in (1, 2, 3, 4))]
+    assert log == [*run_start_lines(START), *warnings, *epoch_lines(EPOCH), *run_end_lines(END)]
 
 
 def test_a_run_starts_with_where_what_and_the_warnings() -> None:
@@ -112,7 +115,8 @@ def test_a_run_starts_with_where_what_and_the_warnings() -> None:
     for part in ("train 1,750, dev 280", "1,000 parameters, 25.0%", "cpu, fp32", "share 0.512", "at most 20 epochs"):
         assert part in text
     assert "processes" not in text
-    assert text.endswith("warning   3 texts are longer than the encoder reads")
+    said = ["warning   3 texts are longer than the encoder reads", "    a:1", "    a:2", "    a:3"]
+    assert warning_lines(START) == [*said, "    and 1 more, all of them in runs/one/log.txt"]
     assert "4 processes" in "\n".join(run_start_lines(replace(START, processes=4)))
     assert not any(line.startswith("sampler") for line in run_start_lines(replace(START, sampler={})))
     assert "detector" not in text

@@ -42,7 +42,7 @@ def test_a_step_reports_the_means_of_its_batch(make_trainer: MakeTrainer) -> Non
     assert reported_total == pytest.approx(sum(reported.values()), rel=1e-5)
 
 
-@pytest.mark.parametrize("pieces", [2, 3, 50])
+@pytest.mark.parametrize("pieces", [2, 3, 16])
 def test_accumulated_gradients_give_the_same_weights(make_trainer: MakeTrainer, pieces: int) -> None:
     whole, cut = make_trainer(), make_trainer(training={"gradient_accumulation": pieces})
     assert len(cut.pieces(range(16))) == min(pieces, 16)
@@ -87,7 +87,7 @@ def test_a_loss_that_is_no_number_ends_the_run(make_trainer: MakeTrainer) -> Non
 
 def test_gradients_are_clipped(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
     norms: dict[float, float] = {}
-    for limit in (1e-3, 1e9):
+    for limit in (1e-3, 1e6):
         trainer = make_trainer(training={"max_grad_norm": limit})
 
         def keep(trainer: Trainer = trainer, limit: float = limit) -> None:
@@ -97,7 +97,7 @@ def test_gradients_are_clipped(make_trainer: MakeTrainer, monkeypatch: pytest.Mo
         monkeypatch.setattr(trainer.optimiser, "step", keep)
         trainer.step(range(16))
     assert norms[1e-3] == pytest.approx(1e-3, rel=1e-3)
-    assert norms[1e9] > 1e-2
+    assert norms[1e6] > 1e-2
 
 
 def test_biases_and_norms_do_not_decay(make_trainer: MakeTrainer) -> None:

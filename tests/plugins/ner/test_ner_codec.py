@@ -110,7 +110,7 @@ def test_the_words_of_a_lost_annotation_are_masked() -> None:
 
 def test_targets_of_a_truncated_text() -> None:
     short = Encoding(text=TEXT, ids=tuple(range(5)), words=WORDS[:3], truncated=True)
-    assert targets(Example(text=TEXT, entities=(CITY, DATE)), short) == [IGNORE, OUT, OUT, B_CITY, IGNORE]
+    assert targets(Example(text=TEXT, entities=(CITY, DATE)), short) == [IGNORE, OUT, OUT, IGNORE, IGNORE]
 
 
 def test_decode_slices_the_raw_text() -> None:
