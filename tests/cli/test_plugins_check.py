@@ -213,7 +213,7 @@ def test_list_shows_commands(registry: Registry, capsys: Captured) -> None:
     assert main(["plugins", "list"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert "    shout   Say it louder.  [nlu-kit-loud 0]" in said[said.index("command") :]
-    assert "contract 1" in said[-1]
+    assert "contract 2" in said[-1]
     assert main(["plugins", "list", "--json"]) == 0
     (shout, _) = json.loads(capsys.readouterr().out)["commands"]
     assert (shout["name"], shout["summary"], shout["plugin"]) == ("shout", "Say it louder.", "nlu-kit-loud")

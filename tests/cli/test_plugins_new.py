@@ -222,7 +222,7 @@ def test_all_are_listed_with_where_they_come_from(written: Path, installed: str,
     done = run_cli(written, "plugins", "list", "--json", PYTHONPATH=installed)
     assert done.returncode == 0, done.stderr
     listed = json.loads(done.stdout)
-    assert listed["contract"] == 1
+    assert listed["contract"] == 2
     for kind, name in NAMES.items():
         among = listed["commands"] if kind == "command" else listed["components"][kind]
         wanted = name if kind == "command" else name.replace("-", "_")
