@@ -32,7 +32,7 @@ class Assets:
     """Files below ``folder``, read by their names there; with ``hashes`` only those named in it, and only as hashed.
 
     ``tensors``: by parameter name the weights that belong to them, for a backbone to compare with what it is about to
-    allocate (``nlu_kit.model.modules.check_stored``).
+    allocate (``nlu_kit.plugin.check_stored``).
     """
 
     folder: Path

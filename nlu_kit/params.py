@@ -1,4 +1,4 @@
-"""Parameters of components, and components as pipeline.json writes them. Plugins import these from nlu_kit.specs."""
+"""Parameters of components, and components as pipeline.json writes them. Plugins import these from nlu_kit.plugin."""
 
 from __future__ import annotations
 

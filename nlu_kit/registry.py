@@ -13,8 +13,8 @@ import pluggy
 
 from nlu_kit import __version__
 from nlu_kit.errors import PluginError, did_you_mean
-from nlu_kit.hookspecs import KINDS, PROJECT, NluKitSpecs
-from nlu_kit.specs import CONTRACT, CONTRACT_ATTRIBUTE, AnySpec
+from nlu_kit.plugin.hooks import KINDS, NluKitSpecs, PROJECT
+from nlu_kit.plugin.specs import AnySpec, CONTRACT, CONTRACT_ATTRIBUTE
 
 if TYPE_CHECKING:
     import click
@@ -176,7 +176,7 @@ class Registry:
         if not (isinstance(spec.params, type) and issubclass(spec.params, spec_class.params_base)):
             raise PluginError(
                 f"{origin}: the params of the {kind} '{spec.name}' must be a subclass of "
-                f"nlu_kit.specs.{spec_class.params_base.__name__}, got {spec.params!r}"
+                f"nlu_kit.plugin.{spec_class.params_base.__name__}, got {spec.params!r}"
             )
         modules = [field.name for field in fields(spec) if inspect.ismodule(getattr(spec, field.name))]
         if modules:

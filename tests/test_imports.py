@@ -67,7 +67,7 @@ def imports(file: Path) -> Iterator[tuple[str, int]]:
             base = node.module or ""
             if node.level:
                 base = ".".join([*package.split(".")[: len(package.split(".")) - node.level + 1], base]).rstrip(".")
-            # `from nlu_kit import specs` and `from nlu_kit.specs import Params` both import nlu_kit.specs
+            # `from nlu_kit import specs` and `from nlu_kit.plugin import Params` both import nlu_kit.plugin
             for alias in node.names:
                 inner = ROOT.joinpath(*base.split("."), alias.name)
                 is_module = inner.with_suffix(".py").exists() or (inner / "__init__.py").exists()
@@ -86,9 +86,9 @@ def room(module: str) -> str:
 
 def test_the_reader_of_imports_reads_them(tmp_path: Path) -> None:
     found = {name for name, _ in imports(CORE / "registry.py")}
-    assert {"nlu_kit.errors", "nlu_kit.specs", "pluggy", "click"} <= found
-    assert "nlu_kit.specs" in {name for name, _ in imports(CORE / "hookspecs.py")}
-    assert "nlu_kit.model.protocols" not in {name for name, _ in imports(CORE / "specs.py")}, "only for type checkers"
+    assert {"nlu_kit.errors", "nlu_kit.plugin", "pluggy", "click"} <= found
+    assert "nlu_kit.plugin" in {name for name, _ in imports(CORE / "hookspecs.py")}
+    assert "nlu_kit.plugin" not in {name for name, _ in imports(CORE / "specs.py")}, "only for type checkers"
 
 
 @pytest.mark.parametrize("file", modules(CORE), ids=lambda file: str(file.relative_to(ROOT)))

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 
 from nlu_kit.errors import PluginError
-from nlu_kit.hookspecs import hookimpl
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CONTRACT, Params, SamplerSpec
+from nlu_kit.params import Params
+from nlu_kit.plugin.specs import CONTRACT, SamplerSpec
 
 SAMPLER = """
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import CONTRACT, Params, SamplerSpec
+from nlu_kit.plugin import hookimpl
+from nlu_kit.plugin import CONTRACT, Params, SamplerSpec
 
 NLU_KIT_CONTRACT = CONTRACT
 
@@ -182,7 +183,7 @@ def returning(value: Any) -> object:
         ([SomeParams], "must return SamplerSpec objects, got"),
         ("abc", "must return SamplerSpec objects, got str"),
         ([sampler(name="")], "whose name is '', not a text"),
-        ([sampler(params=dict)], "must be a subclass of nlu_kit.specs.Params"),
+        ([sampler(params=dict)], "must be a subclass of nlu_kit.plugin.Params"),
         ([sampler(), sampler()], "the sampler 'mine' is provided twice"),
     ],
 )

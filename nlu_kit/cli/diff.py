@@ -66,14 +66,14 @@ def command(
     folders = [find_model(model) for model in (model_a, model_b)]
     read = read_data(data, model=folders[1], registry=registry, reader=reader, beside=folders[:1])
     prepare_folder(output)
-    from nlu_kit.evaluate.run import ask  # loads torch
+    from nlu_kit.evaluate.run import predict_examples  # loads torch
     from nlu_kit.inference.predictor import load
 
     parts = []
     with bar(2 * len(read.examples), quiet=quiet) as tell:
         for folder in folders:
             predictor = load(folder, device=device, registry=registry)
-            parts.append(ask(predictor, read.examples, tell=tell)[0])
+            parts.append(predict_examples(predictor, read.examples, tell=tell)[0])
             del predictor  # one model in memory at a time
     intents = (out_of_scope_intents(folders[0]), out_of_scope_intents(folders[1]))
     summary = compare(*parts, models=(str(model_a), str(model_b)), data=str(read.path), out_of_scope=intents)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nlu_kit.cli.plugin_name import COMMAND
 from nlu_kit.errors import PluginError, did_you_mean
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import DISABLE_VARIABLE, Provided, ProvidedCommand, Registry
 
 

@@ -12,7 +12,7 @@ from importlib.util import find_spec
 import click
 
 from nlu_kit.errors import PluginError
-from nlu_kit.hookspecs import PROJECT
+from nlu_kit.plugin.hooks import PROJECT
 from nlu_kit.registry import Registry
 
 PREFIX = "nlu-kit-"

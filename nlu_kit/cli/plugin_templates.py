@@ -8,8 +8,8 @@ from string import Template
 
 from nlu_kit import __version__
 from nlu_kit.cli.plugin_name import COMMAND, PluginName
-from nlu_kit.hookspecs import KINDS
-from nlu_kit.specs import CONTRACT
+from nlu_kit.plugin.hooks import KINDS
+from nlu_kit.plugin.specs import CONTRACT
 
 TEMPLATES = Path(__file__).parent / "templates"
 

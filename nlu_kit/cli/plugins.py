@@ -14,9 +14,9 @@ from nlu_kit.cli.plugins_check import check
 from nlu_kit.cli.plugins_new import new
 from nlu_kit.config.describe import Parameter, describe_parameters, example
 from nlu_kit.errors import PluginError, did_you_mean
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Provided, ProvidedCommand, Registry
-from nlu_kit.specs import CONTRACT
+from nlu_kit.plugin.specs import CONTRACT
 
 
 @click.group("plugins", cls=Group)

@@ -14,7 +14,7 @@ from nlu_kit.cli.plugin_name import COMMAND, plugin_name
 from nlu_kit.cli.plugin_templates import plugin_files
 from nlu_kit.cli.writing import write_together
 from nlu_kit.errors import NluKitError, PluginError, did_you_mean
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 
 NEW = (*KINDS, COMMAND)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 from nlu_kit.model.score import EXACT_MATCH
 
 RIGHT, SPANS, LABELS, PRECISION, RECALL = "right", "spans", "labels", "precision", "recall"

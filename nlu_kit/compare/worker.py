@@ -17,8 +17,8 @@ from typing import Any, NoReturn, TextIO
 from nlu_kit.compare.outcomes import outcomes
 from nlu_kit.compare.record import utterances_digest, write_record
 from nlu_kit.errors import NluKitError
-from nlu_kit.model.protocols import Codec
-from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.heads.codec import Codec
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 
 
 class Teller:
@@ -54,7 +54,7 @@ class Teller:
 def run_cell(task: dict[str, Any], teller: Teller) -> None:
     """Train, predict the test set with the finished model, and write the record as the last thing."""
     from nlu_kit.config.check import load_pipeline
-    from nlu_kit.data.corpus import read_corpus
+    from nlu_kit.corpus.read import read_corpus
     from nlu_kit.inference.predictor import load
     from nlu_kit.model.score import score
     from nlu_kit.training.run import train

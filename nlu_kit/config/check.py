@@ -18,7 +18,9 @@ from nlu_kit.config.reading import reading_problems
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
 from nlu_kit.registry import Provided, Registry
-from nlu_kit.specs import Component, DetectorParams, HeadSpec, LossSpec
+from nlu_kit.params import Component
+from nlu_kit.plugin.contracts import DetectorParams
+from nlu_kit.plugin.specs import HeadSpec, LossSpec
 
 
 def load_pipeline(

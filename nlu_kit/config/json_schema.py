@@ -16,7 +16,7 @@ from nlu_kit.config.nested import nested_fields
 from nlu_kit.config.pipeline import AUTO
 from nlu_kit.config.schema import HEAD_NAME, RESERVED_HEAD_NAMES, PipelineConfig
 from nlu_kit.errors import PluginError
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Provided, Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,14 +7,17 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from nlu_kit.config.pipeline import Resolved
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Component, Nested
+from nlu_kit.params import Component, Nested
 
 
 def build_nested(registry: Registry, kind: str, component: Component, context: Any) -> Any:
     """Look up, validate and build ``component``; the check has validated it already, so errors here are ours."""
-    spec: Any = registry.get(kind, component.type).spec
-    return spec.build(spec.params.model_validate(component.options), context)
+    provided = registry.get(kind, component.type)
+    return Resolved(
+        kind=kind, provided=provided, params=provided.spec.params.model_validate(component.options)
+    ).make(context)
 
 
 def nested_fields(params: type[BaseModel]) -> Mapping[str, str]:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.schema import DataConfig, TrainingConfig
+from nlu_kit.errors import PluginError
 from nlu_kit.registry import Provided, Registry
-from nlu_kit.specs import DetectorParams, Params
+from nlu_kit.params import Params
+from nlu_kit.plugin.contracts import DetectorParams
+from nlu_kit.plugin.lazy import loaded
 
 AUTO = "auto"  # the reader that is none: every installed one is asked
 
@@ -33,6 +36,10 @@ class Resolved:
     def type(self) -> str:
         return self.provided.spec.name
 
+    def make(self, context: Any) -> Any:
+        """The component itself. Raises PluginError where its class lacks a method that its contract asks for."""
+        return made(self.provided, self.provided.spec.build, self.params, context)  # type: ignore[attr-defined]
+
     def to_json(self) -> dict[str, Any]:
         """The component's section with every default written out."""
         return {"type": self.type, **self.params.model_dump(mode="json", by_alias=True)}
@@ -40,6 +47,18 @@ class Resolved:
     def walk(self) -> list[Resolved]:
         """This component and every one inside it."""
         return [self, *(deeper for inner in self.nested for deeper in inner.walk())]
+
+
+def made(provided: Provided, component: Any, params: Params, context: Any) -> Any:
+    """``component(params, context)``. Raises PluginError where that is a class with methods still to be written."""
+    missing = sorted(getattr(loaded(component), "__abstractmethods__", ()))
+    if missing:
+        name = getattr(loaded(component), "__qualname__", component)
+        raise PluginError(
+            f"contract: {name}, of the {provided.spec.kind} '{provided.spec.name}' of {provided.distribution} "
+            f"{provided.version}, lacks what its contract asks for: {', '.join(missing)}"
+        )
+    return component(params, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from nlu_kit.specs import Component
+from nlu_kit.params import Component
 
 HEAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.lost import Lost
+from nlu_kit.data.unlearnable import Unlearnable
 
 Targets = Mapping[str, Mapping[str, np.ndarray]]
 """Target arrays of one example by head and name."""
@@ -21,19 +21,19 @@ class TargetCodec(Protocol):
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]: ...
 
-    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]: ...
+    def unlearnable(self, example: Example, encoding: Encoding) -> Sequence[Entity]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedDataset:
-    """Parallel sequences of length N; ``lengths`` [N] counts tokens; ``lost`` holds by head the annotations that
+    """Parallel sequences of length N; ``lengths`` [N] counts tokens; ``unlearnable`` holds by head the annotations that
     can't be learnt (truncated away or not on token boundaries), in the order of the examples."""
 
     examples: Sequence[Example]
     encodings: Sequence[Encoding]
     targets: Sequence[Targets]
     lengths: np.ndarray
-    lost: Mapping[str, Sequence[Lost]]
+    unlearnable: Mapping[str, Sequence[Unlearnable]]
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -65,8 +65,8 @@ def encode_dataset(
         encodings=encodings,
         targets=[{name: codec.targets(*pair) for name, codec in codecs.items()} for pair in pairs],
         lengths=np.array([len(encoding) for encoding in encodings], dtype=np.int64),
-        lost={
-            name: [Lost(*pair, entity) for pair in pairs for entity in codec.lost(*pair)]
+        unlearnable={
+            name: [Unlearnable(*pair, entity) for pair in pairs for entity in codec.unlearnable(*pair)]
             for name, codec in codecs.items()
         },
     )

@@ -18,12 +18,12 @@ TEXTS = 200  # that latency is measured on, at most
 SECONDS = 20.0  # that this may take
 CHUNK = 1024
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 """Hears how many more texts are done."""
 
 
 def predict_all(
-    predictor: Predictor, texts: Sequence[str], *, batch_size: int, tell: Told
+    predictor: Predictor, texts: Sequence[str], *, batch_size: int, on_progress: OnProgress
 ) -> tuple[list[Prediction], float]:
     """(predictions in the order of the texts, seconds without the first few, which warm up)."""
     predictor.parse_many(list(texts[:WARM_UP]), batch_size=batch_size)
@@ -33,7 +33,7 @@ def predict_all(
         began = time.perf_counter()
         predictions += predictor.parse_many(chunk, batch_size=batch_size)
         seconds += time.perf_counter() - began
-        tell(len(chunk))
+        on_progress(len(chunk))
     return predictions, seconds
 
 

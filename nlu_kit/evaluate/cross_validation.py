@@ -14,7 +14,7 @@ from nlu_kit.compare.plan import Plan, make_plan
 from nlu_kit.compare.runner import Results, Watcher, run_plan
 from nlu_kit.errors import TrainingError
 from nlu_kit.evaluate.folds import fold_corpus
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 from nlu_kit.evaluate.summary import Evaluation, summarise
 from nlu_kit.registry import Registry
 
@@ -56,7 +56,7 @@ def cross_validate(plan: Plan, output: Path, watcher: Watcher, *, keep_models: b
 
 
 def _evaluate(plan: Plan, results: Results, folder: Path) -> Evaluation:
-    from nlu_kit.evaluate.run import ask, with_uncalibrated
+    from nlu_kit.evaluate.run import predict_examples, with_uncalibrated
     from nlu_kit.inference.predictor import load
 
     (pipeline,) = plan.pipelines
@@ -65,12 +65,12 @@ def _evaluate(plan: Plan, results: Results, folder: Path) -> Evaluation:
         corpus = fold_corpus(pipeline, folds=len(plan.cells), fold=record["fold"])
         run = folder / "cells" / cell.key / record["run"]
         predictor = load(run / "model", device=record["device"], registry=pipeline.registry)
-        parts.append(with_uncalibrated(ask(predictor, corpus.test)[0], predictor))
+        parts.append(with_uncalibrated(predict_examples(predictor, corpus.test)[0], predictor))
         facts = {key: record[key] for key in ("fold", "sizes", "best_epoch", "epochs_run", "seconds")}
         rows.append({**facts, "utterances": record["sizes"]["held_out"], "figures": record["scores"], "run": str(run)})
     data = [pipeline.data.train, *([pipeline.data.dev] if pipeline.data.dev else [])]
     return summarise(
-        Answers(parts),
+        Predictions(parts),
         name=pipeline.name,
         model=None,
         data=" + ".join(data),

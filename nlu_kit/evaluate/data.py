@@ -8,9 +8,9 @@ from pathlib import Path
 
 from nlu_kit.arguments import a_path
 from nlu_kit.config.pipeline import locate
-from nlu_kit.data.corpus import read_with, refuse_special
+from nlu_kit.corpus.read import read_with, refuse_special
 from nlu_kit.data.example import Example
-from nlu_kit.data.readers import Chosen, data_section, models_reader, named_reader, recognising_reader
+from nlu_kit.corpus.readers import Chosen, data_section, models_reader, named_reader, recognising_reader
 from nlu_kit.errors import DataError, PluginError
 from nlu_kit.registry import Registry
 

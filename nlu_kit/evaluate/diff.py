@@ -11,7 +11,7 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import OUT_OF_SCOPE
 from nlu_kit.errors import DataError, ModelError
 from nlu_kit.evaluate.errors import plain
-from nlu_kit.evaluate.part import Part
+from nlu_kit.evaluate.predictions import PredictionSet
 from nlu_kit.evaluate.significance import mcnemar, paired
 from nlu_kit.model.score import EXACT_MATCH, main_metrics, score
 
@@ -23,8 +23,8 @@ Verdicts = Sequence[bool | None]
 
 
 def compare(
-    first: Part,
-    second: Part,
+    first: PredictionSet,
+    second: PredictionSet,
     *,
     models: tuple[str, str],
     data: str,
@@ -46,7 +46,7 @@ def compare(
     pairs: dict[str, tuple[Verdicts, Verdicts]] = {EXACT_MATCH: (exact[0], exact[1])}
     entirely = exact
     if first.watched is not None and second.watched is not None:
-        # Exact match is over heads, here as everywhere; but the right label of a text that is rejected helps nobody.
+        # Exact match is over heads, here as everywhere; but the right label of a text that is rejected helps no_progress.
         for side, part in zip(verdicts, (first, second), strict=True):
             side[OUT_OF_SCOPE] = _in_or_out(part)
         entirely = [_all_right(side) for side in verdicts]
@@ -77,14 +77,14 @@ def gate(summary: Mapping[str, Any], most: int) -> dict[str, Any]:
     return {"max_regressions": most, "regressions": found, "passed": found <= most}
 
 
-def _matches(part: Part, head: str) -> list[bool | None]:
+def _matches(part: PredictionSet, head: str) -> list[bool | None]:
     codec = part.codecs[head]
     found = [codec.matches(example, fields) for example, fields in zip(part.examples, part.fields, strict=True)]
     return [None if match is None else bool(match) for match in found]
 
 
-def _in_or_out(part: Part) -> list[bool | None]:
-    """Whether the detector is right; None where nobody said whether the utterance is in scope or out of it."""
+def _in_or_out(part: PredictionSet) -> list[bool | None]:
+    """Whether the detector is right; None where no_progress said whether the utterance is in scope or out of it."""
     codec = part.codecs[part.watched or ""]
     return [
         bool(fields[OUT_OF_SCOPE]) == example.out_of_scope
@@ -100,7 +100,7 @@ def _all_right(verdicts: Mapping[str, Verdicts]) -> list[bool | None]:
     return [all(row) if row else None for row in rows]
 
 
-def _figures(first: Part, second: Part, heads: Sequence[str]) -> dict[str, dict[str, Any]]:
+def _figures(first: PredictionSet, second: PredictionSet, heads: Sequence[str]) -> dict[str, dict[str, Any]]:
     """Every figure that both models have; ``test`` for the main ones that can be resampled."""
     codecs = [{head: part.codecs[head] for head in heads} for part in (first, second)]
     scores = [score(own, part.examples, part.predictions) for own, part in zip(codecs, (first, second), strict=True)]
@@ -129,7 +129,7 @@ def _change(first: bool | None, second: bool | None) -> str | None:
 
 
 def _changes(
-    first: Part, second: Part, verdicts: Sequence[Mapping[str, Verdicts]], entirely: Sequence[Verdicts]
+    first: PredictionSet, second: PredictionSet, verdicts: Sequence[Mapping[str, Verdicts]], entirely: Sequence[Verdicts]
 ) -> list[dict[str, Any]]:
     """Worse ones first, then those where something changed but not whether all is right, then better ones; among each,
     those first in which the model that is wrong was most sure."""
@@ -150,8 +150,8 @@ def _changes(
 def _record(
     example: Example,
     position: int,
-    first: Part,
-    second: Part,
+    first: PredictionSet,
+    second: PredictionSet,
     heads: Sequence[str],
     changed: Mapping[str, str],
     change: str,
@@ -165,8 +165,8 @@ def _record(
             continue
         gold |= first.codecs[head].gold(example) or {}
         for part in (first, second):
-            judged = part.codecs[head].judged(example, part.predictions[position].fields)
-            confidences += [float(confidence) for confidence, right in judged if not right]
+            pairs = part.codecs[head].confidence_pairs(example, part.predictions[position].fields)
+            confidences += [float(confidence) for confidence, right in pairs if not right]
     sides = [part.predictions[position].fields for part in (first, second)]
     before, after = ({field: side[field] for field in gold if field in side} for side in sides)
     return {
@@ -181,7 +181,7 @@ def _record(
     }
 
 
-def _notes(first: Part, second: Part, models: tuple[str, str]) -> list[str]:
+def _notes(first: PredictionSet, second: PredictionSet, models: tuple[str, str]) -> list[str]:
     notes = []
     for model, own, other in zip(models, (first, second), (second, first), strict=True):
         alone = [name for name in own.codecs if name not in other.codecs]
@@ -191,7 +191,7 @@ def _notes(first: Part, second: Part, models: tuple[str, str]) -> list[str]:
 
 
 def _scope_notes(
-    first: Part, second: Part, models: tuple[str, str], names: tuple[Collection[str], Collection[str]]
+    first: PredictionSet, second: PredictionSet, models: tuple[str, str], names: tuple[Collection[str], Collection[str]]
 ) -> list[str]:
     notes = []
     if (first.watched is None) != (second.watched is None):

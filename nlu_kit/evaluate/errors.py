@@ -9,12 +9,12 @@ from typing import Any
 
 from nlu_kit.data.prediction import OUT_OF_SCOPE, LabelPrediction, Prediction
 from nlu_kit.evaluate.mistakes import WRONG, mistakes
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 
 Error = Mapping[str, Any]
 
 
-def find_errors(answers: Answers) -> list[Error]:
+def find_errors(predictions: Predictions) -> list[Error]:
     """A record for each utterance in which some head is not entirely right.
 
     ``confidence`` is the highest of what was predicted and is wrong, None where something is only missing; these come
@@ -22,7 +22,7 @@ def find_errors(answers: Answers) -> list[Error]:
     ``predicted`` hold all annotated fields.
     """
     found = []
-    for part in answers.parts:
+    for part in predictions.parts:
         for example, prediction in zip(part.examples, part.predictions, strict=True):
             gold: dict[str, Any] = {}
             heads, kinds, labels, confidences = list[str](), list[str](), list[str](), list[float]()
@@ -35,8 +35,8 @@ def find_errors(answers: Answers) -> list[Error]:
                 how = mistakes(wanted or {}, prediction.fields) or [(WRONG, ())]
                 kinds += [f"{name}: {kind}" for kind, _ in how]
                 labels += [label for _, concerned in how for label in concerned]
-                judged = codec.judged(example, prediction.fields)
-                confidences += [float(confidence) for confidence, right in judged if not right]
+                pairs = codec.confidence_pairs(example, prediction.fields)
+                confidences += [float(confidence) for confidence, right in pairs if not right]
             if part.watched is not None and prediction.fields[OUT_OF_SCOPE] != example.out_of_scope:
                 gold[OUT_OF_SCOPE] = example.out_of_scope
                 heads.append(OUT_OF_SCOPE)

@@ -9,64 +9,33 @@ from typing import Any
 
 import numpy as np
 
-from nlu_kit.compare.outcomes import KINDS, explains, outcomes
-from nlu_kit.evaluate.part import Answers, Judged
+from nlu_kit.evaluate.predictions import Predictions, ConfidencePairs
 from nlu_kit.metrics.bootstrap import Outcomes, bounds, resample
 from nlu_kit.metrics.calibration import expected_calibration_error, reliability
 from nlu_kit.metrics.report import HeadReport
-from nlu_kit.model.score import score
+from nlu_kit.model.score import measure
 
 HISTOGRAM = 20  # bins of the confidences
 
 
-def figures(answers: Answers) -> tuple[dict[str, dict[str, Any]], dict[str, HeadReport]]:
+def figures(predictions: Predictions) -> tuple[dict[str, dict[str, Any]], dict[str, HeadReport]]:
     """``head.metric`` and ``exact_match`` to ``value`` and ``interval``, and the reports.
 
-    An interval is there where the figure is a ratio of counts over utterances, which is not assumed but compared; for
-    others, such as macro F1, it is None.
+    An interval is there where the figure is a ratio of counts over utterances, as its codec says; for others, such as
+    macro F1, it is None.
     """
-    examples, fields = answers.examples, [prediction.fields for prediction in answers.predictions]
-    values = score(answers.codecs, examples, answers.predictions)
-    reports = {}
-    for name, codec in answers.codecs.items():
+    examples, fields = predictions.examples, [prediction.fields for prediction in predictions.predictions]
+    measured = measure(predictions.codecs, examples, predictions.predictions)
+    values, reports = dict[str, float](), {}
+    for name, codec in predictions.codecs.items():
         report = codec.report(examples, fields)
         if report is not None:
             reports[name] = report
-            values = {**{f"{name}.{metric}": value for metric, value in report.metrics.items()}, **values}
-    found = _intervals(answers, values)
-    heads = list(answers.codecs)
-    order = sorted(values, key=lambda name: heads.index(head_of(name)) if head_of(name) else len(heads))
-    return {name: {"value": values[name], "interval": found.get(name)} for name in order}, reports
-
-
-def head_of(metric: str) -> str:
-    """``intent`` for ``intent.accuracy``; empty for ``exact_match``, which is of all heads."""
-    head, dot, _ = metric.partition(".")
-    return head if dot else ""
-
-
-def resampled_kind(parts: Mapping[str, Mapping[str, list[int]]], figure: float) -> str | None:
-    """The kind of outcome whose ratio of sums is this figure."""
-    return next((kind for kind in KINDS if kind in parts and explains(parts[kind], figure)), None)
-
-
-def as_outcomes(part: Mapping[str, list[int]]) -> Outcomes:
-    """The counts of one system, as the bootstrap takes them."""
-    return Outcomes(
-        numerators=np.array([part["numerators"]], dtype=np.float64),
-        denominators=np.array([part["denominators"]], dtype=np.float64),
-    )
-
-
-def _intervals(answers: Answers, values: Mapping[str, float]) -> dict[str, list[float]]:
-    found = outcomes(answers.codecs, answers.examples, answers.predictions)
-    systems = {}
-    for name, value in values.items():
-        parts = found[head_of(name) or name]
-        kind = resampled_kind(parts, value)
-        if kind is not None:
-            systems[name] = as_outcomes(parts[kind])
-    return intervals(systems)
+            values |= {f"{name}.{metric}": value for metric, value in report.metrics.items()}
+        values |= {metric: value for metric, value in measured.figures.items() if metric.startswith(f"{name}.")}
+    values |= measured.figures
+    found = intervals({name: Outcomes.of([counts]) for name, counts in measured.counts.items()})
+    return {name: {"value": value, "interval": found.get(name)} for name, value in values.items()}, reports
 
 
 def intervals(systems: Mapping[str, Outcomes]) -> dict[str, list[float]]:
@@ -88,12 +57,12 @@ def intervals(systems: Mapping[str, Outcomes]) -> dict[str, list[float]]:
     return found
 
 
-def calibration(judged: Sequence[Judged], uncalibrated: Sequence[Judged] = ()) -> dict[str, Any] | None:
-    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without judgements.
+def calibration(found: Sequence[ConfidencePairs], uncalibrated: Sequence[ConfidencePairs] = ()) -> dict[str, Any] | None:
+    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without any prediction.
 
     ``ece_uncalibrated`` is the ECE of ``uncalibrated``, None without any.
     """
-    confidences, correct = _columns(judged)
+    confidences, correct = _columns(found)
     if not len(confidences):
         return None
     before = _columns(uncalibrated)
@@ -112,8 +81,8 @@ def calibration(judged: Sequence[Judged], uncalibrated: Sequence[Judged] = ()) -
     }
 
 
-def _columns(judged: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray]:
+def _columns(found: Sequence[ConfidencePairs]) -> tuple[np.ndarray, np.ndarray]:
     """Confidences, and whether each was right."""
-    pairs = [pair for one in judged for pair in one]
+    pairs = [pair for one in found for pair in one]
     confidences = np.array([confidence for confidence, _ in pairs], dtype=np.float64)
     return confidences, np.array([right for _, right in pairs], dtype=bool)

@@ -18,12 +18,13 @@ from nlu_kit.compare.record import write_record
 from nlu_kit.compare.worker import Teller, main
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline, Resolved
-from nlu_kit.data.corpus import Corpus
+from nlu_kit.corpus.read import Corpus
 from nlu_kit.data.example import Example
 from nlu_kit.evaluate.folds import fold_corpus
 from nlu_kit.registry import Provided
-from nlu_kit.specs import Params, ReaderSpec
-from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.params import Params
+from nlu_kit.plugin.specs import ReaderSpec
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 
 
 class FoldParams(Params):

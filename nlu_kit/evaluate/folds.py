@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.data.corpus import Corpus, read_corpus, split
+from nlu_kit.corpus.read import Corpus, read_corpus, split
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
 

@@ -7,19 +7,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from nlu_kit.data.example import Example
-from nlu_kit.evaluate.cost import Told, cost, predict_all
+from nlu_kit.evaluate.cost import OnProgress, cost, predict_all
 from nlu_kit.evaluate.data import TestData
-from nlu_kit.evaluate.part import Answers, Part
+from nlu_kit.evaluate.predictions import Predictions, PredictionSet
 from nlu_kit.evaluate.summary import Evaluation, summarise
 from nlu_kit.inference.predictor import Predictor, load
-from nlu_kit.model.build import current_codecs
+from nlu_kit.model.build import build_codecs
 from nlu_kit.model.predict import predict
 from nlu_kit.registry import Registry
 
 BATCH_SIZE = 32
 
 
-def nobody(done: int) -> None:
+def no_progress(done: int) -> None:
     """For whoever does not want to hear of progress."""
 
 
@@ -31,17 +31,17 @@ def evaluate_model(
     device: str = "cpu",
     threshold: float | None = None,
     batch_size: int = BATCH_SIZE,
-    tell: Told = nobody,
+    on_progress: OnProgress = no_progress,
 ) -> Evaluation:
     """Predict ``data`` with the model folder ``model`` and measure everything. ``threshold`` is instead of the one that
     the model has for what is out of scope. Raises ModelError or DataError."""
     predictor = load(model, device=device, threshold=threshold, registry=registry)
-    part, seconds = ask(predictor, data.examples, batch_size=batch_size, tell=tell)
+    part, seconds = predict_examples(predictor, data.examples, batch_size=batch_size, on_progress=on_progress)
     texts = [example.text for example in data.examples]
     spent = cost(predictor, texts, batch_size=batch_size, seconds=seconds)
     part = with_uncalibrated(part, predictor, batch_size=batch_size)
     evaluation = summarise(
-        Answers([part]),
+        Predictions([part]),
         name=predictor.saved.name,
         model=str(model),
         data=str(data.path),
@@ -59,18 +59,18 @@ def evaluate_model(
     return evaluation
 
 
-def ask(
-    predictor: Predictor, examples: Sequence[Example], *, batch_size: int = BATCH_SIZE, tell: Told = nobody
-) -> tuple[Part, float]:
+def predict_examples(
+    predictor: Predictor, examples: Sequence[Example], *, batch_size: int = BATCH_SIZE, on_progress: OnProgress = no_progress
+) -> tuple[PredictionSet, float]:
     """(what the model says to the examples, seconds it took)."""
     texts = [example.text for example in examples]
-    predictions, seconds = predict_all(predictor, texts, batch_size=batch_size, tell=tell)
+    predictions, seconds = predict_all(predictor, texts, batch_size=batch_size, on_progress=on_progress)
     encodings = predictor.model.backbone.tokenizer.encode(texts)
     watched = None if predictor.scope is None else predictor.scope.settings.head
-    return Part(predictor.codecs, examples, encodings, predictions, watched), seconds
+    return PredictionSet(predictor.codecs, examples, encodings, predictions, watched), seconds
 
 
-def with_uncalibrated(part: Part, predictor: Predictor, *, batch_size: int = BATCH_SIZE) -> Part:
+def with_uncalibrated(part: PredictionSet, predictor: Predictor, *, batch_size: int = BATCH_SIZE) -> PredictionSet:
     """The part with what the model would say had nothing been fitted on dev, for the calibration error before that."""
-    plain = current_codecs(predictor.saved.heads, predictor.saved.labels, predictor.model)
+    plain = build_codecs(predictor.saved.heads, predictor.saved.labels)
     return replace(part, uncalibrated=predict(predictor.model, plain, part.encodings, batch_size=batch_size))

@@ -9,34 +9,34 @@ import numpy as np
 
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.evaluate.figures import intervals
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 from nlu_kit.metrics.bootstrap import Outcomes
 from nlu_kit.metrics.detection import rejection_scores
 
 BY_SCORE = ("auroc", "fpr95")
 
 
-def scope_section(answers: Answers) -> dict[str, Any]:
+def scope_section(predictions: Predictions) -> dict[str, Any]:
     """How many utterances are out of scope, whether the model can tell (``detector``), the ``figures``, and the
     ``intervals`` of those that are ratios of counts.
 
     ``auroc`` and ``fpr95`` compare scores, which only those of one model can be: a cross-validation has none.
     """
-    outside = sum(example.out_of_scope for example in answers.examples)
-    detector = all(part.watched is not None for part in answers.parts)
-    figures, found = _figures(answers) if detector else ({}, {})
+    outside = sum(example.out_of_scope for example in predictions.examples)
+    detector = all(part.watched is not None for part in predictions.parts)
+    figures, found = _figures(predictions) if detector else ({}, {})
     return {
         "detector": detector,
-        "in_scope": len(answers.examples) - outside,
+        "in_scope": len(predictions.examples) - outside,
         "out_of_scope": outside,
         "figures": figures,
         "intervals": found,
     }
 
 
-def _figures(answers: Answers) -> tuple[dict[str, float], dict[str, list[float]]]:
+def _figures(predictions: Predictions) -> tuple[dict[str, float], dict[str, list[float]]]:
     inside, right, outside = list[tuple[bool, float]](), list[bool](), list[tuple[bool, float]]()
-    for part in answers.parts:
+    for part in predictions.parts:
         codec = part.codecs[part.watched or ""]
         for example, fields in zip(part.examples, part.fields, strict=True):
             said = bool(fields[OUT_OF_SCOPE]), float(fields[OUT_OF_SCOPE_SCORE])
@@ -46,7 +46,7 @@ def _figures(answers: Answers) -> tuple[dict[str, float], dict[str, list[float]]
                 inside.append(said)
                 right.append(bool(match))
     decided = _rejection(inside, right, outside, column=0)
-    scored = _rejection(inside, right, outside, column=1) if len(answers.parts) == 1 else {}
+    scored = _rejection(inside, right, outside, column=1) if len(predictions.parts) == 1 else {}
     figures = {
         **{name: value for name, value in decided.items() if name not in BY_SCORE},
         **{name: value for name, value in scored.items() if name in BY_SCORE},

@@ -12,7 +12,7 @@ from typing import Any
 
 from nlu_kit.compare.outcomes import KINDS, explains, outcomes
 from nlu_kit.evaluate.figures import as_outcomes, head_of
-from nlu_kit.evaluate.part import Part
+from nlu_kit.evaluate.predictions import PredictionSet
 from nlu_kit.metrics.bootstrap import difference, resample
 
 
@@ -27,7 +27,7 @@ def mcnemar(better: int, worse: int) -> float:
 
 
 def paired(
-    first: Part, second: Part, values: Mapping[str, tuple[float, float]], heads: Sequence[str]
+    first: PredictionSet, second: PredictionSet, values: Mapping[str, tuple[float, float]], heads: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """For each figure (name to its values for both models) that can be resampled: ``difference``, second minus first,
     its 95 % interval as ``low`` and ``high``, and ``p``, the share of resamples in which the second is not better.

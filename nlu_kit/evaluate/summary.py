@@ -1,4 +1,4 @@
-"""From answers to what evaluation.json holds: plain data, from which table, page and JUnit file are made."""
+"""From predictions to what evaluation.json holds: plain data, from which table, page and JUnit file are made."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from nlu_kit import __version__
 from nlu_kit.data.findings import Finding
-from nlu_kit.data.lost import SHOWN
+from nlu_kit.data.unlearnable import SHOWN
 from nlu_kit.data.prediction import OUT_OF_SCOPE
 from nlu_kit.errors import DataError
 from nlu_kit.evaluate.errors import Error, find_errors, kind_counts
 from nlu_kit.evaluate.figures import calibration, figures
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 from nlu_kit.evaluate.scope import scope_section
 from nlu_kit.metrics.report import HeadReport
 from nlu_kit.model.score import main_metrics
@@ -33,7 +33,7 @@ class Evaluation:
 
 
 def summarise(
-    answers: Answers,
+    predictions: Predictions,
     *,
     name: str,
     model: str | None,
@@ -42,15 +42,15 @@ def summarise(
     folds: Mapping[str, Any] | None = None,
 ) -> Evaluation:
     """The whole evaluation. Raises DataError where nothing is annotated that the model could be measured by."""
-    values, reports = figures(answers)
-    scope = scope_section(answers)
+    values, reports = figures(predictions)
+    scope = scope_section(predictions)
     bounds = scope.pop("intervals")
     for metric, value in scope.pop("figures").items():
         values[f"{OUT_OF_SCOPE}.{metric}"] = {"value": value, "interval": bounds.get(metric)}
     if not values:
-        raise DataError(_nothing(answers, data))
-    errors = find_errors(answers)
-    heads_section = {head: _head(answers, head, reports.get(head)) for head in answers.codecs}
+        raise DataError(_nothing(predictions, data))
+    errors = find_errors(predictions)
+    heads_section = {head: _head(predictions, head, reports.get(head)) for head in predictions.codecs}
     values |= _calibration_figures(heads_section)
     summary = {
         "format": 1,
@@ -59,12 +59,12 @@ def summarise(
         "name": name,
         "model": model,
         "data": data,
-        "utterances": len(answers.examples),
-        "main": [metric for metric in main_metrics(answers.codecs) if metric in values],
+        "utterances": len(predictions.examples),
+        "main": [metric for metric in main_metrics(predictions.codecs) if metric in values],
         "figures": values,
         "heads": heads_section,
         "scope": scope,
-        "truncated": answers.truncated,
+        "truncated": predictions.truncated,
         "errors": {"utterances": len(errors), "kinds": kind_counts(errors)},
         "cost": cost,
         "folds": folds,
@@ -74,17 +74,17 @@ def summarise(
     return Evaluation(summary, errors)
 
 
-def _head(answers: Answers, name: str, report: HeadReport | None) -> dict[str, Any]:
-    unseen, lost = answers.unseen(name), answers.lost(name)
+def _head(predictions: Predictions, name: str, report: HeadReport | None) -> dict[str, Any]:
+    unseen, unlearnable = predictions.unseen(name), predictions.unlearnable(name)
     return {
-        "annotated": answers.annotated(name),
+        "annotated": predictions.annotated(name),
         "unseen": len(unseen),
         "unseen_places": unseen,
-        "lost": len(lost),
-        "lost_places": [str(one) for one in lost],
+        "unlearnable": len(unlearnable),
+        "unlearnable_places": [str(one) for one in unlearnable],
         "labels": [] if report is None else [asdict(row) for row in report.labels],
         "confusion": None if report is None or report.confusion is None else asdict(report.confusion),
-        "calibration": calibration(answers.judged(name), answers.judged_uncalibrated(name)),
+        "calibration": calibration(predictions.confidence_pairs(name), predictions.uncalibrated_pairs(name)),
     }
 
 
@@ -99,11 +99,11 @@ def _calibration_figures(heads: Mapping[str, Mapping[str, Any]]) -> dict[str, di
     return {name: {"value": value, "interval": None} for name, value in found.items() if value is not None}
 
 
-def _nothing(answers: Answers, data: str) -> str:
-    outside = sum(example.out_of_scope for example in answers.examples)
+def _nothing(predictions: Predictions, data: str) -> str:
+    outside = sum(example.out_of_scope for example in predictions.examples)
     if outside:
         return f"every annotated example of {data} is out of scope, and the model has no detector that could tell"
-    heads = ", ".join(f"'{name}' ({', '.join(codec.fields)})" for name, codec in answers.codecs.items())
+    heads = ", ".join(f"'{name}' ({', '.join(codec.fields)})" for name, codec in predictions.codecs.items())
     return (
         f"no example of {data} is annotated for any head of the model: {heads}; annotate some, or name other data or "
         "another --reader"
@@ -134,12 +134,12 @@ def _notes(summary: Summary) -> list[str]:
             what = "annotation has a label" if head["unseen"] == 1 else "annotations have a label"
             said = f"{name}: {head['unseen']:,} {what} that training never had; counted as wrong"
             notes.append(_placed(said, head["unseen_places"]))
-        if head["lost"]:
-            what = _several(head["lost"], "annotation")
+        if head["unlearnable"]:
+            what = _several(head["unlearnable"], "annotation")
             said = (
                 f"{name}: {what} of a kind that the head can't be taught: cut off, starting or ending inside a word, "
             )
-            notes.append(_placed(said + "overlapping, or too wide", head["lost_places"]))
+            notes.append(_placed(said + "overlapping, or too wide", head["unlearnable_places"]))
     return notes
 
 

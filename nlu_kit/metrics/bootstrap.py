@@ -14,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nlu_kit.metrics.counts import Counts
+
 RESAMPLES = 10_000
 LEVEL = 0.95
 _CELLS = 4_000_000  # of the matrix of weights that is in memory at one time
@@ -25,6 +27,11 @@ class Outcomes:
 
     numerators: np.ndarray
     denominators: np.ndarray
+
+    @classmethod
+    def of(cls, runs: Sequence[Counts]) -> Outcomes:
+        """Of one metric, from the counts of each run."""
+        return cls(np.stack([run.numerators for run in runs]), np.stack([run.denominators for run in runs]))
 
     def value(self) -> float:
         """The figure on the whole set, mean over the runs."""
@@ -45,12 +52,18 @@ class Difference:
 def resample(systems: Sequence[Outcomes], *, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
     """The figure of each system on each resample of the utterances, ``[K, resamples]``, mean over its runs.
 
-    All systems see the same resamples (that is what pairs them). Raises ValueError where they differ in utterances.
+    All systems see the same resamples (that is what pairs them). What is resampled are the utterances that count for
+    some system, or resamples might hold none of them. Raises ValueError where systems differ in utterances, or none
+    counts.
     """
     sizes = {system.numerators.shape[1] for system in systems}
-    if len(sizes) != 1 or 0 in sizes:
-        raise ValueError(f"systems are compared on the same utterances, at least one; got {sorted(sizes)}")
-    (size,) = sizes
+    if len(sizes) != 1:
+        raise ValueError(f"systems are compared on the same utterances; got {sorted(sizes)}")
+    counted = np.any([(system.denominators > 0).any(axis=0) for system in systems], axis=0)
+    if not counted.any():
+        raise ValueError("none of the utterances counts, so there is nothing to resample")
+    systems = [Outcomes(s.numerators[:, counted], s.denominators[:, counted]) for s in systems]
+    size = int(counted.sum())
     sums = np.concatenate([part for s in systems for part in (s.numerators, s.denominators)]).T  # [N, runs of all x 2]
     generator = np.random.default_rng(seed)
     found = [np.empty((len(systems), 0))]

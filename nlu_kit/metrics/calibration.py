@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nlu_kit.metrics.numerics import softmax
+
 BINS = 15
 LOWEST, HIGHEST = 0.05, 20.0  # of a fitted temperature
 _HALVINGS = 40
@@ -53,14 +55,6 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         slope = float(np.mean((softmax(np.exp(middle) * logits) * logits).sum(axis=1) - wanted))
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.clip(np.exp(-(low + high) / 2), LOWEST, HIGHEST))
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities [..., C] of ``logits`` [..., C], float64, without overflow."""
-    logits = np.asarray(logits, dtype=np.float64)
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: np.ndarray = shifted / shifted.sum(axis=-1, keepdims=True)
-    return probabilities
 
 
 def reliability(confidences: np.ndarray, correct: np.ndarray, *, bins: int = BINS) -> list[ReliabilityBin]:

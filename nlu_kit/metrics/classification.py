@@ -1,41 +1,53 @@
-"""Single-label classification: accuracy, macro F1, and the row of every label. No torch."""
+"""Classification: F1 of every label, their averages, and who is taken for whom. No torch."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from nlu_kit.metrics.report import Confusion, HeadReport, LabelScore
 
 
-def classification_scores(gold: Sequence[str], predicted: Sequence[str]) -> dict[str, float]:
-    """``accuracy`` and ``macro_f1`` (over the labels that occur in gold); empty where there is no example.
+def macro_f1(gold: Sequence[str], predicted: Sequence[str]) -> float:
+    """The mean F1 of the labels that occur in gold. Labels that the model has never seen stay in: they can only be got
+    wrong."""
+    of_gold = [row.f1 for row in label_rows([[g] for g in gold], [[p] for p in predicted]) if row.support]
+    return sum(of_gold) / len(of_gold)
 
-    Labels that the model has never seen stay in: they can only be got wrong.
-    """
-    if not gold:
-        return {}
-    from sklearn.metrics import f1_score
 
-    correct = sum(g == p for g, p in zip(gold, predicted, strict=True))
-    macro = f1_score(gold, predicted, labels=sorted(set(gold)), average="macro", zero_division=0)
-    return {"accuracy": correct / len(gold), "macro_f1": float(macro)}
+def label_rows(gold: Sequence[Collection[str]], predicted: Sequence[Collection[str]]) -> list[LabelScore]:
+    """A row for each label of either side, most frequent in gold first, from each text's sets of labels."""
+    supports = Counter(label for labels in gold for label in set(labels))
+    guesses = Counter(label for labels in predicted for label in set(labels))
+    hits = Counter(label for g, p in zip(gold, predicted, strict=True) for label in set(g) & set(p))
+    names = sorted({*supports, *guesses}, key=lambda name: (-supports[name], name))
+    return [label_row(name, hits[name], supports[name], guesses[name]) for name in names]
+
+
+def label_row(label: str, hits: int, support: int, predicted: int) -> LabelScore:
+    """Precision, recall and F1 are 0 where they have nothing to divide by."""
+    return LabelScore(
+        label=label,
+        precision=hits / predicted if predicted else 0.0,
+        recall=hits / support if support else 0.0,
+        f1=2 * hits / (support + predicted) if support + predicted else 0.0,
+        support=support,
+        predicted=predicted,
+    )
 
 
 def classification_report(gold: Sequence[str], predicted: Sequence[str]) -> HeadReport:
-    """A row for every label of either side, all counts of who was taken for whom, and two more averages of F1.
+    """A row for every label of either side, the confusion matrix, and two more averages of F1.
 
     ``weighted_f1`` is over the labels of gold, each as often as it occurs there. ``micro_f1`` is over those labels
     too, from the sums of their counts; where nothing but these was predicted, it is the accuracy.
     """
-    pairs = Counter(zip(gold, predicted, strict=True))
-    if not pairs:
+    if not gold:
         return HeadReport()
-    supports, guesses = Counter(gold), Counter(predicted)
-    names = sorted({*supports, *guesses}, key=lambda name: (-supports[name], name))
-    rows = [_row(name, pairs[name, name], supports[name], guesses[name]) for name in names]
-    hits = sum(pairs[name, name] for name in supports)
-    guessed = sum(guesses[name] for name in supports)
+    rows = label_rows([[g] for g in gold], [[p] for p in predicted])
+    pairs, names = Counter(zip(gold, predicted, strict=True)), [row.label for row in rows]
+    of_gold = [row for row in rows if row.support]
+    hits, guessed = sum(pairs[row.label, row.label] for row in of_gold), sum(row.predicted for row in of_gold)
     return HeadReport(
         metrics={
             "micro_f1": 2 * hits / (len(gold) + guessed),
@@ -43,16 +55,4 @@ def classification_report(gold: Sequence[str], predicted: Sequence[str]) -> Head
         },
         labels=rows,
         confusion=Confusion(labels=names, counts=[[pairs[g, p] for p in names] for g in names]),
-    )
-
-
-def _row(label: str, hits: int, support: int, predicted: int) -> LabelScore:
-    """Precision, recall and F1 are 0 where they have nothing to divide by."""
-    return LabelScore(
-        label=label,
-        precision=hits / predicted if predicted else 0.0,
-        recall=hits / support if support else 0.0,
-        f1=2 * hits / (support + predicted),
-        support=support,
-        predicted=predicted,
     )

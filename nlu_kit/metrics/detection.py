@@ -1,4 +1,4 @@
-"""How well a score tells out-of-scope utterances from the others, whatever the threshold. numpy only.
+"""How well a score tells out-of-scope utterances from the others, whatever the threshold.
 
 Hendrycks and Gimpel (2017), "A Baseline for Detecting Misclassified and Out-of-Distribution Examples in Neural
 Networks"; FPR at 95 % TPR as in Liu, Wang, Owens and Li (2020), "Energy-based Out-of-distribution Detection".
@@ -14,11 +14,11 @@ def auroc(in_scope: np.ndarray, out_of_scope: np.ndarray) -> float:
 
     Scores [N] and [M], higher = further out; .5 is guessing, 1 perfect. Raises ValueError where either is empty.
     """
+    from scipy.stats import mannwhitneyu
+
     inside, outside = _scores(in_scope), _scores(out_of_scope)
-    ordered = np.sort(inside)
-    below = np.searchsorted(ordered, outside, side="left")
-    not_above = np.searchsorted(ordered, outside, side="right")
-    return float((below + not_above).sum() / (2 * len(inside) * len(outside)))
+    pairs = mannwhitneyu(outside, inside, method="asymptotic").statistic
+    return float(pairs) / (len(inside) * len(outside))
 
 
 def fpr_at_tpr(in_scope: np.ndarray, out_of_scope: np.ndarray, *, tpr: float = 0.95) -> float:

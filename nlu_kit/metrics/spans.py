@@ -1,17 +1,19 @@
-"""Strict span precision, recall and F1 by seqeval: a span counts if its boundaries and its label are exact.
+"""Spans beyond their strict F1: by label, by boundaries only, by label only. No torch.
 
-Spans are compared as *characters* of the raw text, whatever the tokenizer did: each text is cut at every boundary of
-either side, the pieces get IOB2 tags, and seqeval (https://github.com/chakki-works/seqeval, strict mode) counts.
-
-Tags can't say that spans overlap. A text with such spans (or empty ones) becomes a row with one place for each distinct
-span of either side, so that the same strict count holds for it.
+Spans are compared as *characters* of the raw text, whatever the tokenizer did; one that is there twice counts once.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Protocol
+from collections.abc import Set as AbstractSet
+from typing import Any, Protocol
+
+from nlu_kit.metrics.classification import label_row
+from nlu_kit.metrics.report import HeadReport, LabelScore
+
+Triple = tuple[int, int, str]
 
 
 class Span(Protocol):
@@ -27,57 +29,69 @@ class Span(Protocol):
     def label(self) -> str: ...
 
 
-def span_scores(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> dict[str, float]:
-    """Micro-averaged ``precision``, ``recall`` and ``f1`` over all texts; empty where there is no text.
-
-    Where neither side has any span, all three are 1: there was nothing to find and nothing was made up.
-    """
-    if not gold:
-        return {}
-    if not any(gold) and not any(predicted):
-        return {"precision": 1.0, "recall": 1.0, "f1": 1.0}
-    from seqeval.metrics.v1 import precision_recall_fscore_support
-    from seqeval.scheme import IOB2
-
-    gold_tags, predicted_tags = [], []
-    for gold_spans, predicted_spans in zip(gold, predicted, strict=True):
-        both = (*gold_spans, *predicted_spans)
-        if _flat(gold_spans) and _flat(predicted_spans):
-            cuts = sorted({edge for span in both for edge in (span.start, span.end)})
-            gold_tags.append(_tags(gold_spans, cuts))
-            predicted_tags.append(_tags(predicted_spans, cuts))
-        else:
-            places = sorted({_key(span) for span in both})
-            gold_tags.append(_marks(gold_spans, places))
-            predicted_tags.append(_marks(predicted_spans, places))
-    precision, recall, f1, _ = precision_recall_fscore_support(
-        gold_tags, predicted_tags, average="micro", mode="strict", scheme=IOB2, zero_division=0
-    )
-    return {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
-
-
-def _key(span: Span) -> tuple[int, int, str]:
+def triple(span: Span) -> Triple:
+    """What makes two spans the same: boundaries and label."""
     return span.start, span.end, span.label
 
 
-def _flat(spans: Sequence[Span]) -> bool:
-    """Whether tags can tell these spans apart: each has a character, and no two share one."""
-    ordered = sorted(spans, key=_key)
-    apart = all(before.end <= after.start for before, after in pairwise(ordered))
-    return apart and all(span.start < span.end for span in ordered)
+def span_report(gold: Sequence[Sequence[Span]], predicted: Sequence[Sequence[Span]]) -> HeadReport:
+    """A row for every label of either side, and, where gold has a span at all, these figures over all texts:
+
+    - ``macro_f1``: strict, the mean over the labels of gold (over all spans it is ``f1``);
+    - ``boundary_f1``: a span is right if one of gold has its boundaries, whatever its label;
+    - ``type_f1``: a span is right if it overlaps one of gold that has its label, whatever the boundaries. Each span is
+      paired with one of the other side at most, and the most pairs are taken. It is MUC-5's question of types, asked
+      of spans that overlap as in SemEval-2013 task 9 (Segura-Bedmar et al. 2013).
+    """
+    pairs = [(set(map(triple, g)), set(map(triple, p))) for g, p in zip(gold, predicted, strict=True)]
+    rows = _rows(pairs)
+    if not any(g for g, _ in pairs):
+        return HeadReport(labels=rows)
+    supports, guesses = sum(len(g) for g, _ in pairs), sum(len(p) for _, p in pairs)
+    bounds = [({s[:2] for s in g}, {s[:2] for s in p}) for g, p in pairs]
+    common, here, there = (sum(counts) for counts in zip(*map(_counts, bounds), strict=True))
+    of_gold = [row.f1 for row in rows if row.support]
+    return HeadReport(
+        metrics={
+            "macro_f1": sum(of_gold) / len(of_gold),
+            "boundary_f1": _f1(common, here, there),
+            "type_f1": _f1(sum(_pairings(g, p) for g, p in pairs), supports, guesses),
+        },
+        labels=rows,
+    )
 
 
-def _marks(spans: Sequence[Span], places: Sequence[tuple[int, int, str]]) -> list[str]:
-    """A tag at the place of each span: no two of them have the same, so each is an entity of its own."""
-    here = {_key(span) for span in spans}
-    return [f"B-{place[2]}" if place in here else "O" for place in places]
+def _counts(pair: tuple[AbstractSet[Any], AbstractSet[Any]]) -> tuple[int, int, int]:
+    """How many both sides have, gold, predicted."""
+    gold, predicted = pair
+    return len(gold & predicted), len(gold), len(predicted)
 
 
-def _tags(spans: Sequence[Span], cuts: Sequence[int]) -> list[str]:
-    """IOB2 tags of the pieces between consecutive cuts."""
-    at = {cut: position for position, cut in enumerate(cuts)}
-    tags = ["O"] * max(len(cuts) - 1, 0)
-    for span in spans:
-        first, last = at[span.start], at[span.end]
-        tags[first:last] = [f"B-{span.label}", *[f"I-{span.label}"] * (last - first - 1)]
-    return tags
+def _f1(right: int, gold: int, predicted: int) -> float:
+    return 2 * right / (gold + predicted) if gold + predicted else 0.0
+
+
+def _rows(pairs: Sequence[tuple[set[Triple], set[Triple]]]) -> list[LabelScore]:
+    """One for each label, most frequent first; a figure is 0 where it has nothing to divide by."""
+    supports, guesses, hits = (
+        Counter(label for spans in texts for *_, label in spans)
+        for texts in ([g for g, _ in pairs], [p for _, p in pairs], [g & p for g, p in pairs])
+    )
+    names = sorted({*supports, *guesses}, key=lambda name: (-supports[name], name))
+    return [label_row(name, hits[name], supports[name], guesses[name]) for name in names]
+
+
+def _pairings(gold: set[Triple], predicted: set[Triple]) -> int:
+    """How many spans can be paired with an overlapping one of the same label: a maximum matching."""
+    if not gold or not predicted:
+        return 0
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+
+    near = csr_array([[_overlap(one, other) for other in predicted] for one in gold], dtype=bool)
+    return int((maximum_bipartite_matching(near) >= 0).sum())
+
+
+def _overlap(one: Triple, other: Triple) -> bool:
+    """Of one label, and with a common character (an empty span only meets itself)."""
+    return one == other or (one[2] == other[2] and one[0] < other[1] and other[0] < one[1])

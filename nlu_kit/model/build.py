@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nlu_kit.assets import Assets
-from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead, watchable
+from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead, made, watchable
 from nlu_kit.config.reading import reading_order
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.errors import ConfigError, DataError, NothingToLearnError, PluginError, Problem
-from nlu_kit.model.modules import Backbone, Balancing, Head, Loss
+from nlu_kit.heads.modules import Head, Loss
+from nlu_kit.plugin.modules import Backbone, Balancing
 from nlu_kit.model.nlu_model import NluModel, Objective
-from nlu_kit.model.protocols import Codec
-from nlu_kit.specs import BackboneContext, BalancingContext, CodecContext, HeadContext, Layer, LossContext
+from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import CodecContext, HeadContext
+from nlu_kit.plugin.contracts import BackboneContext, BalancingContext, Layer, LossContext
 
 MOST_LABELS = 10_000
 """Of one head. Far more than anybody tells apart; as many as a column of identifiers soon has."""
@@ -44,7 +47,7 @@ def fit_heads(pipeline: Pipeline, train: Sequence[Example]) -> FittedHeads:
     idle: dict[str, str] = {}
     for name, entry in pipeline.heads.items():
         try:
-            labels[name] = _spec(entry.head).fit(entry.head.params, train)
+            labels[name] = make_codec(entry.head, name, LabelSpace(())).fit_labels(train)
         except NothingToLearnError as error:
             idle[name] = str(error)
         except DataError as error:
@@ -87,17 +90,16 @@ def build_codecs(
     heads: Mapping[str, Resolved],
     labels: Mapping[str, LabelSpace],
     states: Mapping[str, Mapping[str, Any]] | None = None,
-) -> dict[str, Codec]:
+) -> dict[str, Codec[Any]]:
     """The torch-free half of every head, each after those that it reads. Raises ConfigError where two heads fill the
     same field of a prediction, PluginError where a codec does not read what its spec says."""
-    codecs: dict[str, Codec] = {}
+    codecs: dict[str, Codec[Any]] = {}
     owners: dict[str, str] = {"text": "the text itself", "truncated": "the truncation flag"}
     owners |= dict.fromkeys((OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE), "the detector")
     reads = {name: tuple(_spec(head).reads(head.params)) for name, head in heads.items()}
     for name in reading_order(reads):
-        head, state = heads[name], (states or {}).get(name, {})
-        context = CodecContext(name=name, labels=labels[name], state=state, reads=reads[name])
-        codecs[name] = _spec(head).codec(head.params, context)
+        head = heads[name]
+        codecs[name] = make_codec(head, name, labels[name], (states or {}).get(name, {}))
         if tuple(codecs[name].reads) != reads[name]:
             said = f"its spec says that it reads {list(reads[name])}, its codec {list(codecs[name].reads)}"
             raise PluginError(f"contract: the head '{head.type}': {said}; set `reads` of the codec to `context.reads`")
@@ -109,17 +111,20 @@ def build_codecs(
     return codecs
 
 
-def current_codecs(
-    heads: Mapping[str, Resolved], labels: Mapping[str, LabelSpace], model: NluModel
-) -> dict[str, Codec]:
-    """The codecs for the model's weights of the moment."""
-    states: dict[str, Mapping[str, Any]] = {name: head.codec_state() for name, head in model.heads.items()}  # type: ignore[operator]
-    return build_codecs(heads, labels, states)
+def make_codec(
+    head: Resolved, name: str, labels: LabelSpace, state: Mapping[str, Any] = MappingProxyType({})
+) -> Codec[Any]:
+    """One codec; with empty ``labels``, one that can only fit them. Raises PluginError for a class that lacks a
+    method."""
+    spec = _spec(head)
+    context = CodecContext(name=name, labels=labels, state=state, reads=tuple(spec.reads(head.params)))
+    codec: Codec[Any] = made(head.provided, spec.codec, head.params, context)
+    return codec
 
 
 def build_backbone(backbone: Resolved, *, base_dir: Path, assets: Assets | None = None) -> Backbone:
     """Pre-trained, or with ``assets`` restored without weights."""
-    module: Backbone = _spec(backbone).build(backbone.params, BackboneContext(base_dir=base_dir, assets=assets))
+    module: Backbone = backbone.make(BackboneContext(base_dir=base_dir, assets=assets))
     return module
 
 
@@ -128,7 +133,7 @@ def build_model(backbone: Backbone, heads: Mapping[str, Resolved], labels: Mappi
     modules: dict[str, Head] = {}
     for name, head in heads.items():
         context = HeadContext(name=name, width=backbone.width, labels=labels[name])
-        modules[name] = _spec(head).build(head.params, context)
+        modules[name] = head.make(context)
     return NluModel(backbone, modules)
 
 
@@ -138,7 +143,7 @@ def build_objective(
     """The model with its losses (fitted to train's class counts) and the balancing."""
     losses = {name: _loss(entry, model, train, labels[name]) for name, entry in pipeline.heads.items()}
     context = BalancingContext(heads=list(pipeline.heads))
-    balancing: Balancing = _spec(pipeline.balancing).build(pipeline.balancing.params, context)
+    balancing: Balancing = pipeline.balancing.make(context)
     return Objective(model, losses, balancing)
 
 
@@ -150,9 +155,7 @@ def _loss(entry: ResolvedHead, model: NluModel, train: EncodedDataset, labels: L
             raise PluginError(f"the head '{entry.head.type}' says it computes its own loss, but own_loss() gives none")
         return own
     counts = train.class_counts(entry.name, len(labels))
-    loss: Loss = _spec(entry.loss).build(
-        entry.loss.params, LossContext(head=entry.name, labels=labels, class_counts=counts)
-    )
+    loss: Loss = entry.loss.make(LossContext(head=entry.name, labels=labels, class_counts=counts))
     return loss
 
 

@@ -11,7 +11,7 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import OUT_OF_SCOPE_SCORE, Prediction
 from nlu_kit.metrics.calibration import expected_calibration_error
 from nlu_kit.metrics.detection import rejection_scores
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +57,8 @@ def calibration_errors(
     errors = {}
     for name, codec in codecs.items():
         pairs = zip(examples, predictions, strict=True)
-        judged = [verdict for example, prediction in pairs for verdict in codec.judged(example, prediction.fields)]
-        if judged:
-            confidences, right = (np.array(column) for column in zip(*judged, strict=True))
+        found = [pair for example, prediction in pairs for pair in codec.confidence_pairs(example, prediction.fields)]
+        if found:
+            confidences, right = (np.array(column) for column in zip(*found, strict=True))
             errors[name] = expected_calibration_error(confidences, right)
     return errors

@@ -10,7 +10,7 @@ import numpy as np
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, PluginError
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 from nlu_kit.model.scope import Scope
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nlu_kit.config.schema import HEAD_NAME
-from nlu_kit.specs import Component
+from nlu_kit.params import Component
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Temperature = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]

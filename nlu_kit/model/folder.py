@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from nlu_kit import __version__
@@ -22,10 +23,11 @@ from nlu_kit.files import sha256
 from nlu_kit.model.card import model_card
 from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
 from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 from nlu_kit.model.scope import Scope, save_arrays
+from nlu_kit.plugin.lazy import loaded
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Component
+from nlu_kit.params import Component
 
 FORMAT = 1
 BACKBONE, WEIGHTS, DESCRIPTION, PIPELINE = "backbone", "model.safetensors", "model.json", "pipeline.json"
@@ -53,11 +55,11 @@ def save_model(
     model: Any,
     codecs: Mapping[str, Codec],
     info: ModelInfo,
-    states: Mapping[str, Mapping[str, Any]] | None = None,
+    states: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     scope: Scope | None = None,
 ) -> None:
-    """Write a new model folder. ``model`` is an NluModel; ``states`` are its codecs' (when absent, those of an
-    uncalibrated model). Raises ModelError where the folder exists already."""
+    """Write a new model folder. ``model`` is an NluModel; ``states`` are what its codecs were
+    calibrated to. Raises ModelError where the folder exists already."""
     from safetensors.torch import save_model as save_weights
 
     if folder.exists():
@@ -76,7 +78,7 @@ def save_model(
             "nlu_kit": __version__,
             "providers": [_provider(component) for component in pipeline.components()],
             "labels": {name: list(codec.labels.names) for name, codec in codecs.items()},
-            "states": states or {name: dict(head.codec_state()) for name, head in model.heads.items()},
+            "states": {name: dict(states.get(name, {})) for name in codecs},
             "detector": None if scope is None else scope.settings.model_dump(),
             "training": {
                 "sizes": dict(info.sizes),
@@ -172,8 +174,8 @@ def _check_names(description: Description, pipeline: StoredPipeline, folder: Pat
 
 
 def _state(name: str, head: Resolved, state: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """What the codec kept, checked by the schema that its plugin gives."""
-    schema = head.provided.spec.state  # type: ignore[attr-defined]
+    """What the codec kept, checked by the schema that it gives."""
+    schema = getattr(loaded(head.provided.spec.codec), "State", None)  # type: ignore[attr-defined]
     if schema is not None:
         read_as(schema, state, folder / DESCRIPTION, f"states.{name}")
     return state

@@ -8,7 +8,8 @@ from dataclasses import replace
 from torch import Tensor, nn
 
 from nlu_kit.data.batch import Batch, TokenBatch
-from nlu_kit.model.modules import Backbone, Balancing, Encoded, Head, Loss
+from nlu_kit.heads.modules import Encoded, Head, Loss
+from nlu_kit.plugin.modules import Backbone, Balancing
 
 Outputs = Mapping[str, Mapping[str, Tensor]]
 """Named outputs by head."""

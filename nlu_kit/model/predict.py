@@ -13,7 +13,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.model.decode import decode
 from nlu_kit.model.nlu_model import NluModel
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 from nlu_kit.model.scope import Scope
 
 Attach = Callable[[TokenBatch, Sequence[Encoding]], TokenBatch]

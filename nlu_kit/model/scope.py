@@ -18,8 +18,9 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.errors import ModelError, PluginError
 from nlu_kit.model.description import ScopeSettings
-from nlu_kit.model.protocols import Detector, DetectorFeatures
-from nlu_kit.specs import DetectorContext, DetectorSpec
+from nlu_kit.plugin.contracts import Detector, DetectorFeatures
+from nlu_kit.plugin.contracts import DetectorContext
+from nlu_kit.plugin.specs import DetectorSpec
 
 ARRAYS = "detector.safetensors"
 MOST_LEARNT = 4 << 30  # bytes
@@ -50,8 +51,7 @@ class Scope:
 
 def build_detector(detector: Resolved, *, head: str, labels: LabelSpace, temperature: float) -> Detector:
     """A detector that has learnt nothing yet."""
-    spec: Any = detector.provided.spec
-    built: Detector = spec.build(detector.params, DetectorContext(head=head, labels=labels, temperature=temperature))
+    built: Detector = detector.make(DetectorContext(head=head, labels=labels, temperature=temperature))
     return built
 
 

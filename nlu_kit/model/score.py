@@ -3,42 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
-from nlu_kit.errors import ConfigError, DataError, Problem, did_you_mean
-from nlu_kit.model.protocols import Codec
+from nlu_kit.errors import ConfigError, DataError, PluginError, Problem, did_you_mean
+from nlu_kit.heads.codec import Codec
+from nlu_kit.metrics.counts import Counts, accuracy
 
 EXACT_MATCH = "exact_match"
 
+Codecs = Mapping[str, Codec[Any]]
 
-def score(
-    codecs: Mapping[str, Codec], examples: Sequence[Example], predictions: Sequence[Prediction]
-) -> dict[str, float]:
-    """Figures in [0, 1] named ``head.metric``, and ``exact_match``: the share of utterances in which every annotated
-    head is entirely right. Heads without a single annotated example are absent."""
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Figures in [0, 1] named ``head.metric`` and ``exact_match``; ``counts`` of those that are ratios of sums over the
+    utterances. Heads without a single annotated example are absent."""
+
+    figures: Mapping[str, float]
+    counts: Mapping[str, Counts]
+
+
+def measure(codecs: Codecs, examples: Sequence[Example], predictions: Sequence[Prediction]) -> Measured:
+    """``exact_match`` is the share of utterances in which every annotated head is entirely right.
+
+    Raises PluginError for counts that are not one of each utterance.
+    """
     fields = [prediction.fields for prediction in predictions]
-    scores = {
-        f"{name}.{metric}": value
-        for name, codec in codecs.items()
-        for metric, value in codec.evaluate(examples, fields).items()
-    }
+    figures: dict[str, float] = {}
+    counts: dict[str, Counts] = {}
+    for name, codec in codecs.items():
+        for metric, counted in codec.counts(examples, fields).items():
+            _check(f"{name}.{metric}", counted, len(examples))
+            counts[f"{name}.{metric}"] = counted
+            figures[f"{name}.{metric}"] = counted.value
+        figures |= {f"{name}.{metric}": value for metric, value in codec.figures(examples, fields).items()}
+    exact = accuracy(exact_matches(codecs, examples, fields))
+    if exact.denominators.any():
+        counts[EXACT_MATCH] = exact
+        figures[EXACT_MATCH] = exact.value
+    return Measured(figures, counts)
+
+
+def exact_matches(
+    codecs: Codecs, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+) -> list[bool | None]:
+    """For each utterance whether every annotated head is entirely right; None where none is annotated."""
     verdicts = []
-    for example, prediction in zip(examples, fields, strict=True):
+    for example, prediction in zip(examples, predictions, strict=True):
         matches = [match for codec in codecs.values() if (match := codec.matches(example, prediction)) is not None]
-        if matches:
-            verdicts.append(all(matches))
-    if verdicts:
-        scores[EXACT_MATCH] = sum(verdicts) / len(verdicts)
-    return scores
+        verdicts.append(all(matches) if matches else None)
+    return verdicts
 
 
-def main_metrics(codecs: Mapping[str, Codec]) -> list[str]:
+def score(codecs: Codecs, examples: Sequence[Example], predictions: Sequence[Prediction]) -> dict[str, float]:
+    """The figures alone."""
+    return dict(measure(codecs, examples, predictions).figures)
+
+
+def _check(name: str, counted: Counts, utterances: int) -> None:
+    shapes = counted.numerators.shape, counted.denominators.shape
+    if shapes != ((utterances,), (utterances,)):
+        raise PluginError(
+            f"contract: counts of '{name}' must be a numerator and a denominator for each of {utterances} utterances, "
+            f"got arrays of the shapes {shapes[0]} and {shapes[1]}"
+        )
+
+
+def main_metrics(codecs: Codecs) -> list[str]:
     """The names of each head's main metric, and of the exact match."""
     return [*(f"{name}.{codec.main_metric}" for name, codec in codecs.items()), EXACT_MATCH]
 
 
-def monitored(scores: Mapping[str, float], monitor: str, codecs: Mapping[str, Codec]) -> float:
+def monitored(scores: Mapping[str, float], monitor: str, codecs: Codecs) -> float:
     """The one number that early stopping and model selection look at.
 
     Raises DataError where dev has no annotation at all, ConfigError where the dev figures lack the metric named.

@@ -9,25 +9,26 @@ from typing import Any
 from nlu_kit.data.dataset import Targets
 from nlu_kit.errors import PluginError
 from nlu_kit.model.predict import Computed
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 
 
 def calibrated_states(
-    codecs: Mapping[str, Codec],
-    trained: Mapping[str, Mapping[str, Any]],
-    computed: Sequence[Computed],
-    targets: Sequence[Targets],
+    codecs: Mapping[str, Codec[Any]], computed: Sequence[Computed], targets: Sequence[Targets]
 ) -> dict[str, dict[str, Any]]:
-    """Each head's state as the model folder holds it: what it has from training, and what ``calibrate`` fits.
+    """What each codec's ``calibrate`` fits, as the model folder holds it.
 
-    ``computed`` and ``targets`` are of the same texts. Raises PluginError for what is no JSON.
+    ``computed`` and ``targets`` are of the same texts. Raises PluginError for what is no JSON, or not of the shape that
+    the codec says (``Codec.State``).
     """
     states = {}
     for name, codec in codecs.items():
         outputs, wanted = [text.outputs[name] for text in computed], [target[name] for target in targets]
-        state = {**trained[name], **codec.calibrate(outputs, wanted)}
         try:
-            states[name] = json.loads(json.dumps(state, allow_nan=False))
+            state = json.dumps(dict(codec.calibrate(outputs, wanted)), allow_nan=False)
+            codec.State.model_validate_json(state, strict=True)
         except (TypeError, ValueError) as error:
-            raise PluginError(f"contract: the state of the head '{name}' must be JSON: {error}") from error
+            raise PluginError(
+                f"contract: calibrate() of the head '{name}' must give JSON in the shape of its State: {error}"
+            ) from error
+        states[name] = json.loads(state)
     return states

@@ -18,8 +18,8 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 from nlu_kit.errors import DataError
-from nlu_kit.model.protocols import Codec
-from nlu_kit.specs import CodecContext
+from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import CodecContext
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, usual_prediction, utterances
@@ -33,7 +33,7 @@ _DECODE = """
 import numpy as np
 from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.specs import CodecContext
+from nlu_kit.plugin import CodecContext
 labels = LabelSpace(tuple(task["labels"]))
 context = CodecContext(name=task["name"], labels=labels, state=task["state"], reads=tuple(task["reads"]))
 codec = find(task["codec"])(params, context)

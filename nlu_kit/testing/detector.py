@@ -9,8 +9,8 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.model.protocols import Detector, DetectorFeatures
-from nlu_kit.specs import DetectorContext
+from nlu_kit.plugin.contracts import Detector, DetectorFeatures
+from nlu_kit.plugin.contracts import DetectorContext
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.codec import NAME
@@ -21,8 +21,8 @@ LABELS, WIDTH = LabelSpace(("a", "b", "c")), 12
 _SCORE = """
 import numpy as np
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.model.protocols import DetectorFeatures
-from nlu_kit.specs import DetectorContext
+from nlu_kit.plugin import DetectorFeatures
+from nlu_kit.plugin import DetectorContext
 labels = LabelSpace(tuple(task["labels"]))
 detector = find(task["build"])(params, DetectorContext(head=task["head"], labels=labels, temperature=1.0))
 arrays = np.load(sys.argv[2])

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator, Sequence
 
 from nlu_kit.errors import ConfigError
-from nlu_kit.model.protocols import Freezing
-from nlu_kit.specs import FreezingContext, Layer, ParameterGroup
+from nlu_kit.plugin.contracts import Freezing
+from nlu_kit.plugin.contracts import FreezingContext, Layer, ParameterGroup
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.trial import ComponentContract
@@ -20,11 +20,11 @@ HISTORIES = {
     "rising and falling": (0.1, 0.3, 0.2, 0.2, 0.4, 0.1, 0.1, 0.1),
 }
 _ASK = """
-from nlu_kit.specs import FreezingContext, Layer
+from nlu_kit.plugin import FreezingContext, Layer
 def nested(component):
     from nlu_kit.config.nested import build_nested
     from nlu_kit.registry import Registry
-    from nlu_kit.specs import Component
+    from nlu_kit.plugin import Component
     known = component if isinstance(component, Component) else Component.model_validate(component)
     return build_nested(Registry.load(), "freezing", known, context)
 context = FreezingContext(epochs=2, nested=nested)

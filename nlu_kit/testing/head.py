@@ -12,9 +12,10 @@ from torch import Tensor
 
 from nlu_kit.data.batch import Batch, collate
 from nlu_kit.model.build import layer_of
-from nlu_kit.model.modules import Encoded
-from nlu_kit.model.protocols import Head, Loss
-from nlu_kit.specs import HeadContext, LossContext
+from nlu_kit.heads.modules import Encoded
+from nlu_kit.heads.modules import Head, Loss
+from nlu_kit.heads.codec import HeadContext
+from nlu_kit.plugin.contracts import LossContext
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.codec import NAME, CodecContract
 from nlu_kit.testing.material import encoded

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nlu_kit.data.labels import IGNORE
 from nlu_kit.errors import ConfigError
-from nlu_kit.model.modules import Loss
-from nlu_kit.specs import LossContext
+from nlu_kit.heads.modules import Loss
+from nlu_kit.plugin.contracts import LossContext
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.codec import NAME
 from nlu_kit.testing.loss_material import Material, materials

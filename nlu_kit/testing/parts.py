@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
-from nlu_kit.model.modules import Encoded
+from nlu_kit.heads.modules import Encoded
 
 WIDTH = 24
 CPU = torch.device("cpu")

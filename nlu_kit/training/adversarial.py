@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nlu_kit.errors import PluginError
-from nlu_kit.model.modules import Backbone
+from nlu_kit.plugin.modules import Backbone
 
 _TINY = 1e-12  # keeps a text without a gradient where it is
 

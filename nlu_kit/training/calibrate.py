@@ -20,7 +20,8 @@ from nlu_kit.model.build import build_codecs
 from nlu_kit.model.confidence import Scored, scope_figures
 from nlu_kit.model.description import ScopeSettings
 from nlu_kit.model.predict import Computed
-from nlu_kit.model.protocols import Codec, DetectorFeatures
+from nlu_kit.heads.codec import Codec
+from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.model.scope import Scope, build_detector, scores
 from nlu_kit.model.states import calibrated_states
 from nlu_kit.training.prepare import Prepared
@@ -34,19 +35,17 @@ class Calibrated:
     None where there is no detector, or no example to tune it on; ``dev`` has its figures there. ``notes`` say what went
     wrong."""
 
-    plain: Mapping[str, Codec]
+    plain: Mapping[str, Codec[Any]]
     states: Mapping[str, Mapping[str, Any]]
-    codecs: Mapping[str, Codec]
+    codecs: Mapping[str, Codec[Any]]
     scope: Scope | None = None
     dev: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
 
 
-def uncalibrated(prepared: Prepared, validator: Validator) -> Calibrated:
+def uncalibrated(prepared: Prepared) -> Calibrated:
     """What the weights give by themselves."""
-    codecs = prepared.codecs()
-    states = {name: head.codec_state() for name, head in validator.model.heads.items()}  # type: ignore[operator]
-    return Calibrated(plain=codecs, states=states, codecs=codecs)
+    return Calibrated(plain=prepared.codecs, states={}, codecs=prepared.codecs)
 
 
 def with_confidences(
@@ -54,7 +53,7 @@ def with_confidences(
 ) -> Calibrated:
     """Each codec fitted on ``computed``, what the network makes of dev."""
     try:
-        states = calibrated_states(so_far.plain, so_far.states, computed, prepared.dev.targets)
+        states = calibrated_states(so_far.plain, computed, prepared.dev.targets)
     except Exception as error:  # noqa: BLE001 - whatever it is
         return replace(so_far, notes=[*so_far.notes, f"confidences are not calibrated: {_named(error)}"])
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
@@ -84,7 +83,7 @@ def _named(error: Exception) -> str:
 class _Tuner:
     """Teaches one detector and finds its threshold."""
 
-    def __init__(self, pipeline: Pipeline, head: str, codec: Codec, prepared: Prepared, validator: Validator) -> None:
+    def __init__(self, pipeline: Pipeline, head: str, codec: Codec[Any], prepared: Prepared, validator: Validator) -> None:
         assert pipeline.detector is not None
         self.resolved, self.head, self.codec = pipeline.detector, head, codec
         self.train, self.dev, self.validator = prepared.train, prepared.dev, validator

@@ -9,12 +9,12 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.findings import Finding
-from nlu_kit.data.lost import SHOWN, Lost
+from nlu_kit.data.unlearnable import SHOWN, Unlearnable
 from nlu_kit.data.printable import one_line
 from nlu_kit.data.repeats import contradictions, shared
 from nlu_kit.errors import did_you_mean
 from nlu_kit.model.build import model_layers
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 from nlu_kit.training.narrate import shown
 from nlu_kit.training.prepare import Prepared
 
@@ -24,7 +24,7 @@ _NAMED = 10  # labels
 
 def data_findings(prepared: Prepared) -> list[Finding]:
     """What the data loses on its way to the model, and what does nothing: said once, never silently."""
-    pipeline, codecs = prepared.pipeline, prepared.codecs()
+    pipeline, codecs = prepared.pipeline, prepared.codecs
     found = [
         Finding(f"there is no head '{name}': {why}; name the heads in the pipeline, where that is what you want")
         for name, why in prepared.left_out.items()
@@ -38,12 +38,12 @@ def data_findings(prepared: Prepared) -> list[Finding]:
         dataset: EncodedDataset = getattr(prepared, split)
         found += contradicting(split, dataset.examples, codecs)
         found += cut_off(split, dataset.truncated)
-        for head, lost in dataset.lost.items():
+        for head, lost in dataset.unlearnable.items():
             found += losses(split, head, lost)
         if split != "train" and len(dataset):
             for head, codec in codecs.items():
                 found += unseen(split, head, codec, dataset.examples)
-                if not codec.evaluate(dataset.examples, [codec.gold(example) or {} for example in dataset.examples]):
+                if all(codec.gold(example) is None for example in dataset.examples):
                     said = f"{split}: nothing is annotated for '{head}', so it has no figures there"
                     found.append(Finding(said))
     return found
@@ -52,7 +52,7 @@ def data_findings(prepared: Prepared) -> list[Finding]:
 # --- what evaluate says, too ------------------------------------------------------------------------------------------
 
 
-def losses(split: str, head: str, lost: Sequence[Lost]) -> list[Finding]:
+def losses(split: str, head: str, lost: Sequence[Unlearnable]) -> list[Finding]:
     """Annotations that a head can't learn, of which it says which they are."""
     reasons = "cut off, or start or end inside a word, or overlap or are wider than this head can tell"
     said = f"{split}: {_several(len(lost), 'annotation is', 'annotations are')} lost for '{head}': {reasons}"

@@ -48,7 +48,7 @@ def finish(pipeline: Pipeline, prepared: Prepared, validator: Validator) -> Fini
     Ctrl-C ends it there, with what there is: trained weights are worth more than figures about them. Only in a single
     process, though: it reaches several at different moments, and they wait for each other's results.
     """
-    calibrated = uncalibrated(prepared, validator)
+    calibrated = uncalibrated(prepared)
     missing = [CONFIDENCES]
     missing += [DETECTOR] if pipeline.watched is not None else []
     missing += [TEST] if len(prepared.test) else []

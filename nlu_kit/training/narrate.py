@@ -8,7 +8,7 @@ from typing import Any
 
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction
 from nlu_kit.data.printable import one_line, printable
-from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, Sample
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, Sample
 
 
 def run_start_lines(event: RunStart) -> list[str]:

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from nlu_kit.config.nested import build_nested
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.data.corpus import Corpus, read_corpus
+from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
-from nlu_kit.data.lost import refuse_lost
+from nlu_kit.data.unlearnable import refuse_unlearnable
 from nlu_kit.model.build import (
     build_backbone,
     build_codecs,
     build_model,
     build_objective,
-    current_codecs,
     fit_heads,
     model_layers,
 )
 from nlu_kit.model.nlu_model import Objective
-from nlu_kit.model.protocols import Codec, Freezing, Sampler
-from nlu_kit.specs import Component, FreezingContext, SamplerContext
+from nlu_kit.heads.codec import Codec
+from nlu_kit.plugin.contracts import Freezing, Sampler
+from nlu_kit.params import Component
+from nlu_kit.plugin.contracts import FreezingContext, SamplerContext
 from nlu_kit.training.adversarial import word_table
 from nlu_kit.training.threshold import check_tuning
 
@@ -32,7 +32,7 @@ from nlu_kit.training.threshold import check_tuning
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """``pipeline`` has the heads that the data can teach; ``left_out`` says why default ones are missing. ``codecs``
-    makes the codecs for the model's weights of the moment."""
+    are not calibrated yet."""
 
     pipeline: Pipeline
     left_out: Mapping[str, str]
@@ -40,7 +40,7 @@ class Prepared:
     train: EncodedDataset
     dev: EncodedDataset
     test: EncodedDataset
-    codecs: Callable[[], dict[str, Codec]]
+    codecs: Mapping[str, Codec[Any]]
     objective: Objective
     sampler: Sampler
     freezing: Freezing
@@ -67,7 +67,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
     train, dev, test = (
         encode_dataset(examples, backbone.tokenizer, codecs) for examples in (corpus.train, corpus.dev, corpus.test)
     )
-    _refuse_lost(train, codecs)
+    _refuse_unlearnable(train, codecs)
     model = build_model(backbone, heads, labels)
     objective = build_objective(pipeline, model, train, labels)
     freezing = build_freezing(pipeline)
@@ -81,18 +81,18 @@ def prepare(pipeline: Pipeline) -> Prepared:
         train=train,
         dev=dev,
         test=test,
-        codecs=partial(current_codecs, heads, labels, model),
+        codecs=codecs,
         objective=objective,
         sampler=_build_sampler(pipeline, train),
         freezing=freezing,
     )
 
 
-def _refuse_lost(train: EncodedDataset, codecs: Mapping[str, Codec]) -> None:
+def _refuse_unlearnable(train: EncodedDataset, codecs: Mapping[str, Codec[Any]]) -> None:
     """Raises DataError where most annotations of a label can't be learnt."""
-    for head, lost in train.lost.items():
+    for head, lost in train.unlearnable.items():
         golds = filter(None, map(codecs[head].gold, train.examples)) if lost else ()
-        refuse_lost(head, lost, Counter(label for gold in golds for label in _labels(gold)))
+        refuse_unlearnable(head, lost, Counter(label for gold in golds for label in _labels(gold)))
 
 
 def _labels(gold: Mapping[str, Any]) -> list[str]:
@@ -114,7 +114,7 @@ def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
         built: Sampler = build_nested(pipeline.registry, "sampler", component, context)
         return built
 
-    sampler: Sampler = pipeline.sampler.provided.spec.build(pipeline.sampler.params, context)  # type: ignore[attr-defined]
+    sampler: Sampler = pipeline.sampler.make(context)
     return sampler
 
 
@@ -126,5 +126,5 @@ def build_freezing(pipeline: Pipeline) -> Freezing:
         built: Freezing = build_nested(pipeline.registry, "freezing", component, context)
         return built
 
-    freezing: Freezing = pipeline.freezing.provided.spec.build(pipeline.freezing.params, context)  # type: ignore[attr-defined]
+    freezing: Freezing = pipeline.freezing.make(context)
     return freezing

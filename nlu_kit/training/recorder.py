@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.training import events
+from nlu_kit.plugin import events
 from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 

@@ -20,12 +20,12 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.errors import NluKitError, TrainingError
 from nlu_kit.locking import is_held, only_one
 from nlu_kit.model.folder import PIPELINE, ModelInfo, save_model
-from nlu_kit.model.protocols import Callback
+from nlu_kit.plugin.contracts import Callback
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CallbackContext
+from nlu_kit.plugin.contracts import CallbackContext
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
-from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.training.findings import data_findings
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
@@ -131,7 +131,7 @@ class _Job:
         pipeline = prepared.pipeline  # with the heads that the data can teach
         # The weights above are the same in every process; dropout, which follows, must not be.
         set_seed(pipeline.training.seed + accelerator.process_index)
-        rehearse(prepared.objective.model, prepared.codecs(), prepared.dev, monitor=pipeline.training.monitor)
+        rehearse(prepared.objective.model, prepared.codecs, prepared.dev, monitor=pipeline.training.monitor)
         job = cls(pipeline, accelerator, precision, prepared)
         job.started = started
         return job
@@ -142,7 +142,7 @@ class _Job:
         self.run_dir = run_dir
         self.recorder = Recorder(run_dir)
         self.listeners = _listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
-        labels = {name: codec.labels.names for name, codec in prepared.codecs().items()}
+        labels = {name: codec.labels.names for name, codec in prepared.codecs.items()}
         self.checkpoint = Checkpoint(run_dir / CHECKPOINTS, labels)
         self.static = StaticLayers(
             prepared.objective.model.backbone,
@@ -300,7 +300,7 @@ def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
 
 def _listeners(pipeline: Pipeline, recorder: Recorder, callbacks: Sequence[Callback]) -> list[Callback]:
     context = CallbackContext(run_dir=recorder.log_file.parent)
-    built: list[Callback] = [c.provided.spec.build(c.params, context) for c in pipeline.callbacks]  # type: ignore[attr-defined]
+    built: list[Callback] = [callback.make(context) for callback in pipeline.callbacks]
     return [recorder, *built, *callbacks]
 
 

@@ -23,7 +23,7 @@ from torch import Tensor
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.encoding import Encoding
-from nlu_kit.model.modules import Backbone
+from nlu_kit.plugin.modules import Backbone
 
 MEMORY_SHARE = 0.25
 _TOLERANCE = 1e-4

@@ -11,7 +11,7 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.example import Example
 from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.model.confidence import Scored
-from nlu_kit.specs import DetectorParams
+from nlu_kit.plugin.contracts import DetectorParams
 
 
 def check_tuning(pipeline: Pipeline, examples: Sequence[Example]) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import BackboneContext, BackboneSpec
+from nlu_kit.plugin import BackboneContext, BackboneSpec, hookimpl
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 
 if TYPE_CHECKING:
-    from nlu_kit.model.modules import Backbone
+    from nlu_kit.plugin import Backbone
 
 NLU_KIT_CONTRACT = 2
 

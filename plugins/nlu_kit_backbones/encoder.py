@@ -14,11 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Pooling
 from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
-from nlu_kit.assets import Assets
-from nlu_kit.data.encoding import Tokenizer
-from nlu_kit.errors import ModelError
-from nlu_kit.model.modules import Backbone, Encoded, TokenBatch, check_stored
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Assets, Backbone, Encoded, ModelError, Params, TokenBatch, Tokenizer, check_stored
 from nlu_kit_backbones.guard import check_config, offline
 from nlu_kit_backbones.layers import describe, find_layers, set_aside, token_limit
 from nlu_kit_backbones.params import MOST_TOKENS

@@ -14,8 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from unittest.mock import patch
 
-from nlu_kit.errors import ModelError
-from nlu_kit.files import JsonError, read_json
+from nlu_kit.plugin import JsonError, ModelError, read_json
 from nlu_kit_backbones.architectures import DECODERS, ENCODERS
 
 MODULES = "modules.json"

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.errors import ModelError
+from nlu_kit.plugin import ModelError
 from nlu_kit_backbones.quiet import quiet
 
 

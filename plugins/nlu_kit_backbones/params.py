@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 
 EMBEDDED = "all-MiniLM-L6-v2"
 MOST_TOKENS = 32_768

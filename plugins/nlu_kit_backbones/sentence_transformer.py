@@ -8,9 +8,7 @@ import torch
 from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
-from nlu_kit.errors import ModelError
-from nlu_kit.model.modules import Backbone
-from nlu_kit.specs import BackboneContext
+from nlu_kit.plugin import Backbone, BackboneContext, ModelError
 from nlu_kit_backbones.embedded import embedded_folder
 from nlu_kit_backbones.encoder import EncoderBackbone
 from nlu_kit_backbones.guard import offline

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from nlu_kit.errors import ModelError
+from nlu_kit.plugin import ModelError
 from nlu_kit_backbones.guard import MODULES, check_folder
 
 _PATTERNS = ["*.json", "*.safetensors", "*.txt", "*.model"]

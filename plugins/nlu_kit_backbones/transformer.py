@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from transformers import AutoModel, AutoTokenizer
 
-from nlu_kit.errors import ModelError
-from nlu_kit.model.modules import Backbone
-from nlu_kit.specs import BackboneContext
+from nlu_kit.plugin import Backbone, BackboneContext, ModelError
 from nlu_kit_backbones.encoder import EncoderBackbone
 from nlu_kit_backbones.guard import offline
 from nlu_kit_backbones.params import TransformerParams

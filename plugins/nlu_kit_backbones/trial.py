@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.data.batch import TokenBatch, collate_tokens
-from nlu_kit.data.encoding import Encoding, Tokenizer
-from nlu_kit.errors import ModelError
-from nlu_kit.model.modules import Encoded
+from nlu_kit.plugin import Encoded, Encoding, ModelError, TokenBatch, Tokenizer, collate_tokens
 from nlu_kit_backbones.layers import describe
 from nlu_kit_backbones.quiet import quiet
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import BalancingSpec
+from nlu_kit.plugin import BalancingSpec, hookimpl
 from nlu_kit_balancing.build import build_dynamic_weight_average, build_sum, build_uncertainty, build_weighted
 from nlu_kit_balancing.params import DynamicWeightAverageParams, SumParams, UncertaintyParams, WeightedParams
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nlu_kit.errors import ConfigError, Problem, did_you_mean
-from nlu_kit.specs import BalancingContext
+from nlu_kit.plugin import BalancingContext, ConfigError, Problem, did_you_mean
 from nlu_kit_balancing.params import DynamicWeightAverageParams, SumParams, UncertaintyParams, WeightedParams
 
 if TYPE_CHECKING:
-    from nlu_kit.model.modules import Balancing
+    from nlu_kit.plugin import Balancing
 
 
 def build_sum(params: SumParams, context: BalancingContext) -> Balancing:

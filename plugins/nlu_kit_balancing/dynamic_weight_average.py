@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from nlu_kit.model.modules import Balancing
+from nlu_kit.plugin import Balancing
 
 
 class DynamicWeightAverage(Balancing):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 
 
 class SumParams(Params):

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.model.modules import Balancing
+from nlu_kit.plugin import Balancing
 
 
 class UncertaintyWeighting(Balancing):

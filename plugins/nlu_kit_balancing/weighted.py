@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from nlu_kit.model.modules import Balancing
+from nlu_kit.plugin import Balancing
 
 
 class WeightedSumOfLosses(Balancing):

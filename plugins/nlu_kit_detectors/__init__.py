@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import DetectorSpec
+from nlu_kit.plugin import DetectorSpec, hookimpl
 from nlu_kit_detectors.build import build_energy, build_knn, build_mahalanobis, build_max_softmax
 from nlu_kit_detectors.params import EnergyParams, KnnParams, MahalanobisParams, MaxSoftmaxParams
 

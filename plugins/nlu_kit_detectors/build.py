@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nlu_kit.specs import DetectorContext
+from nlu_kit.plugin import DetectorContext
 from nlu_kit_detectors.params import EnergyParams, KnnParams, MahalanobisParams, MaxSoftmaxParams
 
 if TYPE_CHECKING:
-    from nlu_kit.model.protocols import Detector
+    from nlu_kit.plugin import Detector
 
 
 def build_max_softmax(params: MaxSoftmaxParams, context: DetectorContext) -> Detector:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nlu_kit.model.protocols import Detector, DetectorFeatures
+from nlu_kit.plugin import Detector, DetectorFeatures
 
 
 class Energy(Detector):

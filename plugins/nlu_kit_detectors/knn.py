@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from nlu_kit.model.protocols import Detector, DetectorFeatures
+from nlu_kit.plugin import Detector, DetectorFeatures
 from nlu_kit_detectors.vectors import unit
 
 _ROWS = 1024  # utterances at a time

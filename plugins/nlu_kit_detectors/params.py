@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from nlu_kit.specs import DetectorParams
+from nlu_kit.plugin import DetectorParams
 
 
 class MaxSoftmaxParams(DetectorParams):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import FreezingSpec
+from nlu_kit.plugin import FreezingSpec, hookimpl
 from nlu_kit_freezing import build, params
 
 NLU_KIT_CONTRACT = 2

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nlu_kit.model.protocols import Freezing
-from nlu_kit.specs import FreezingContext
+from nlu_kit.plugin import Freezing, FreezingContext
 from nlu_kit_freezing.discriminative import Discriminative
 from nlu_kit_freezing.freeze_all import FreezeAll
 from nlu_kit_freezing.freeze_backbone import FreezeBackbone

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nlu_kit.specs import Layer, ParameterGroup
+from nlu_kit.plugin import Layer, ParameterGroup
 from nlu_kit_freezing.grouping import group_by_rate, training
 
 

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nlu_kit.errors import ConfigError, Problem
-from nlu_kit.specs import Layer, ParameterGroup
+from nlu_kit.plugin import ConfigError, Layer, ParameterGroup, Problem
 from nlu_kit_freezing.grouping import group_encoder_and_rest, training
 from nlu_kit_freezing.stack import encoder_stack, rates_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from nlu_kit.specs import Layer, ParameterGroup
+from nlu_kit.plugin import Layer, ParameterGroup
 
 
 def training(groups: Iterable[ParameterGroup]) -> set[str]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from nlu_kit.specs import Component, Nested, Params
+from nlu_kit.plugin import Component, Nested, Params
 
 PLATEAU: Literal["plateau"] = "plateau"
 PLATEAU_PATIENCE = 2

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nlu_kit.model.protocols import Freezing
-from nlu_kit.specs import Layer, ParameterGroup
+from nlu_kit.plugin import Freezing, Layer, ParameterGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

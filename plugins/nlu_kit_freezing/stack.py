@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from nlu_kit.specs import Layer
+from nlu_kit.plugin import Layer
 
 _NUMBERED = re.compile(r"(?:^|\.)\d+$")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import LossSpec
+from nlu_kit.plugin import LossSpec, hookimpl
 from nlu_kit_losses.build import (
     build_binary_cross_entropy,
     build_binary_focal,

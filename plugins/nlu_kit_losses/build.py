@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nlu_kit.specs import LossContext
+from nlu_kit.plugin import LossContext
 from nlu_kit_losses.params import (
     BinaryCrossEntropyParams,
     BinaryFocalParams,
@@ -15,7 +15,7 @@ from nlu_kit_losses.params import (
 )
 
 if TYPE_CHECKING:
-    from nlu_kit.model.modules import Loss
+    from nlu_kit.plugin import Loss
 
 
 def build_cross_entropy(params: CrossEntropyParams, context: LossContext) -> Loss:

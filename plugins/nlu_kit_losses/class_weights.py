@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nlu_kit.errors import ConfigError, Problem, did_you_mean
-from nlu_kit.specs import LossContext
+from nlu_kit.plugin import ConfigError, LossContext, Problem, did_you_mean
 from nlu_kit_losses.params import ClassWeightParams, Weighting
 
 MAX_NAMES = 60

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlu_kit.model.protocols import IGNORE
+from nlu_kit.plugin import IGNORE
 from nlu_kit_losses.weighted_cross_entropy import WeightedCrossEntropy
 
 _LEAST = 1e-6  # of 1 - p: at 0 the power has no gradient for gamma below 1

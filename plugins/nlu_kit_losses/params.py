@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 
 Weighting = Literal["sqrt", "balanced", "effective_number", "none"]
 Weight = Annotated[float, Field(gt=0, le=1e6)]

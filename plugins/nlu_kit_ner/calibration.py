@@ -7,12 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from nlu_kit.metrics.calibration import HIGHEST, LOWEST
+from nlu_kit.plugin import HIGHEST, LOWEST
 from nlu_kit_ner.minimum import lowest
-
-MIN_SPANS = 30
-"""Predicted spans that a temperature is fitted on, at the least. From fewer it is luck: whether none of ten spans is
-wrong or two are decides then between a model that sounds certain of everything and one that doubts what it knows."""
 
 _TINY = 1e-12  # a probability whose logarithm still tells something
 

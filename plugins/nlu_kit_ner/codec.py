@@ -1,49 +1,71 @@
-"""The torch-free half of the `ner` head: targets, decoding, metrics."""
+"""The torch-free half of the `ner` head: tags as targets, the best legal tags as spans."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from nlu_kit.data.encoding import Encoding
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.prediction import EntityPrediction
-from nlu_kit.metrics.report import HeadReport
-from nlu_kit.metrics.span_report import span_report
-from nlu_kit.metrics.spans import span_scores
-from nlu_kit.model.protocols import IGNORE, Codec
-from nlu_kit.specs import CodecContext
-from nlu_kit_ner.annotation import entities_of
-from nlu_kit_ner.calibration import MIN_SPANS, fit_confidences
+from nlu_kit.plugin import (
+    IGNORE,
+    MIN_SPANS,
+    CodecContext,
+    DataError,
+    Encoding,
+    Entity,
+    EntityPrediction,
+    Example,
+    LabelSpace,
+    SpanCodec,
+    log_softmax,
+)
+from nlu_kit_ner.calibration import fit_confidences
 from nlu_kit_ner.lattice import Lattice, best_paths
 from nlu_kit_ner.params import TaggerParams
-from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, place, spans_of, tag_words
+from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, place, spans_of, tag_names, tag_words
 
-TEMPERATURE = "temperature"
+MOST_TAGS = 2_001
+
+P = TypeVar("P", bound=TaggerParams)
 
 
-class NerCodec(Codec):
-    """Fills ``field`` with a tuple of EntityPrediction, in text order."""
+class NerCodec(SpanCodec[P]):
+    """Spans as tags of words. Fills ``field`` with a tuple of EntityPrediction, in text order."""
 
-    main_metric = "f1"
+    def __init__(self, params: P, context: CodecContext) -> None:
+        super().__init__(params, context)
+        self.legal = legal_tags(self.labels.names, params.scheme)
 
-    def __init__(self, params: TaggerParams, context: CodecContext) -> None:
-        self.labels = context.labels
-        self.field = params.field
-        self.fields: Sequence[str] = (self.field,)
-        self.scheme = params.scheme
-        self.temperature = float(context.state.get(TEMPERATURE, 1.0))
-        self.lattice = Lattice.of(legal_tags(self.labels.names, self.scheme))
+    def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
+        """``O``, then the scheme's tags of every entity label, sorted.
+
+        Raises NothingToLearnError where no example has an entity, DataError for more labels than can be decoded.
+        """
+        names = self.span_labels(examples)
+        tags = tag_names(names, self.params.scheme)
+        if len(tags) > MOST_TAGS:
+            raise DataError(
+                f"{len(names):,} labels in the field '{self.field}' make {len(tags):,} tags, and decoding compares "
+                f"each with each: at every word a table of {8 * len(tags) ** 2 / 1e6:,.0f} MB. {MOST_TAGS:,} tags are "
+                "the most; do the labels hold what the entities say, in place of their kind?"
+            )
+        return LabelSpace(tags)
+
+    def knows(self, label: str) -> bool:
+        return f"B-{label}" in self.labels
+
+    def lattice(self, outputs: Mapping[str, np.ndarray]) -> Lattice:
+        """The scores of a text's transitions, from its outputs (without the axis B): what is legal scores 0."""
+        return Lattice.of(self.legal)
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels`` [T]: the tag index at each word's first subword, IGNORE everywhere else, and at the words that an
         annotation touches which is lost."""
         labels = np.full(len(encoding), IGNORE, dtype=np.int64)
-        entities = entities_of(example, self.field)
+        entities = self.annotation(example)
         if entities is not None:
-            for word, tag in zip(encoding.words, tag_words(encoding.words, entities, self.scheme), strict=True):
+            for word, tag in zip(encoding.words, tag_words(encoding.words, entities, self.params.scheme), strict=True):
                 index = None if tag is None else self.labels.index(tag)
                 labels[word.token] = IGNORE if index is None else index
         return {"labels": labels}
@@ -55,52 +77,24 @@ class NerCodec(Codec):
             log_softmax(logits[[word.token for word in encoding.words]])
             for logits, encoding in zip(outputs["logits"], encodings, strict=True)
         ]
-        paths = best_paths(scores, self.lattice)
+        if not scores:
+            return []
+        lattice = self.lattice({name: array[0] for name, array in outputs.items()})
+        paths = best_paths(scores, lattice)
         spans = [self._spans(path) for path in paths]
         carrying = [row for row, found in enumerate(spans) if found]  # only these need probabilities
-        probabilities = self.probabilities([scores[row] for row in carrying], self.temperature)
+        probabilities = self.probabilities([scores[row] for row in carrying], lattice, self.state.temperature)
         found: list[Mapping[str, Any]] = [{self.field: ()} for _ in encodings]
         for row, words in zip(carrying, probabilities, strict=True):
             chosen = words[np.arange(len(words)), paths[row]]
             found[row] = {self.field: tuple(_entity(span, chosen, encodings[row]) for span in spans[row])}
         return found
 
-    def probabilities(self, scores: Sequence[np.ndarray], temperature: float) -> list[np.ndarray]:
+    def probabilities(
+        self, scores: Sequence[np.ndarray], lattice: Lattice, temperature: float
+    ) -> list[np.ndarray]:
         """Each word's tag probabilities [W, C], from each text's scores [W, C]."""
         return [np.exp(log_softmax(rows / temperature)) for rows in scores]
-
-    def gold(self, example: Example) -> Mapping[str, Any] | None:
-        entities = entities_of(example, self.field)
-        if entities is None:
-            return None
-        in_order = sorted(entities, key=lambda entity: entity.start)
-        return {self.field: tuple(_certain(entity, example.text) for entity in in_order)}
-
-    def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
-        entities = entities_of(example, self.field)
-        if entities is None:
-            return None
-        return {_key(entity) for entity in entities} == {_key(entity) for entity in prediction[self.field]}
-
-    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-        """Strict span ``precision``, ``recall`` and ``f1`` (seqeval) over the annotated examples.
-
-        Nothing where none of these has an entity: an F1 would say nothing there.
-        """
-        gold, predicted = self._annotated(examples, predictions)
-        return span_scores(gold, predicted) if any(gold) else {}
-
-    def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport:
-        """Strict precision, recall and F1 of each label, and the figures of ``span_report``."""
-        return span_report(*self._annotated(examples, predictions))
-
-    def judged(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
-        """Each predicted span: its confidence, and whether boundaries and label are right."""
-        entities = entities_of(example, self.field)
-        if entities is None:
-            return ()
-        right = {_key(entity) for entity in entities}
-        return [(entity.confidence, _key(entity) in right) for entity in prediction[self.field]]
 
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
@@ -115,7 +109,10 @@ class NerCodec(Codec):
         places = [self.places(target) for target in targets]
         annotated = [row for row, labels in enumerate(tags) if (labels != IGNORE).any()]
         scores = [log_softmax(outputs[row]["logits"][places[row]]) for row in annotated]
-        paths = best_paths(scores, self.lattice)
+        if not annotated:
+            return {}
+        lattice = self.lattice(outputs[0])
+        paths = best_paths(scores, lattice)
         found = [self._spans(path) for path in paths]
         gold = [set(self._spans(tags[row][places[row]])) for row in annotated]
         right = np.array([span in known for spans, known in zip(found, gold, strict=True) for span in spans])
@@ -123,11 +120,11 @@ class NerCodec(Codec):
         def confidences(temperature: float) -> np.ndarray:
             chosen = [
                 words[np.arange(len(path)), path]
-                for words, path in zip(self.probabilities(scores, temperature), paths, strict=True)
+                for words, path in zip(self.probabilities(scores, lattice, temperature), paths, strict=True)
             ]
             return np.array([_confidence(s, words) for spans, words in zip(found, chosen, strict=True) for s in spans])
 
-        return {TEMPERATURE: fit_confidences(confidences, right)} if len(right) >= MIN_SPANS else {}
+        return {"temperature": fit_confidences(confidences, right)} if len(right) >= MIN_SPANS else {}
 
     def places(self, target: Mapping[str, np.ndarray]) -> np.ndarray:
         """Where the annotated words' first subwords are among the tokens [W]."""
@@ -137,31 +134,9 @@ class NerCodec(Codec):
         """The spans of tag indices [W]; a tag that train never had (IGNORE) belongs to none."""
         return spans_of([self.labels.names[index] if index >= 0 else OUTSIDE for index in path])
 
-    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
+    def unlearnable(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
         """Those that begin or end inside a word or beyond the truncation, or that overlap one before them."""
-        return place(encoding.words, entities_of(example, self.field) or ()).lost
-
-    def unseen(self, example: Example) -> Sequence[str]:
-        labels = (entity.label for entity in entities_of(example, self.field) or ())
-        return [label for label in labels if f"B-{label}" not in self.labels]
-
-    def _annotated(
-        self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
-    ) -> tuple[list[Sequence[Entity]], list[Sequence[EntityPrediction]]]:
-        """(annotated, predicted) spans of the examples that have an annotation."""
-        pairs = [
-            (entities, prediction[self.field])
-            for example, prediction in zip(examples, predictions, strict=True)
-            if (entities := entities_of(example, self.field)) is not None
-        ]
-        return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
-
-
-def log_softmax(rows: np.ndarray) -> np.ndarray:
-    """[W, C] to log probabilities, float64."""
-    shifted = rows.astype(np.float64) - rows.max(axis=1, keepdims=True).astype(np.float64)
-    found: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return found
+        return place(encoding.words, self.annotation(example) or ()).lost
 
 
 def _entity(span: TaggedSpan, chosen: np.ndarray, encoding: Encoding) -> EntityPrediction:
@@ -175,12 +150,3 @@ def _entity(span: TaggedSpan, chosen: np.ndarray, encoding: Encoding) -> EntityP
 
 def _confidence(span: TaggedSpan, chosen: np.ndarray) -> float:
     return min(float(chosen[span.first : span.last + 1].mean()), 1.0)
-
-
-def _certain(entity: Entity, text: str) -> EntityPrediction:
-    start, end = entity.start, entity.end
-    return EntityPrediction(start=start, end=end, text=text[start:end], label=entity.label, confidence=1.0)
-
-
-def _key(entity: Any) -> tuple[int, int, str]:
-    return entity.start, entity.end, entity.label

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.model.protocols import IGNORE
+from nlu_kit.plugin import IGNORE
 from nlu_kit_ner.tags import Legal
 
 ILLEGAL = -1e4
@@ -68,11 +65,6 @@ class Crf(nn.Module):
         """0, which depends on every parameter: DistributedDataParallel waits for the gradient of each in every step,
         and texts of one word have no transition."""
         return 0.0 * (self.start.sum() + self.steps.sum() + self.end.sum())
-
-    def state(self) -> Mapping[str, Any]:
-        """The learned scores as JSON, to six decimals."""
-        parts = {"start": self.start, "steps": self.steps, "end": self.end}
-        return {name: part.detach().double().cpu().round(decimals=6).tolist() for name, part in parts.items()}
 
 
 def _path_score(chain: tuple[Tensor, Tensor, Tensor], scores_BWC: Tensor, tags_BW: Tensor, mask_BW: Tensor) -> Tensor:

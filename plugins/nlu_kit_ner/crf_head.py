@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from nlu_kit.model.modules import Loss
-from nlu_kit.model.protocols import IGNORE
+from nlu_kit.plugin import IGNORE, Encoded, HeadContext, Loss
 from nlu_kit_ner.crf import Crf
 from nlu_kit_ner.head import NerHead
 from nlu_kit_ner.params import CrfNerParams, Reduction
-from nlu_kit_ner.tags import Legal
+from nlu_kit_ner.tags import legal_tags
 
 
 class CrfNerHead(NerHead):
@@ -23,15 +20,18 @@ class CrfNerHead(NerHead):
     where the CRF is a softmax over all legal sequences.
     """
 
-    def __init__(self, params: CrfNerParams, *, width: int, legal: Legal) -> None:
-        super().__init__(params, width=width, classes=len(legal.start))
-        self.crf = Crf(legal)
+    def __init__(self, params: CrfNerParams, context: HeadContext) -> None:
+        super().__init__(params, context)
+        self.crf = Crf(legal_tags(context.labels.names, params.scheme))
         self.layers = [*self.layers[:-1], "crf", self.layers[-1]]
         self.lr_scales = {"crf": params.crf_lr_scale}
         self.reduction: Reduction = params.reduction
 
-    def codec_state(self) -> Mapping[str, Any]:
-        return {"transitions": self.crf.state()}
+    def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
+        """Beside the ``logits`` the transitions, once for each text: ``start`` [B, C], ``steps`` [B, C, C], ``end``."""
+        outputs, batch = super().forward(encoded), len(encoded.mask_BT)
+        transitions = {"start": self.crf.start, "steps": self.crf.steps, "end": self.crf.end}
+        return {**outputs, **{name: part.detach().expand(batch, *part.shape) for name, part in transitions.items()}}
 
     def own_loss(self) -> Loss:
         return CrfLoss(self.crf, reduction=self.reduction)

@@ -7,12 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.data.shapes import SHAPES
-from nlu_kit.errors import PluginError
-from nlu_kit.model.modules import Encoded, Head
+from nlu_kit.plugin import SHAPES, Encoded, Head, HeadContext, PluginError
 from nlu_kit_ner.dropout import TokenDropout
 from nlu_kit_ner.params import TaggerParams
-from nlu_kit_ner.pooling import LstmPooling, MeanPooling
+from nlu_kit_ner.pooling import MeanPooling
 
 
 class NerHead(Head):
@@ -22,15 +20,15 @@ class NerHead(Head):
     Every token gets logits; only those of first subwords are trained and read.
     """
 
-    def __init__(self, params: TaggerParams, *, width: int, classes: int) -> None:
+    def __init__(self, params: TaggerParams, context: HeadContext) -> None:
         super().__init__()
-        self.pooling = _pooling(params, width)
+        self.pooling = MeanPooling() if params.pooling == "mean" else None
         self.shapes = nn.Embedding(len(SHAPES), params.shapes) if params.shapes else None
         self.dropout = TokenDropout(params.dropout)
-        width = (self.pooling.width if self.pooling else width) + (params.shapes or 0)
+        width = context.width + (params.shapes or 0)
         self.hidden = nn.Linear(width, params.hidden) if params.hidden else None
-        self.classifier = nn.Linear(params.hidden or width, classes)
-        below = {"pooling": isinstance(self.pooling, LstmPooling), "shapes": self.shapes, "hidden": self.hidden}
+        self.classifier = nn.Linear(params.hidden or width, len(context.labels))
+        below = {"shapes": self.shapes, "hidden": self.hidden}
         self.layers = [*(name for name, there in below.items() if there), "classifier"]
 
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
@@ -44,12 +42,6 @@ class NerHead(Head):
         if self.hidden is not None:
             tokens = self.dropout(nn.functional.gelu(self.hidden(tokens)))
         return {"logits": self.classifier(tokens)}
-
-
-def _pooling(params: TaggerParams, width: int) -> MeanPooling | LstmPooling | None:
-    if params.pooling == "first":
-        return None  # a token's own vector is there already
-    return MeanPooling(width) if params.pooling == "mean" else LstmPooling(width)
 
 
 def _given(encoded: Encoded, name: str) -> Tensor:

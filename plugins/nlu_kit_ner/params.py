@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import SpanParams
 
 Scheme = Literal["bio", "bilou"]
-Pooling = Literal["first", "mean", "lstm"]
+Pooling = Literal["first", "mean"]
 Reduction = Literal["word", "sentence"]
-Score = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class TaggerParams(Params):
+class TaggerParams(SpanParams):
     """What every head that tags words has."""
 
-    field: str = Field(
-        default="entities",
-        min_length=1,
-        description="The field of the examples it learns from, and of the prediction it fills.",
-    )
     scheme: Scheme = Field(
         default="bio",
         description="The tags of each label: begin and inside; or begin, inside, last and unit (an entity of one "
@@ -29,8 +23,7 @@ class TaggerParams(Params):
     )
     pooling: Pooling = Field(
         default="first",
-        description="How the subwords of a word become its vector: the first one's, their mean, or the final states of "
-        "a bidirectional LSTM over them.",
+        description="How the subwords of a word become its vector: the first one's, or their mean.",
     )
     shapes: int | None = Field(
         default=None,
@@ -67,23 +60,3 @@ class CrfNerParams(TaggerParams):
         description="What the negative log likelihood of the sentences is divided by: their annotated words (about as "
         "large as a cross-entropy), or their number.",
     )
-
-
-class TaggerState(Params):
-    """What the codec keeps in a model folder."""
-
-    temperature: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)
-
-
-class Transitions(Params):
-    """The scores that a CRF has learnt: ``start`` [C], ``steps`` [C][C] (from, to) and ``end`` [C]."""
-
-    start: list[Score]
-    steps: list[list[Score]]
-    end: list[Score]
-
-
-class CrfState(TaggerState):
-    """The same, and what the CRF has learnt."""
-
-    transitions: Transitions

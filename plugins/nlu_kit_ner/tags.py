@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nlu_kit.data.encoding import Word
-from nlu_kit.data.example import Entity
+from nlu_kit.plugin import Entity, Word
 from nlu_kit_ner.params import Scheme
 
 OUTSIDE = "O"

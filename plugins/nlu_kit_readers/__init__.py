@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.data.lines import is_jsonl
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import ReaderSpec
+from nlu_kit.plugin import ReaderSpec, hookimpl, is_jsonl
 from nlu_kit_readers.jsonl import read_jsonl
 from nlu_kit_readers.parallel import is_parallel, read_parallel
 from nlu_kit_readers.params import JsonlParams, ParallelParams

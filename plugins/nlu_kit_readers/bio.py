@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nlu_kit.data.example import Entity
+from nlu_kit.plugin import Entity
 
 
 def is_tag(tag: str) -> bool:

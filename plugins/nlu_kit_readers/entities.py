@@ -5,8 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from nlu_kit.data.example import Entity
-from nlu_kit.errors import DataError, did_you_mean
+from nlu_kit.plugin import DataError, Entity, did_you_mean
 
 KEYS = ("start", "end", "label", "role", "group", "value", "text")
 

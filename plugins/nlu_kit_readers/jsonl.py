@@ -6,9 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.data.example import Example
-from nlu_kit.data.lines import json_type, parse_record, record_text, text_lines
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Example, json_type, parse_record, record_text, text_lines
 from nlu_kit_readers.entities import parse_entities
 from nlu_kit_readers.params import JsonlParams
 

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
 
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.lines import text_lines
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Entity, Example, text_lines
 from nlu_kit_readers.bio import is_tag, spans
 from nlu_kit_readers.params import ParallelParams
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 
 
 class JsonlParams(Params):

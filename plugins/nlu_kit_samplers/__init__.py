@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import SamplerSpec
+from nlu_kit.plugin import SamplerSpec, hookimpl
 from nlu_kit_samplers.build import build_bucketed, build_random, build_weighted
 from nlu_kit_samplers.params import BucketedParams, RandomParams, WeightedParams
 

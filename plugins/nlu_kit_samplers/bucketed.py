@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nlu_kit.model.protocols import Sampler
+from nlu_kit.plugin import Sampler
 from nlu_kit_samplers.cutting import cut
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from nlu_kit.model.protocols import Sampler
-from nlu_kit.specs import SamplerContext
+from nlu_kit.plugin import Sampler, SamplerContext
 from nlu_kit_samplers.params import BucketedParams, RandomParams, WeightedParams
 
 

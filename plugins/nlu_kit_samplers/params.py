@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from nlu_kit.specs import Component, Nested, Params
+from nlu_kit.plugin import Component, Nested, Params
 
 
 class RandomParams(Params):

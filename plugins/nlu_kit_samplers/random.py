@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from nlu_kit.data.example import Example
+from nlu_kit.plugin import Example
 from nlu_kit_samplers.cutting import cut
 from nlu_kit_samplers.shares import carries_entities, share
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nlu_kit.data.example import Example
+from nlu_kit.plugin import Example
 
 
 def carries_entities(examples: Sequence[Example], field: str = "entities") -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.utils.data import WeightedRandomSampler
 
-from nlu_kit.data.example import Example
+from nlu_kit.plugin import Example
 from nlu_kit_samplers.cutting import cut
 from nlu_kit_samplers.shares import carries_entities, share
 

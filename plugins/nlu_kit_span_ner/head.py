@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.errors import PluginError
-from nlu_kit.model.modules import Encoded, Head
+from nlu_kit.plugin import Encoded, Head, HeadContext, PluginError
 from nlu_kit_span_ner.params import SpanNerParams
 
 
@@ -25,15 +24,15 @@ class SpanNerHead(Head):
     read.
     """
 
-    def __init__(self, params: SpanNerParams, *, width: int, classes: int) -> None:
+    def __init__(self, params: SpanNerParams, context: HeadContext) -> None:
         super().__init__()
         self.max_width = params.max_width
         self.dropout = nn.Dropout(params.dropout)
-        self.start = nn.Linear(width, params.hidden)
-        self.end = nn.Linear(width, params.hidden, bias=False)
+        self.start = nn.Linear(context.width, params.hidden)
+        self.end = nn.Linear(context.width, params.hidden, bias=False)
         self.width = nn.Embedding(params.max_width, params.hidden)
         nn.init.normal_(self.width.weight, std=0.02)  # at the usual 1, widths would at first drown what is read
-        self.classifier = nn.Linear(params.hidden, classes)
+        self.classifier = nn.Linear(params.hidden, len(context.labels))
         self.layers = ["start", "end", "width", "classifier"]
 
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:

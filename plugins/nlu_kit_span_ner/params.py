@@ -6,19 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import SpanParams
 
 Overlap = Literal["allow", "nested", "flat"]
 
 
-class SpanNerParams(Params):
+class SpanNerParams(SpanParams):
     """Parameters of `span_ner`."""
 
-    field: str = Field(
-        default="entities",
-        min_length=1,
-        description="The field of the examples it learns from, and of the prediction it fills.",
-    )
     max_width: int = Field(
         default=8,
         ge=1,
@@ -37,9 +32,3 @@ class SpanNerParams(Params):
     dropout: float = Field(
         default=0.1, ge=0, lt=1, description="Dropout on the token vectors and the hidden layer while training."
     )
-
-
-class SpanNerState(Params):
-    """What the codec keeps in a model folder."""
-
-    temperature: float = Field(default=1.0, gt=0, le=1e6, allow_inf_nan=False)

@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
-from nlu_kit.data.encoding import Encoding
-from nlu_kit.data.example import Entity
+from nlu_kit.plugin import Encoding, Entity
 from nlu_kit_span_ner.params import Overlap
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nlu_kit import __version__
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Registry
 
 BUNDLED = {

@@ -16,7 +16,7 @@ import click
 import pytest
 
 from nlu_kit.cli.main import main
-from nlu_kit.hookspecs import hookimpl
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Failure, Registry
 
 RANDOM: Any = Registry.load().get("sampler", "random").spec

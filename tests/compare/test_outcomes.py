@@ -13,7 +13,7 @@ from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Predictio
 from nlu_kit.inference.predictor import load
 from nlu_kit.model.score import score
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CodecContext
+from nlu_kit.heads.codec import CodecContext
 
 
 def predicted(text: str, intent: str, *spans: tuple[int, int, str]) -> Prediction:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
-from nlu_kit import specs
+from nlu_kit.plugin import specs
 from nlu_kit.config.check import resolve
 from nlu_kit.errors import ConfigError, Problem
-from nlu_kit.hookspecs import hookimpl
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 
 

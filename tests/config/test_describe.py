@@ -9,7 +9,7 @@ import pytest
 from nlu_kit.config.check import resolve
 from nlu_kit.config.describe import describe_model, describe_parameters, example
 from nlu_kit.config.schema import TrainingConfig
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Registry
 
 

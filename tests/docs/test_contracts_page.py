@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nlu_kit_reference import contracts as page_of
 
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Registry
 from nlu_kit.testing import contracts
 

@@ -1,4 +1,4 @@
-"""Answers made by hand, judged by the real codecs."""
+"""Predictions made by hand, judged by the real codecs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
-from nlu_kit.evaluate.part import Answers, Part
+from nlu_kit.evaluate.predictions import Predictions, PredictionSet
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CodecContext
+from nlu_kit.heads.codec import CodecContext
 
 INTENTS = ("book", "play", "wake")
 TAGS = ("O", "B-city", "I-city", "B-time", "I-time")
 
-MakePart = Callable[..., Part]
+MakePart = Callable[..., PredictionSet]
 
 
 def _example(text: str, intent: str | None, spans: Any, number: int, out: bool) -> Example:
@@ -52,7 +52,7 @@ def make_part(codecs: dict[str, Any]) -> MakePart:
     """``make_part([(text, gold intent, gold spans, intent, confidence, spans), …])``; ``scores`` are the detector's,
     and an utterance whose gold intent is ``"oos"`` is out of scope."""
 
-    def make(rows: Sequence[tuple[Any, ...]], scores: Sequence[float] | None = None) -> Part:
+    def make(rows: Sequence[tuple[Any, ...]], scores: Sequence[float] | None = None) -> PredictionSet:
         examples, predictions = [], []
         for number, (text, gold, gold_spans, intent, confidence, spans) in enumerate(rows, start=1):
             out = gold == "oos"
@@ -60,7 +60,7 @@ def make_part(codecs: dict[str, Any]) -> MakePart:
             score = None if scores is None else scores[number - 1]
             predictions.append(_prediction(text, intent, confidence, spans, score))
         encodings = [Encoding(text=example.text, ids=(0, 1), words=(), truncated=False) for example in examples]
-        return Part(codecs, examples, encodings, predictions, None if scores is None else "intent")
+        return PredictionSet(codecs, examples, encodings, predictions, None if scores is None else "intent")
 
     return make
 
@@ -77,11 +77,11 @@ ROWS = [
 
 
 @pytest.fixture
-def part(make_part: MakePart) -> Part:
+def part(make_part: MakePart) -> PredictionSet:
     """Seven utterances, four of them not entirely right; one has no annotation, one a label that training never had."""
     return make_part(ROWS)
 
 
 @pytest.fixture
-def answers(part: Part) -> Answers:
-    return Answers([part])
+def answers(part: PredictionSet) -> Predictions:
+    return Predictions([part])

@@ -12,9 +12,10 @@ import pytest
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError, NluKitError, PluginError
 from nlu_kit.evaluate.data import read_data
-from nlu_kit.hookspecs import hookimpl
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Params, ReaderSpec
+from nlu_kit.params import Params
+from nlu_kit.plugin.specs import ReaderSpec
 
 
 class CsvParams(Params):

@@ -127,7 +127,7 @@ def test_the_gate_counts_what_is_newly_rejected(make_part: Any) -> None:
         "wake me": "worse",
         "why": "worse",
         "in Paris": "mixed",  # its intent was wrong before
-    }, "nobody said whether the last one is in scope"
+    }, "no_progress said whether the last one is in scope"
     assert gate(compare(before, before, models=("old", "old"), data="d"), 0)["passed"]
     blind = compare(before, replace(after, watched=None), models=("old", "new"), data="d")
     assert gate(blind, 0)["passed"]

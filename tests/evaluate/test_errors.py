@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 from nlu_kit.evaluate.errors import errors_text, find_errors, kind_counts
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 
 
-def test_worst_first(answers: Answers) -> None:
+def test_worst_first(answers: Predictions) -> None:
     errors = find_errors(answers)
     assert [error["text"] for error in errors] == [
         "wake me at seven",
@@ -30,7 +30,7 @@ def test_worst_first(answers: Answers) -> None:
     assert kind_counts(errors)["intent: wrong"] == 2
 
 
-def test_a_line_each_and_all_of_it_json(answers: Answers) -> None:
+def test_a_line_each_and_all_of_it_json(answers: Predictions) -> None:
     errors = find_errors(answers)
     lines = errors_text(errors).splitlines()
     assert [json.loads(line) for line in lines] == [dict(error) for error in errors]
@@ -43,7 +43,7 @@ def test_out_of_scope(make_part: Any) -> None:
         ("what is love", "oos", None, "book", 0.99, []),
         ("why", "oos", None, "book", 0.2, []),
     ]
-    errors = find_errors(Answers([make_part(rows, scores=[0.1, 0.7, 0.2, 0.9])]))
+    errors = find_errors(Predictions([make_part(rows, scores=[0.1, 0.7, 0.2, 0.9])]))
     assert [(error["text"], error["kinds"]) for error in errors] == [
         ("what is love", ["out_of_scope: accepted"]),
         ("play rock", ["out_of_scope: rejected"]),

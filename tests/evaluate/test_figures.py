@@ -13,14 +13,14 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction, Prediction
 from nlu_kit.evaluate.figures import calibration, figures, head_of, intervals
-from nlu_kit.evaluate.part import Answers, Part
+from nlu_kit.evaluate.predictions import Predictions, PredictionSet
 from nlu_kit.evaluate.summary import summarise
 from nlu_kit.metrics.bootstrap import Outcomes
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CodecContext
+from nlu_kit.heads.codec import CodecContext
 
 
-def test_figures_by_hand(answers: Answers) -> None:
+def test_figures_by_hand(answers: Predictions) -> None:
     found, reports = figures(answers)
     values = {name: figure["value"] for name, figure in found.items()}
     assert values["intent.accuracy"] == pytest.approx(4 / 6)
@@ -31,7 +31,7 @@ def test_figures_by_hand(answers: Answers) -> None:
     assert [head_of(name) for name in values if "." in name] == sorted(head_of(name) for name in values if "." in name)
 
 
-def test_figures_that_are_ratios_of_counts_have_an_interval(answers: Answers) -> None:
+def test_figures_that_are_ratios_of_counts_have_an_interval(answers: Predictions) -> None:
     found, _ = figures(answers)
     with_one = {name for name, figure in found.items() if figure["interval"] is not None}
     of_spans = {"ner.precision", "ner.recall", "ner.f1"}
@@ -67,17 +67,17 @@ def test_a_head_with_several_labels_has_an_interval_too() -> None:
         for _, p in rows
     ]
     encodings = [Encoding(text="x", ids=(0, 1), words=(), truncated=False) for _ in rows]
-    found, _ = figures(Answers([Part({"topics": codec}, examples, encodings, predictions)]))
+    found, _ = figures(Predictions([PredictionSet({"topics": codec}, examples, encodings, predictions)]))
     assert found["topics.micro_f1"]["value"] == pytest.approx(2 * 4 / (6 + 5))
     low, high = found["topics.micro_f1"]["interval"]
     assert 0 <= low < found["topics.micro_f1"]["value"] < high <= 1
 
 
-def test_parts_are_evaluated_together(part: Part) -> None:
+def test_parts_are_evaluated_together(part: PredictionSet) -> None:
     halves = [
-        Part(part.codecs, part.examples[a:b], part.encodings[a:b], part.predictions[a:b]) for a, b in ((0, 3), (3, 7))
+        PredictionSet(part.codecs, part.examples[a:b], part.encodings[a:b], part.predictions[a:b]) for a, b in ((0, 3), (3, 7))
     ]
-    assert figures(Answers(halves))[0] == figures(Answers([part]))[0]
+    assert figures(Predictions(halves))[0] == figures(Predictions([part]))[0]
 
 
 def test_calibration_by_hand() -> None:
@@ -98,7 +98,7 @@ def test_calibration_before_and_after_by_hand() -> None:
     assert (found["ece"], found["ece_uncalibrated"]) == (pytest.approx(0.25), pytest.approx(0.0))
 
 
-def test_the_summary_counts_what_cannot_be_right(answers: Answers) -> None:
+def test_the_summary_counts_what_cannot_be_right(answers: Predictions) -> None:
     summary = summarise(answers, name="x", model="m", data="d").summary
     assert summary["heads"]["intent"]["unseen"] == 1
     assert summary["heads"]["intent"]["annotated"] == 6
@@ -109,9 +109,9 @@ def test_the_summary_counts_what_cannot_be_right(answers: Answers) -> None:
     assert "intent: 1 annotation has a label that training never had" in told
 
 
-def test_the_summary_has_the_calibration_error_of_every_head(part: Part) -> None:
-    def ece(part: Part) -> dict[str, float]:
-        summary = summarise(Answers([part]), name="x", model="m", data="d").summary
+def test_the_summary_has_the_calibration_error_of_every_head(part: PredictionSet) -> None:
+    def ece(part: PredictionSet) -> dict[str, float]:
+        summary = summarise(Predictions([part]), name="x", model="m", data="d").summary
         return {name: f["value"] for name, f in summary["figures"].items() if "ece" in name}
 
     without = ece(part)
@@ -124,11 +124,11 @@ def test_the_summary_has_the_calibration_error_of_every_head(part: Part) -> None
     }
 
 
-def test_data_without_any_annotation_is_an_error(part: Part) -> None:
+def test_data_without_any_annotation_is_an_error(part: PredictionSet) -> None:
     from nlu_kit.errors import DataError
 
-    bare = Part(part.codecs, part.examples[5:6], part.encodings[5:6], part.predictions[5:6])
+    bare = PredictionSet(part.codecs, part.examples[5:6], part.encodings[5:6], part.predictions[5:6])
     with pytest.raises(
         DataError, match=r"no example of d\.jsonl is annotated for any head of the model: 'intent' \(int"
     ):
-        summarise(Answers([bare]), name="x", model="m", data="d.jsonl")
+        summarise(Predictions([bare]), name="x", model="m", data="d.jsonl")

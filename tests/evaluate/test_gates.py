@@ -10,7 +10,7 @@ import pytest
 from nlu_kit.errors import ConfigError
 from nlu_kit.evaluate.gates import MAXIMUM, Gate, check_gates, parse_gates, unknown_figures
 from nlu_kit.evaluate.junit import junit_text
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 from nlu_kit.evaluate.summary import summarise
 
 FIGURES = {"intent.accuracy": {"value": 0.9}, "exact_match": {"value": 0.5}, "intent.ece": {"value": 0.04}}
@@ -70,7 +70,7 @@ def test_a_figure_that_there_is_not() -> None:
     assert problem.hint == "did you mean 'intent.accuracy'? there are: intent.accuracy, exact_match, intent.ece"
 
 
-def test_junit(answers: Answers) -> None:
+def test_junit(answers: Predictions) -> None:
     summary: dict[str, Any] = summarise(answers, name='a "b" <c> \x07', model="m", data="d").summary
     gates = [Gate("intent.accuracy", 0.99), Gate("intent.accuracy", 0.1), Gate("ner.recall", 0.1)]
     gates += [Gate("intent.ece", 0.01, MAXIMUM), Gate("ner.f2", 0.5)]

@@ -11,7 +11,7 @@ import pytest
 from nlu_kit.evaluate.gates import Gate, check_gates
 from nlu_kit.evaluate.page import evaluation_page
 from nlu_kit.evaluate.page_errors import CARDS, card
-from nlu_kit.evaluate.part import Answers
+from nlu_kit.evaluate.predictions import Predictions
 from nlu_kit.evaluate.summary import summarise
 from nlu_kit.evaluate.table import table_lines
 
@@ -57,7 +57,7 @@ def parse(markup: str) -> Page:
     return page
 
 
-def test_the_page(answers: Answers) -> None:
+def test_the_page(answers: Predictions) -> None:
     evaluation = summarise(answers, name=EVIL, model=EVIL, data=EVIL, cost=COST)
     gates = [Gate("exact_match", 0.9)]
     evaluation.summary["gates"] = check_gates(gates, evaluation.summary["figures"])
@@ -76,7 +76,7 @@ def test_the_page(answers: Answers) -> None:
     assert "hidden" in form  # until the script shows it
 
 
-def test_every_tag_of_a_card_is_an_option(answers: Answers) -> None:
+def test_every_tag_of_a_card_is_an_option(answers: Predictions) -> None:
     page = parse(evaluation_page(summarise(answers, name="x", model="m", data="d")))
     options = {attributes.get("value") for tag, attributes in page.tags if tag == "option"}
     used = {one for _, attributes in page.tags for one in (attributes.get("data-tags") or "").split()}
@@ -86,7 +86,7 @@ def test_every_tag_of_a_card_is_an_option(answers: Answers) -> None:
 
 def test_without_errors_there_is_no_script(make_part: Any) -> None:
     part = make_part([("play jazz", "play", [], "play", 0.6, [])])
-    evaluation = summarise(Answers([part]), name="x", model="m", data="d")
+    evaluation = summarise(Predictions([part]), name="x", model="m", data="d")
     markup = evaluation_page(evaluation)
     assert "<script" not in markup
     assert "Not one: every annotated utterance is entirely right." in markup
@@ -95,21 +95,21 @@ def test_without_errors_there_is_no_script(make_part: Any) -> None:
 
 def test_data_that_is_all_out_of_scope_has_a_page_and_a_table(make_part: Any) -> None:
     part = make_part([("sing", "oos", None, "play", 0.9, []), ("dance", "oos", None, "play", 0.9, [])], scores=[0.9, 0])
-    evaluation = summarise(Answers([part]), name="x", model="m", data="d")
+    evaluation = summarise(Predictions([part]), name="x", model="m", data="d")
     parse(evaluation_page(evaluation))
     assert any(line.split()[:2] == ["out_of_scope.recall", "50.00"] for line in table_lines(evaluation.summary))
 
 
 def test_control_characters_do_not_reach_the_page(make_part: Any) -> None:
     part = make_part([("a\x00b\x1b[1m", "play\x01", [], "book", 0.9, [])])
-    markup = evaluation_page(summarise(Answers([part]), name="x\x07", model="m", data="d"))
+    markup = evaluation_page(summarise(Predictions([part]), name="x\x07", model="m", data="d"))
     assert "a␀b␛[1m" in markup
     assert not [c for c in markup if c < " " and c not in "\t\n\r"]
 
 
 def test_many_errors_are_cut_and_many_labels_stay_readable(make_part: Any) -> None:
     rows = [(f"text {i}", f"label {i % 150}", [], f"label {(i * 7) % 150}", 0.5, []) for i in range(CARDS + 100)]
-    evaluation = summarise(Answers([make_part(rows)]), name="x", model="m", data="d")
+    evaluation = summarise(Predictions([make_part(rows)]), name="x", model="m", data="d")
     markup = evaluation_page(evaluation)
     page = parse(markup)
     assert len(evaluation.errors) > CARDS

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nlu_kit.hookspecs import KINDS, NluKitSpecs
+from nlu_kit.plugin.hooks import KINDS, NluKitSpecs
 
 HERE = Path(__file__).parent
 HOOKS = [name for name, _ in inspect.getmembers(NluKitSpecs, inspect.isfunction) if not name.startswith("_")]

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from nlu_kit.cli.lazy import LazyGroup
 from nlu_kit.errors import PluginError
-from nlu_kit.hookspecs import hookimpl
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 
 

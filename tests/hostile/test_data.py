@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.config.check import load_pipeline
-from nlu_kit.data.corpus import read_corpus
+from nlu_kit.corpus.read import read_corpus
 from nlu_kit.errors import NluKitError
 from nlu_kit.registry import Registry
 

@@ -16,7 +16,7 @@ import pytest
 
 import nlu_kit
 from nlu_kit.errors import ModelError
-from nlu_kit.specs import BackboneContext
+from nlu_kit.plugin.contracts import BackboneContext
 from nlu_kit_backbones import sentence_transformer, transformer
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 

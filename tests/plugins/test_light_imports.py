@@ -15,7 +15,7 @@ specs = [
 ]
 for spec in specs:
     spec.params.model_json_schema()
-from nlu_kit.specs import FreezingContext, Layer
+from nlu_kit.plugin import FreezingContext, Layer
 known = {spec.name: spec for spec in nlu_kit_freezing.nlu_kit_freezing_strategies()}
 context = FreezingContext(epochs=1, nested=lambda inner: known[inner.type].build(known[inner.type].params(), context))
 for spec in known.values():

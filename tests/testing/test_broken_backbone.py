@@ -13,8 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
-from nlu_kit.model.modules import Backbone, Encoded, TokenBatch
-from nlu_kit.specs import BackboneContext, BackboneSpec
+from nlu_kit.data.batch import TokenBatch
+from nlu_kit.heads.modules import Encoded
+from nlu_kit.plugin.modules import Backbone
+from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit.plugin.specs import BackboneSpec
 from nlu_kit.testing.material import tokenizer
 
 WIDTH = 8

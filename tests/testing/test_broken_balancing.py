@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from nlu_kit.model.modules import Balancing
-from nlu_kit.specs import BalancingSpec
+from nlu_kit.plugin.modules import Balancing
+from nlu_kit.plugin.specs import BalancingSpec
 
 
 class Good(Balancing):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.specs import CallbackContext, CallbackSpec
+from nlu_kit.plugin.contracts import CallbackContext
+from nlu_kit.plugin.specs import CallbackSpec
 
 
 class Good:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict, Field
 
-from nlu_kit.hookspecs import KINDS
-from nlu_kit.specs import DetectorParams, Params
+from nlu_kit.plugin.hooks import KINDS
+from nlu_kit.params import Params
+from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.testing import contracts
 from nlu_kit.testing.trial import ComponentContract
 
@@ -23,7 +24,7 @@ NLU_KIT_CONTRACT = 2
 if sys.argv[0] == "-c":  # in the process of its own, where torch itself would take seconds
     sys.modules["torch"] = sys
 """
-PARAMS = "from nlu_kit.specs import DetectorParams\nclass MyParams(DetectorParams):\n    pass\n"
+PARAMS = "from nlu_kit.plugin import DetectorParams\nclass MyParams(DetectorParams):\n    pass\n"
 COMMON = frozenset(
     clause.name for clause in contracts()["loss"].clauses() if clause.name.replace("-", "_") in vars(ComponentContract)
 )
@@ -117,7 +118,7 @@ def test_a_whole_component_can_be_checked_at_once(stub_plugin: Any) -> None:
     with pytest.raises(PluginError, match="did you mean 'sampler'"):
         check_contract("samplers", "random")
 
-    from nlu_kit.hookspecs import hookimpl
+    from nlu_kit.plugin.hooks import hookimpl
 
     class Plugin:
         NLU_KIT_CONTRACT = 2

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.model.protocols import Detector, DetectorFeatures
-from nlu_kit.specs import DetectorSpec
+from nlu_kit.plugin.contracts import Detector, DetectorFeatures
+from nlu_kit.plugin.specs import DetectorSpec
 
 WITH_TORCH = """
 import sys
-from nlu_kit.specs import DetectorParams
-from nlu_kit.model.protocols import Detector
+from nlu_kit.plugin import DetectorParams
+from nlu_kit.plugin import Detector
 NLU_KIT_CONTRACT = 2
 class MyParams(DetectorParams):
     pass

@@ -8,18 +8,19 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.specs import FreezingContext, FreezingSpec, Layer, ParameterGroup
+from nlu_kit.plugin.contracts import FreezingContext, Layer, ParameterGroup
+from nlu_kit.plugin.specs import FreezingSpec
 
 Layers, Scores = Sequence[Layer], Sequence[float]
 WITH_TORCH = """
 import sys
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 NLU_KIT_CONTRACT = 2
 class MyParams(Params):
     pass
 class Strategy:
     def groups(self, layers, epoch, scores):
-        from nlu_kit.specs import ParameterGroup
+        from nlu_kit.plugin import ParameterGroup
         if sys.argv[0] == "-c":  # in the process of its own
             sys.modules["torch"] = sys
         return [ParameterGroup(layers=tuple(layer.name for layer in layers), lr=0.1)] if layers else []

@@ -18,9 +18,10 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
-from nlu_kit.model.modules import Encoded, Head, Loss
-from nlu_kit.model.protocols import Codec
-from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
+from nlu_kit.heads.modules import Encoded, Head, Loss
+from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import CodecContext, HeadContext
+from nlu_kit.plugin.specs import HeadSpec
 
 UNKNOWN = 1  # the id of what the tokenizer does not know
 
@@ -236,7 +237,7 @@ LOSSES: dict[str, type[GoodLoss]] = {
 }
 WITH_TORCH = """
 import sys
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 NLU_KIT_CONTRACT = 2
 class MyParams(Params):
     pass

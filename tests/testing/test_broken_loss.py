@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from nlu_kit.data.labels import IGNORE
-from nlu_kit.model.modules import Loss
-from nlu_kit.specs import LossSpec
+from nlu_kit.heads.modules import Loss
+from nlu_kit.plugin.specs import LossSpec
 
 
 class Good(Loss):

@@ -11,7 +11,7 @@ import pytest
 
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.errors import DataError
-from nlu_kit.specs import ReaderSpec
+from nlu_kit.plugin.specs import ReaderSpec
 
 LINES = ["book a table\tbook_table", "a [café] in [Paris]\tbook_table", "what is the answer\tnone"]
 
@@ -141,7 +141,7 @@ def test_a_broken_one_is_found(clause: str, stub_plugin: Any, assert_breaks: Any
 
 
 def test_without_a_sample_it_says_what_to_do(stub_plugin: Any, violations: Any) -> None:
-    from nlu_kit.hookspecs import hookimpl
+    from nlu_kit.plugin.hooks import hookimpl
     from nlu_kit.registry import Registry
     from nlu_kit.testing import NotTried, contract_checks
 

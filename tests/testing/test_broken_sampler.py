@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.specs import SamplerContext, SamplerSpec
+from nlu_kit.plugin.contracts import SamplerContext
+from nlu_kit.plugin.specs import SamplerSpec
 
 
 class Good:

@@ -53,7 +53,7 @@ def test_a_model_that_is_not_there_is_no_fault_of_the_backbone(tmp_path: Path) -
 
 
 def test_every_kind_that_plugins_provide_has_a_contract() -> None:
-    from nlu_kit.hookspecs import KINDS
+    from nlu_kit.plugin.hooks import KINDS
 
     assert set(contracts()) == set(KINDS)
 

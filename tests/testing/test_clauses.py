@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.specs import Params
+from nlu_kit.params import Params
 from nlu_kit.testing import Contract, ContractViolation, NotTried, contract_checks
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause

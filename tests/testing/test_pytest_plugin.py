@@ -16,9 +16,9 @@ def test_parameters(check_contract):
     check_contract("freezing", "freeze_lower", params={"layers": 1})
 
 def test_one_that_is_broken(check_contract):
-    from nlu_kit.hookspecs import hookimpl
+    from nlu_kit.plugin import hookimpl
     from nlu_kit.registry import Registry
-    from nlu_kit.specs import CallbackSpec, Params
+    from nlu_kit.plugin import CallbackSpec, Params
 
     class Plugin:
         NLU_KIT_CONTRACT = 2

@@ -10,7 +10,7 @@ import pytest
 from accelerate import Accelerator
 
 from nlu_kit.inference.predictor import load
-from nlu_kit.training.events import RunEnd
+from nlu_kit.plugin.events import RunEnd
 from nlu_kit.training.run import RunResult, train
 
 CALIBRATING = "nlu_kit.training.calibrate.calibrated_states"

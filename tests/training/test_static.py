@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from nlu_kit.config.check import resolve
 from nlu_kit.data.batch import collate_tokens
 from nlu_kit.errors import PluginError
-from nlu_kit.model.modules import Backbone
+from nlu_kit.plugin.modules import Backbone
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.run import RunResult, train
 from nlu_kit.training.static import Room, StaticCache, StaticLayers, memory_budget

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlu_kit.model.confidence import Scored
-from nlu_kit.specs import DetectorParams
+from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.training.threshold import tune
 
 SCORES = st.lists(st.integers(-6, 6).map(float), min_size=1, max_size=25)

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from nlu_kit.errors import PluginError, TrainingError
-from nlu_kit.specs import ParameterGroup
-from nlu_kit.training.events import EpochEnd
+from nlu_kit.plugin.contracts import ParameterGroup
+from nlu_kit.plugin.events import EpochEnd
 from nlu_kit.training.trainer import Trainer
 
 MakeTrainer = Callable[..., Trainer]

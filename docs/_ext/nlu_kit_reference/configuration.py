@@ -10,7 +10,7 @@ from typing import Any
 from nlu_kit.config.describe import Parameter, describe_model, describe_parameters, example
 from nlu_kit.config.schema import DataConfig, PipelineConfig, TrainingConfig
 from nlu_kit.errors import PluginError
-from nlu_kit.hookspecs import KINDS
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Provided, Registry
 
 from .markdown import code, inline, join, prose, table

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CONTRACT
+from nlu_kit.plugin.specs import CONTRACT
 from nlu_kit.testing import Clause, contracts
 
 from .markdown import join

@@ -12,9 +12,9 @@ from types import FunctionType
 from typing import Any
 
 import nlu_kit
-from nlu_kit import specs
-from nlu_kit.hookspecs import KINDS, NluKitSpecs
-from nlu_kit.model import protocols
+from nlu_kit.plugin import specs
+from nlu_kit.plugin.hooks import KINDS, NluKitSpecs
+from nlu_kit.plugin import contracts as protocols
 from nlu_kit.registry import Registry
 
 from .markdown import code, inline, join, prose, table
@@ -23,7 +23,7 @@ INTRO = """# Hooks
 
 A plugin is an importable module with plain functions marked `@hookimpl`, found through the entry-point group
 `nlu_kit`. A hook hands back *descriptors* (specs) and never acts: it must be cheap and must not import torch. This page
-is generated from `nlu_kit.hookspecs`, `nlu_kit.specs` and the contracts in `nlu_kit.model`. How to write a plugin is in
+is generated from `nlu_kit.plugin`, `nlu_kit.plugin` and the contracts in `nlu_kit.model`. How to write a plugin is in
 {doc}`../writing-plugins`, and what each must do in {doc}`contracts`.
 
 Every spec starts with the same fields; what else it holds is said with its hook."""

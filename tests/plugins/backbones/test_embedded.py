@@ -68,7 +68,7 @@ def test_the_code_of_the_package_never_runs() -> None:
 import sys
 from pathlib import Path
 from nlu_kit.registry import Registry
-from nlu_kit.specs import BackboneContext
+from nlu_kit.plugin import BackboneContext
 spec = Registry.load().default("backbone").spec
 backbone = spec.build(spec.params(), BackboneContext(base_dir=Path()))
 encoding = backbone.tokenizer.encode(["Hi [SEP] there"])[0]

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from nlu_kit.errors import ModelError
-from nlu_kit.specs import BackboneContext
+from nlu_kit.plugin.contracts import BackboneContext
 from nlu_kit_backbones import sentence_transformer, transformer
 from nlu_kit_backbones.guard import read_config
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from nlu_kit.config.nested import build_nested
-from nlu_kit.model.protocols import Freezing
+from nlu_kit.plugin.contracts import Freezing
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Component, FreezingContext, Layer
+from nlu_kit.params import Component
+from nlu_kit.plugin.contracts import FreezingContext, Layer
 
 REGISTRY = Registry.load()
 

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from nlu_kit.config.check import resolve
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError
-from nlu_kit.model.protocols import Loss
+from nlu_kit.heads.modules import Loss
 from nlu_kit.registry import Registry
-from nlu_kit.specs import LossContext
+from nlu_kit.plugin.contracts import LossContext
 
 NAN = float("nan")
 LOGITS = torch.tensor([[1.5, -2.0, 0.3], [0.0, 4.0, -1.0], [9.0, 9.0, 9.0]])

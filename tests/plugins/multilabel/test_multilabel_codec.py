@@ -13,7 +13,7 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CodecContext
+from nlu_kit.heads.codec import CodecContext
 from nlu_kit_multilabel.codec import MultilabelCodec
 
 LABELS = LabelSpace(("airfare", "city", "flight"))

@@ -14,7 +14,7 @@ from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CodecContext
+from nlu_kit.heads.codec import CodecContext
 from nlu_kit_ner.crf_codec import CrfNerCodec
 from nlu_kit_ner.tags import spans_of, tag_names
 

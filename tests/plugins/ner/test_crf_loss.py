@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from nlu_kit.data.labels import IGNORE
-from nlu_kit.model.modules import Loss
+from nlu_kit.heads.modules import Loss
 from nlu_kit_ner.crf import Crf
 from nlu_kit_ner.crf_head import CrfLoss, CrfNerHead
 from nlu_kit_ner.params import CrfNerParams

@@ -10,7 +10,7 @@ from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.encoding import NO_WORD
 from nlu_kit.data.shapes import SHAPES
 from nlu_kit.errors import PluginError
-from nlu_kit.model.modules import Encoded
+from nlu_kit.heads.modules import Encoded
 from nlu_kit_ner.head import NerHead
 from nlu_kit_ner.params import NerParams
 from nlu_kit_ner.pooling import LstmPooling, MeanPooling

@@ -13,9 +13,10 @@ from pydantic import ValidationError
 
 from nlu_kit.config.nested import build_nested
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.model.protocols import Sampler
+from nlu_kit.plugin.contracts import Sampler
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Component, SamplerContext
+from nlu_kit.params import Component
+from nlu_kit.plugin.contracts import SamplerContext
 
 REGISTRY = Registry.load()
 ENTITIES = (Entity(start=0, end=1, label="x"),)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import ReaderSpec
+from nlu_kit.plugin import ReaderSpec, hookimpl
 from nlu_kit_csv.params import CsvParams
 from nlu_kit_csv.reader import is_csv, read_csv
 from nlu_kit_csv.sample import write_sample

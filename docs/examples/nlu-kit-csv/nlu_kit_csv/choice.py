@@ -9,10 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nlu_kit.data.example import Example
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import Component, DataError, Example
 from nlu_kit.registry import Registry
-from nlu_kit.specs import Component
 
 
 def read(path: Path, reader: str | None, registry: Registry) -> Iterable[Example]:

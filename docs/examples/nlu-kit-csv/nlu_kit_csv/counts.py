@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from nlu_kit.data.example import Example
+from nlu_kit.plugin import Example
 
 
 @dataclass(slots=True)

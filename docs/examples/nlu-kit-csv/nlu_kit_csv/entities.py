@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from nlu_kit.data.example import Entity
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Entity
 
 NONE = "-"
 _ENTITY = re.compile(r"([0-9]{1,9})-([0-9]{1,9}):(\S+)")

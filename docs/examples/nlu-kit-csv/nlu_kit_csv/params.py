@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from nlu_kit.specs import Params
+from nlu_kit.plugin import Params
 
 
 class CsvParams(Params):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from nlu_kit.data.example import Example
-from nlu_kit.errors import DataError, did_you_mean
+from nlu_kit.plugin import DataError, Example, did_you_mean
 from nlu_kit_csv.entities import parse_entities
 from nlu_kit_csv.params import CsvParams
 from nlu_kit_csv.table import TAB, Row, rows

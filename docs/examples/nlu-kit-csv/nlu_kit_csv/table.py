@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError
 
 TAB = ".tsv"
 

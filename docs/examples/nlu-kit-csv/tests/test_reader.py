@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Entity, Example
 from nlu_kit_csv.params import CsvParams
 from nlu_kit_csv.reader import is_csv, read_csv
 

@@ -12,8 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 import nlu_kit_csv
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.errors import DataError, PluginError
+from nlu_kit.plugin import DataError, Entity, Example, PluginError
 from nlu_kit.registry import Registry
 from nlu_kit_csv.choice import read
 from nlu_kit_csv.counts import count

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.errors import DataError, did_you_mean
+from nlu_kit.plugin import DataError, Entity, Example, did_you_mean
 from nlu_kit_relations.params import RelationsParams
 
 KEYS = ("label", "head", "tail")

@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nlu_kit.data.encoding import Encoding
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.prediction import EntityPrediction
-from nlu_kit.errors import ConfigError, Problem, did_you_mean
-from nlu_kit.metrics.calibration import fit_temperature, softmax
-from nlu_kit.metrics.report import HeadReport
-from nlu_kit.model.protocols import IGNORE, Codec
-from nlu_kit.specs import CodecContext
+from nlu_kit.plugin import Codec, CodecContext, ConfigError, Encoding, Entity, EntityPrediction, Example, HeadReport, IGNORE, LabelSpace, Problem, did_you_mean, fit_temperature, softmax
 from nlu_kit_relations.annotation import entities_of, relations_of
 from nlu_kit_relations.pairs import pair_logits
 from nlu_kit_relations.params import RelationsParams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from nlu_kit.data.encoding import Encoding
+from nlu_kit.plugin import Encoding
 
 
 class Span(Protocol):

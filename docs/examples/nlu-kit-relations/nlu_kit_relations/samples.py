@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nlu_kit.data.example import Entity, Example
+from nlu_kit.plugin import Entity, Example
 from nlu_kit_relations.params import RelationsParams
 
 _TITLES = (("Misty", "Ella"), ("So What", "Miles Davis"), ("Hurt", "Johnny Cash"))

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from nlu_kit.metrics.report import HeadReport, LabelScore
+from nlu_kit.plugin import HeadReport, LabelScore
 
 Key = tuple[str, tuple[int, int, str], tuple[int, int, str]]
 """Label, head and tail of a relation; the label first."""

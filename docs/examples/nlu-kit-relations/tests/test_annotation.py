@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 import nlu_kit_relations
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Entity, Example
 from nlu_kit.registry import Registry
 from nlu_kit_relations.annotation import Relation, relations_of
 from nlu_kit_relations.params import RelationsParams

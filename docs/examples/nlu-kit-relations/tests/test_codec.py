@@ -8,12 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.data.encoding import Encoding, Word
-from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
-from nlu_kit.errors import ConfigError
-from nlu_kit.specs import CodecContext
+from nlu_kit.plugin import CodecContext, ConfigError, Encoding, Entity, EntityPrediction, Example, LabelPrediction, LabelSpace, Prediction, Word
 from nlu_kit_relations.codec import RelationsCodec
 from nlu_kit_relations.params import RelationsParams
 

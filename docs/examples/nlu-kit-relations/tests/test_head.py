@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlu_kit.model.modules import Encoded
+from nlu_kit.plugin import Encoded
 from nlu_kit_relations.head import RelationsHead
 from nlu_kit_relations.loss import PairLoss
 from nlu_kit_relations.pairs import pair_logits

@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.errors import DataError
-from nlu_kit.hookspecs import hookimpl
-from nlu_kit.specs import CodecContext, HeadContext, HeadSpec
+from nlu_kit.plugin import CodecContext, DataError, HeadContext, HeadSpec, LabelSpace, hookimpl
 from nlu_kit_sentiment.annotation import stars_of
 from nlu_kit_sentiment.params import SentimentParams
 from nlu_kit_sentiment.samples import samples
 
 if TYPE_CHECKING:
-    from nlu_kit.data.example import Example
-    from nlu_kit.model.modules import Head
-    from nlu_kit.model.protocols import Codec
+    from nlu_kit.plugin import Example
+    from nlu_kit.plugin import Head
+    from nlu_kit.plugin import Codec
 
 NLU_KIT_CONTRACT = 2
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from nlu_kit.data.example import Example
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Example
 from nlu_kit_sentiment.params import SentimentParams
 
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")

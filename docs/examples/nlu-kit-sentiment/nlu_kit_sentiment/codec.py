@@ -7,12 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nlu_kit.data.encoding import Encoding
-from nlu_kit.data.example import Example
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.metrics.classification import classification_report
-from nlu_kit.metrics.report import HeadReport
-from nlu_kit.model.protocols import IGNORE, Codec
+from nlu_kit.plugin import Codec, Encoding, Example, HeadReport, IGNORE, LabelSpace, classification_report
 from nlu_kit_sentiment.annotation import stars_of
 from nlu_kit_sentiment.ordinal import above, fit_temperature, steps
 from nlu_kit_sentiment.params import SentimentParams

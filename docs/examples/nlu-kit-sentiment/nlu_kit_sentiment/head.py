@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.model.modules import Encoded, Head, Loss
+from nlu_kit.plugin import Encoded, Head, Loss
 from nlu_kit_sentiment.loss import CumulativeLoss
 from nlu_kit_sentiment.params import SentimentParams
 

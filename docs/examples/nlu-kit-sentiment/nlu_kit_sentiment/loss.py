@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlu_kit.model.modules import Loss
+from nlu_kit.plugin import Loss
 
 
 class CumulativeLoss(Loss):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nlu_kit.data.example import Example
+from nlu_kit.plugin import Example
 from nlu_kit_sentiment.params import SentimentParams
 
 _WORST_TO_BEST = (

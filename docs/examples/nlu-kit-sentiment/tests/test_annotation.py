@@ -8,8 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 import nlu_kit_sentiment
-from nlu_kit.data.example import Example
-from nlu_kit.errors import DataError
+from nlu_kit.plugin import DataError, Example
 from nlu_kit.registry import Registry
 from nlu_kit_sentiment.annotation import stars_of
 from nlu_kit_sentiment.params import SentimentParams

@@ -7,10 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.data.encoding import Encoding
-from nlu_kit.data.example import Example
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.prediction import Prediction
+from nlu_kit.plugin import Encoding, Example, LabelSpace, Prediction
 from nlu_kit_sentiment.codec import SentimentCodec
 from nlu_kit_sentiment.params import SentimentParams
 from nlu_kit_sentiment.prediction import SentimentPrediction

@@ -28,7 +28,7 @@ def best_threshold(probabilities: np.ndarray, gold: np.ndarray, *, otherwise: fl
     return float(candidates[np.abs(candidates - 0.5).argmin()])
 
 
-def tune(
+def tune_thresholds(
     probabilities: np.ndarray, gold: np.ndarray, *, min_support: int, otherwise: float
 ) -> tuple[float, dict[int, float]]:
     """(the common threshold, those of single classes by index) from ``probabilities`` and bool ``gold`` [N, C].

@@ -15,7 +15,8 @@ from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.scope import mark_out_of_scope
 from nlu_kit.errors import DataError
 from nlu_kit.files import open_regular
-from nlu_kit.specs import Params, ReaderSpec
+from nlu_kit.params import Params
+from nlu_kit.plugin.specs import ReaderSpec
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 

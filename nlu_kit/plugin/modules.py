@@ -1,4 +1,4 @@
-"""The torch half of the contracts. Public: torch components of plugins subclass these.
+"""The torch half of the contracts, but for heads and their losses, which are in nlu_kit.heads.modules.
 
 Shapes: B texts, T tokens, D the backbone's width, C the head's classes.
 """
@@ -7,10 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,8 +16,7 @@ from nlu_kit.assets import StoredTensor
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.encoding import Tokenizer
 from nlu_kit.errors import ModelError, PluginError
-
-__all__ = ["Backbone", "Balancing", "Encoded", "Head", "Loss", "TokenBatch", "check_stored"]
+from nlu_kit.heads.modules import Encoded
 
 _DTYPES = {
     torch.float32: "F32",
@@ -34,19 +30,6 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Encoded:
-    """``tokens_BTD`` one vector per token, ``pooled_BD`` one per sentence, ``mask_BT`` bool, False on padding.
-
-    A backbone gives these. The model adds ``batch``, what was encoded, for heads that look at words and their shapes.
-    """
-
-    tokens_BTD: Tensor
-    pooled_BD: Tensor
-    mask_BT: Tensor
-    batch: TokenBatch | None = None
 
 
 class Backbone(nn.Module, ABC):
@@ -81,45 +64,6 @@ class Backbone(nn.Module, ABC):
     def save_assets(self, folder: Path) -> None:
         """Write all that ``BackboneContext.assets`` needs to rebuild this module, without its weights. Only what is
         written here can be read there."""
-
-
-class Head(nn.Module, ABC):
-    """One task on top. ``layers``: parameter-name prefixes, the final classifier last.
-
-    ``lr_scales``: by such a prefix, what to multiply the strategy's learning rate for heads with (a CRF's transitions
-    want a higher one than the classifier).
-    """
-
-    layers: Sequence[str]
-    lr_scales: Mapping[str, float] = MappingProxyType({})
-
-    @abstractmethod
-    def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
-        """Named outputs ``[B, …]``: ``logits`` is [B, C] per sentence or [B, T, C] per token."""
-
-    def codec_state(self) -> Mapping[str, Any]:
-        """What decoding needs of the trained weights, as JSON. Most heads need nothing."""
-        return {}
-
-    def own_loss(self) -> Loss | None:
-        """The criterion of a head that computes its own (``produces="own_loss"``)."""
-        return None
-
-
-class Loss(nn.Module, ABC):
-    """The criterion of one head, as a sum and its denominator.
-
-    The trainer divides the one by the other *after* adding denominators over all processes and accumulated batches,
-    so that the mean is the same however a global batch is cut.
-    """
-
-    @abstractmethod
-    def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
-        """The summed loss over all targets that are not IGNORE: a scalar, 0 when there is none."""
-
-    @abstractmethod
-    def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
-        """What to divide by: the number (or summed weight) of those targets; a scalar."""
 
 
 class Balancing(nn.Module, ABC):

@@ -12,13 +12,13 @@ from nlu_kit.data.printable import one_line
 from nlu_kit.errors import DataError
 
 FEW = 5
-"""Lost annotations of one label, below which nothing is refused: a slip or two is no system."""
+"""Unlearnable annotations of one label, below which nothing is refused: a slip or two is no system."""
 SHOWN = 10
 _LONGEST = 60  # characters of an entity's text, of a word's
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class Unlearnable:
     """``entity`` says what is lost, of the text of ``example``."""
 
     example: Example
@@ -46,10 +46,10 @@ class Lost:
         return any(word.start == start for word in words) and any(word.end == end for word in words)
 
 
-def refuse_lost(head: str, lost: Sequence[Lost], counts: Mapping[str, int]) -> None:
+def refuse_unlearnable(head: str, lost: Sequence[Unlearnable], counts: Mapping[str, int]) -> None:
     """Raises DataError where most annotations of a label are lost, and not just a few: what is then wrong is wrong with
     all of them. ``counts`` has how many each label has in all."""
-    by_label: dict[str, list[Lost]] = defaultdict(list)
+    by_label: dict[str, list[Unlearnable]] = defaultdict(list)
     for one in lost:
         by_label[one.entity.label].append(one)
     refused = {
@@ -67,7 +67,7 @@ def refuse_lost(head: str, lost: Sequence[Lost], counts: Mapping[str, int]) -> N
     )
 
 
-def likely_cause(lost: Sequence[Lost]) -> str:
+def likely_cause(lost: Sequence[Unlearnable]) -> str:
     """What would explain most of them, and what to do then."""
     if 2 * sum(one.cut_off for one in lost) > len(lost):
         return "they lie beyond what the encoder reads: set a larger backbone.max_length, or shorten the texts"
@@ -82,7 +82,7 @@ def likely_cause(lost: Sequence[Lost]) -> str:
     )
 
 
-def _around(one: Lost) -> str:
+def _around(one: Unlearnable) -> str:
     """The word that the entity is inside of; empty where there is none."""
     for word in one.encoding.words:
         if word.start <= one.entity.start and one.entity.end <= word.end:

@@ -1,4 +1,4 @@
-"""What a model said to the examples it was asked. An evaluation is of one part, a cross-validation of one per fold."""
+"""Models' predictions beside their examples. An evaluation is of one set, a cross-validation of one per fold."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import Any
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
-from nlu_kit.data.lost import Lost
+from nlu_kit.data.unlearnable import Unlearnable
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.data.printable import one_line
-from nlu_kit.model.protocols import Codec
+from nlu_kit.heads.codec import Codec
 
-Judged = list[tuple[float, bool]]
+ConfidencePairs = list[tuple[float, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class PredictionSet:
     """Three parallel sequences, and the codecs of the model that made the predictions.
 
     ``watched`` is the head whose labels its detector takes for the scope; None where it has no detector.
-    ``uncalibrated`` are the predictions as they would be without temperatures; None where nobody asked for them.
+    ``uncalibrated`` are the predictions as they would be without temperatures; None where no_progress asked for them.
     """
 
     codecs: Mapping[str, Codec]
@@ -36,19 +36,19 @@ class Part:
     def fields(self) -> list[Mapping[str, Any]]:
         return [prediction.fields for prediction in self.predictions]
 
-    def judged(self, head: str, predictions: Sequence[Prediction]) -> list[Judged]:
+    def confidence_pairs(self, head: str, predictions: Sequence[Prediction]) -> list[ConfidencePairs]:
         """For each example what the codec says of each thing predicted."""
         codec = self.codecs[head]
         pairs = zip(self.examples, predictions, strict=True)
-        return [list(codec.judged(example, prediction.fields)) for example, prediction in pairs]
+        return [list(codec.confidence_pairs(example, prediction.fields)) for example, prediction in pairs]
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Predictions:
     """All parts together, in their order. Their models share one pipeline, so what they predict has one form: the
     figures over everything are computed by the codecs of the first."""
 
-    parts: Sequence[Part]
+    parts: Sequence[PredictionSet]
 
     @property
     def codecs(self) -> Mapping[str, Codec]:
@@ -79,24 +79,24 @@ class Answers:
             for label in part.codecs[head].unseen(example)
         ]
 
-    def lost(self, head: str) -> list[Lost]:
+    def unlearnable(self, head: str) -> list[Unlearnable]:
         """Annotations that the head can't learn to predict: cut off, inside a word, overlapping, too wide."""
         return [
-            Lost(example, encoding, entity)
+            Unlearnable(example, encoding, entity)
             for part in self.parts
             for example, encoding in zip(part.examples, part.encodings, strict=True)
-            for entity in part.codecs[head].lost(example, encoding)
+            for entity in part.codecs[head].unlearnable(example, encoding)
         ]
 
-    def judged(self, head: str) -> list[Judged]:
+    def confidence_pairs(self, head: str) -> list[ConfidencePairs]:
         """For each example what the codec says of each thing predicted."""
-        return [judged for part in self.parts for judged in part.judged(head, part.predictions)]
+        return [pairs for part in self.parts for pairs in part.confidence_pairs(head, part.predictions)]
 
-    def judged_uncalibrated(self, head: str) -> list[Judged]:
+    def uncalibrated_pairs(self, head: str) -> list[ConfidencePairs]:
         """The same of the uncalibrated predictions; empty where a part has none."""
         if any(part.uncalibrated is None for part in self.parts):
             return []
-        return [judged for part in self.parts for judged in part.judged(head, part.uncalibrated or ())]
+        return [pairs for part in self.parts for pairs in part.confidence_pairs(head, part.uncalibrated or ())]
 
     def matches(self, head: str) -> list[bool | None]:
         """For each example whether the head is entirely right; None without annotation."""

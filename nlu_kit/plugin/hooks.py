@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from nlu_kit import specs
+from nlu_kit.plugin import specs
 
 if TYPE_CHECKING:
     import click

@@ -1,0 +1,1 @@
+"""Corpora: which reader reads a path, and what a pipeline names read and split."""

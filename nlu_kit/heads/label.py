@@ -1,0 +1,137 @@
+"""The family of heads that give one label a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.example import Example
+from nlu_kit.data.labels import IGNORE, LabelSpace
+from nlu_kit.data.prediction import LabelPrediction
+from nlu_kit.errors import DataError, NothingToLearnError
+from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.params import LabelParams, TemperatureState
+from nlu_kit.metrics.calibration import fit_temperature, softmax
+from nlu_kit.metrics.classification import classification_report, macro_f1
+from nlu_kit.metrics.counts import Counts, accuracy
+from nlu_kit.metrics.report import HeadReport
+
+P = TypeVar("P", bound=LabelParams)
+
+
+class LabelCodec(Codec[P]):
+    """One label a text, from ``logits`` [B, C]: softmax, a temperature fitted on dev, accuracy and macro F1.
+
+    Fills ``field`` with the best label and ``<field>s`` with the ranked top k. Its own are the parameters and,
+    where the label is not simply what the field of that name holds, ``annotation``.
+    """
+
+    main_metric = "accuracy"
+    one_label = True
+    State = TemperatureState
+
+    @property
+    def field(self) -> str:
+        return self.params.field
+
+    @property
+    def fields(self) -> Sequence[str]:
+        return self.field, f"{self.field}s"
+
+    def annotation(self, example: Example) -> str | None:
+        """The label that the example is annotated with; None where it has none.
+
+        Raises DataError where the field holds a list or an object: a text has one label here.
+        """
+        value = example.get(self.field)
+        if value is None:
+            return None
+        if not isinstance(value, (str, int, float)):
+            shown = json.dumps(value, ensure_ascii=False, default=repr)
+            raise DataError(
+                f"{example.source}: '{self.field}' must be one label (a string), got {shown}; a head for sets of "
+                "labels, such as 'multilabel_intent', takes several"
+            )
+        return str(value)
+
+    def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
+        """Every label, sorted. Raises NothingToLearnError where no example has one."""
+        labels = LabelSpace.fit(label for example in examples if (label := self.annotation(example)) is not None)
+        if not len(labels):
+            raise NothingToLearnError(f"no training example has a label in its field '{self.field}'")
+        return labels
+
+    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
+        """``labels``: a scalar class index; IGNORE without annotation or for a label that train never had."""
+        label = self.annotation(example)
+        index = None if label is None else self.labels.index(label)
+        return {"labels": np.asarray(IGNORE if index is None else index, dtype=np.int64)}
+
+    def unseen(self, example: Example) -> Sequence[str]:
+        label = self.annotation(example)
+        return () if label is None or label in self.labels else (label,)
+
+    def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
+        """Softmax over ``logits`` [B, C] divided by the temperature; the confidence is the probability."""
+        logits = outputs["logits"]
+        probabilities = softmax(logits.astype(np.float64) / self.state.temperature)
+        return [self._ranked(*row) for row in zip(logits, probabilities, strict=True)]
+
+    def _ranked(self, logits: np.ndarray, probabilities: np.ndarray) -> Mapping[str, Any]:
+        order = np.argsort(-logits, kind="stable")[: self.params.top_k]  # which no temperature changes
+        ranked = tuple(
+            LabelPrediction(name=self.labels.names[index], confidence=float(probabilities[index])) for index in order
+        )
+        best, ranking = self.fields
+        return {best: ranked[0], ranking: ranked}
+
+    def calibrate(
+        self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
+    ) -> Mapping[str, Any]:
+        """``temperature``; nothing where no example is annotated."""
+        labels = np.array([target["labels"] for target in targets], dtype=np.int64)
+        if not (labels >= 0).any():
+            return {}
+        return {"temperature": fit_temperature(np.stack([output["logits"] for output in outputs]), labels)}
+
+    def gold(self, example: Example) -> Mapping[str, Any] | None:
+        label = self.annotation(example)
+        return None if label is None else {self.field: LabelPrediction(name=label, confidence=1.0)}
+
+    def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
+        label = self.annotation(example)
+        return None if label is None else bool(prediction[self.field].name == label)
+
+    def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
+        """``accuracy`` over the annotated examples."""
+        counted = accuracy(self.matches(*pair) for pair in zip(examples, predictions, strict=True))
+        return {"accuracy": counted} if counted.denominators.any() else {}
+
+    def figures(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+        """``macro_f1`` over the labels that are annotated."""
+        gold, predicted = self._annotated(examples, predictions)
+        return {"macro_f1": macro_f1(gold, predicted)} if gold else {}
+
+    def confidence_pairs(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
+        """The label predicted: its confidence, and whether it is the one annotated."""
+        right = self.matches(example, prediction)
+        return () if right is None else [(prediction[self.field].confidence, right)]
+
+    def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport | None:
+        """``micro_f1`` and ``weighted_f1``, a row per label, and the confusion matrix of the annotated examples."""
+        return classification_report(*self._annotated(examples, predictions))
+
+    def _annotated(
+        self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+    ) -> tuple[list[str], list[str]]:
+        """(annotated, predicted) labels, where there is an annotation."""
+        pairs = [
+            (label, prediction[self.field].name)
+            for example, prediction in zip(examples, predictions, strict=True)
+            if (label := self.annotation(example)) is not None
+        ]
+        return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]

@@ -1,0 +1,74 @@
+"""Parameters that the heads of a family share. Subclass one and change its defaults; add your own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nlu_kit.params import Params
+
+Temperature = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+
+class SentenceParams(Params):
+    """Of a head that classifies the whole text (see ``SentenceClassifier``)."""
+
+    field: str = Field(
+        default="label",
+        min_length=1,
+        description="The field of the examples it learns from, and of the prediction it fills.",
+    )
+    hidden: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Width of a hidden layer before the classifier; when absent, there is none.",
+    )
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the sentence vector while training.")
+
+
+class LabelParams(SentenceParams):
+    """Of a head that gives one label a text."""
+
+    top_k: int = Field(default=5, ge=1, le=10_000, description="How many ranked labels a prediction lists.")
+
+
+class LabelSetParams(SentenceParams):
+    """Of a head that gives any number of labels a text."""
+
+    separator: str | None = Field(
+        default=None,
+        min_length=1,
+        description="What stands between the labels where a corpus writes several into one string: '#' for "
+        "'flight#airfare'. When absent, a string is one label.",
+    )
+    threshold: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="The probability from which on a label is predicted, until dev has been used to tune it: a common "
+        "threshold for rare labels, and one for each of the others.",
+    )
+    min_support: int = Field(
+        default=10,
+        ge=1,
+        le=1_000_000,
+        description="How many dev texts must have a label for it to get a threshold of its own.",
+    )
+
+
+class SpanParams(Params):
+    """Of a head that finds spans of the text."""
+
+    field: str = Field(
+        default="entities",
+        min_length=1,
+        description="The field of the examples it learns from, and of the prediction it fills.",
+    )
+
+
+class TemperatureState(Params):
+    """What a codec keeps in a model folder that calibrates a temperature."""
+
+    temperature: Temperature = 1.0

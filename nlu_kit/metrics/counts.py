@@ -1,0 +1,43 @@
+"""Metrics that are ratios of sums over utterances. Their figures, intervals and paired tests all come from these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Counts(NamedTuple):
+    """For each of N utterances what a metric counts: float64 ``numerators`` and ``denominators`` [N].
+
+    Accuracy is right answers over annotated utterances, span F1 twice the spans found over the spans of both sides. An
+    utterance that does not count has 0 over 0.
+    """
+
+    numerators: np.ndarray
+    denominators: np.ndarray
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[float, float]]) -> Counts:
+        """From one (numerator, denominator) for each utterance."""
+        columns = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
+        return cls(columns[:, 0], columns[:, 1])
+
+    @property
+    def value(self) -> float:
+        """The figure: the ratio of the sums, 0 where there is nothing to divide by."""
+        bottom = float(self.denominators.sum())
+        return float(self.numerators.sum()) / bottom if bottom else 0.0
+
+
+def accuracy(verdicts: Iterable[bool | None]) -> Counts:
+    """The share of right ones; None does not count."""
+    return Counts.of((0, 0) if verdict is None else (verdict, 1) for verdict in verdicts)
+
+
+def set_counts(found: Sequence[int], annotated: Sequence[int], predicted: Sequence[int]) -> dict[str, Counts]:
+    """``precision``, ``recall`` and ``f1`` of sets, micro-averaged: for each utterance how many are on both sides [N],
+    how many annotated [N], how many predicted [N]."""
+    both, gold, guessed = (np.asarray(column, dtype=np.float64) for column in (found, annotated, predicted))
+    return {"precision": Counts(both, guessed), "recall": Counts(both, gold), "f1": Counts(2 * both, gold + guessed)}
