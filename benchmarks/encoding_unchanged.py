@@ -23,8 +23,8 @@ from corpora import REPOSITORY, clinc150, corpus_folder
 
 from nlu_kit.data import encoding as new
 from nlu_kit.data.example import Example
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.registry import Registry
 from nlu_kit_backbones.embedded import embedded_folder
 from nlu_kit_readers.jsonl import read_jsonl
 from nlu_kit_readers.parallel import read_parallel

@@ -28,8 +28,8 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.batch import Batch, TokenBatch
 from nlu_kit.data.dataset import encode_dataset
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.model.nlu_model import Objective
 from nlu_kit.data.labels import IGNORE
+from nlu_kit.model.nlu_model import Objective
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.trainer import Trainer, Validation
 

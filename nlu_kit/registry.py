@@ -13,8 +13,8 @@ import pluggy
 
 from nlu_kit import __version__
 from nlu_kit.errors import PluginError, did_you_mean
-from nlu_kit.plugin.hooks import KINDS, NluKitSpecs, PROJECT
-from nlu_kit.plugin.specs import AnySpec, CONTRACT, CONTRACT_ATTRIBUTE
+from nlu_kit.plugin.hooks import KINDS, PROJECT, NluKitSpecs
+from nlu_kit.plugin.specs import CONTRACT, CONTRACT_ATTRIBUTE, AnySpec
 
 if TYPE_CHECKING:
     import click

@@ -140,8 +140,8 @@ def test_plugins_import_contracts_only_and_never_each_other(file: Path) -> None:
         "from nlu_kit.cli.main import main; main(['compare', '--help'])",
         "from nlu_kit.cli.main import main; main(['evaluate', '--help'])",
         "from nlu_kit.cli.main import main; main(['diff', '--help'])",
-        "import nlu_kit.evaluate.summary, nlu_kit.evaluate.page, nlu_kit.evaluate.diff, nlu_kit.evaluate.folds",
-        "import nlu_kit.compare.plan, nlu_kit.compare.runner, nlu_kit.compare.summary",
+        "import nlu_kit.evaluation.summary, nlu_kit.evaluation.page, nlu_kit.evaluation.diff, nlu_kit.evaluation.folds",
+        "import nlu_kit.experiments.plan, nlu_kit.experiments.runner, nlu_kit.comparison.comparison",
     ],
 )
 def test_what_must_be_light_is(statement: str) -> None:

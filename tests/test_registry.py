@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from nlu_kit.errors import PluginError
-from nlu_kit.plugin.hooks import hookimpl
-from nlu_kit.registry import Registry
 from nlu_kit.params import Params
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.plugin.specs import CONTRACT, SamplerSpec
+from nlu_kit.registry import Registry
 
 SAMPLER = """
 from nlu_kit.plugin import hookimpl

@@ -9,9 +9,9 @@ import click
 from nlu_kit.cli.compare_progress import GridProgress
 from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
 from nlu_kit.cli.output import say
-from nlu_kit.compare.grid import parse_axes
-from nlu_kit.compare.plan import make_plan
 from nlu_kit.errors import TrainingError
+from nlu_kit.experiments.grid import parse_axes
+from nlu_kit.experiments.plan import make_plan
 
 
 @click.command("compare")
@@ -55,13 +55,14 @@ def command(
     """
     plan = make_plan(pipeline, axes=parse_axes(vary), settings=overrides, seeds=seeds, registry=load_registry())
     # Imported late: numpy is not needed to find a mistake.
-    from nlu_kit.compare.files import write_files
-    from nlu_kit.compare.runner import run_plan
-    from nlu_kit.compare.summary import summarise
-    from nlu_kit.compare.table import table_lines
+    from nlu_kit.comparison.cell import CELL
+    from nlu_kit.comparison.comparison import summarise
+    from nlu_kit.comparison.comparison_files import write_files
+    from nlu_kit.comparison.comparison_table import table_lines
+    from nlu_kit.experiments.runner import run_plan
 
     with GridProgress(quiet=quiet) as progress:
-        results = run_plan(plan, output, progress, keep_models=keep_models)
+        results = run_plan(plan, output, progress, worker=CELL, keep_models=keep_models)
     if results.records:
         summary = summarise(plan, results)
         files = write_files(output, summary)  # first: whoever reads the table may close the pipe early

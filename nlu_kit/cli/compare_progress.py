@@ -9,9 +9,9 @@ from typing import Any
 from tqdm import tqdm
 
 from nlu_kit.cli.output import mention, style, warn
-from nlu_kit.compare.plan import Cell
-from nlu_kit.compare.table import cell_line
+from nlu_kit.comparison.comparison_table import cell_line
 from nlu_kit.data.printable import printable
+from nlu_kit.experiments.plan import Cell
 
 _BAR = "{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} runs [{elapsed}<{remaining}] {postfix}"
 

@@ -55,25 +55,25 @@ def command(
       nlu-kit diff models/released runs/latest data/test.jsonl --max-regressions 5
     """
     # Imported late: these load numpy, and a mistake in the command line should show at once.
-    from nlu_kit.evaluate.data import out_of_scope_intents, read_data
-    from nlu_kit.evaluate.diff import compare, gate
-    from nlu_kit.evaluate.diff_page import diff_page
-    from nlu_kit.evaluate.diff_table import diff_lines
-    from nlu_kit.evaluate.files import json_text, prepare_folder, write_files
+    from nlu_kit.evaluation.data import out_of_scope_intents, read_data
+    from nlu_kit.evaluation.diff import compare, gate
+    from nlu_kit.evaluation.diff_page import diff_page
+    from nlu_kit.evaluation.diff_table import diff_lines
+    from nlu_kit.evaluation.files import json_text, prepare_folder, write_files
     from nlu_kit.model.folder import find_model
 
     registry = load_registry()
     folders = [find_model(model) for model in (model_a, model_b)]
     read = read_data(data, model=folders[1], registry=registry, reader=reader, beside=folders[:1])
     prepare_folder(output)
-    from nlu_kit.evaluate.run import predict_examples  # loads torch
+    from nlu_kit.evaluation.run import predict_examples  # loads torch
     from nlu_kit.inference.predictor import load
 
     parts = []
-    with bar(2 * len(read.examples), quiet=quiet) as tell:
+    with bar(2 * len(read.examples), quiet=quiet) as on_progress:
         for folder in folders:
             predictor = load(folder, device=device, registry=registry)
-            parts.append(predict_examples(predictor, read.examples, tell=tell)[0])
+            parts.append(predict_examples(predictor, read.examples, on_progress=on_progress)[0])
             del predictor  # one model in memory at a time
     intents = (out_of_scope_intents(folders[0]), out_of_scope_intents(folders[1]))
     summary = compare(*parts, models=(str(model_a), str(model_b)), data=str(read.path), out_of_scope=intents)

@@ -14,10 +14,10 @@ import click
 from nlu_kit.cli.options import device_option, load_registry, set_option, threshold_option
 from nlu_kit.cli.output import say
 from nlu_kit.errors import ConfigError
-from nlu_kit.evaluate.gates import Gate, check_gates, parse_gates, unknown_figures
+from nlu_kit.evaluation.gates import Gate, check_gates, parse_gates, unknown_figures
 
 if TYPE_CHECKING:
-    from nlu_kit.evaluate.summary import Evaluation
+    from nlu_kit.evaluation.summary import Evaluation
 
 _MODEL = Path("runs/latest")
 _FILES = ("evaluation.json", "errors.jsonl", "report.html")
@@ -111,7 +111,7 @@ class Places:
     def prepare(self, *read: Path) -> None:
         """After everything was found and before anything is computed. Raises DataError where something can't be
         written, or would be written over what is ``read``."""
-        from nlu_kit.evaluate.files import prepare_file, prepare_folder
+        from nlu_kit.evaluation.files import prepare_file, prepare_folder
 
         prepare_folder(self.output)
         if self.junit is not None:
@@ -140,24 +140,24 @@ def _one_model(
     *,
     quiet: bool,
 ) -> Evaluation:
-    from nlu_kit.evaluate.data import read_data
+    from nlu_kit.evaluation.data import read_data
     from nlu_kit.model.folder import find_model
 
     registry = load_registry()
     folder = find_model(model)
     read = read_data(data, model=folder, registry=registry, reader=reader)
     places.prepare(folder, read.path)
-    from nlu_kit.evaluate.run import evaluate_model  # loads torch
+    from nlu_kit.evaluation.run import evaluate_model  # loads torch
 
-    with bar(len(read.examples), quiet=quiet) as tell:
-        return evaluate_model(folder, read, registry=registry, tell=tell, **settings)
+    with bar(len(read.examples), quiet=quiet) as on_progress:
+        return evaluate_model(folder, read, registry=registry, on_progress=on_progress, **settings)
 
 
 def _folds(
     pipeline: Path, folds: int, overrides: Sequence[str], places: Places, keep_models: bool, quiet: bool
 ) -> Evaluation:
     from nlu_kit.cli.compare_progress import GridProgress
-    from nlu_kit.evaluate.cross_validation import cross_validate, plan_folds
+    from nlu_kit.evaluation.cross_validation import cross_validate, plan_folds
 
     plan = plan_folds(pipeline, folds=folds, settings=overrides, registry=load_registry())
     (resolved,) = plan.pipelines
@@ -172,11 +172,11 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], places: Places) -> bo
 
     Raises ConfigError, after all that, for thresholds of figures that there are not.
     """
-    from nlu_kit.evaluate.errors import errors_text
-    from nlu_kit.evaluate.files import json_text, write_files
-    from nlu_kit.evaluate.junit import junit_text
-    from nlu_kit.evaluate.page import evaluation_page
-    from nlu_kit.evaluate.table import table_lines
+    from nlu_kit.evaluation.errors import errors_text
+    from nlu_kit.evaluation.files import json_text, write_files
+    from nlu_kit.evaluation.junit import junit_text
+    from nlu_kit.evaluation.page import evaluation_page
+    from nlu_kit.evaluation.table import table_lines
 
     summary = evaluation.summary
     summary["gates"] = check_gates(gates, summary["figures"])

@@ -15,8 +15,8 @@ from nlu_kit.cli.plugins_new import new
 from nlu_kit.config.describe import Parameter, describe_parameters, example
 from nlu_kit.errors import PluginError, did_you_mean
 from nlu_kit.plugin.hooks import KINDS
-from nlu_kit.registry import Provided, ProvidedCommand, Registry
 from nlu_kit.plugin.specs import CONTRACT
+from nlu_kit.registry import Provided, ProvidedCommand, Registry
 
 
 @click.group("plugins", cls=Group)

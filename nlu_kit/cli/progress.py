@@ -11,13 +11,14 @@ from tqdm import tqdm
 
 from nlu_kit.cli.output import mention, style
 from nlu_kit.data.printable import one_line
+from nlu_kit.plugin.contracts import Callback
 from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 _BAR = "{desc} {n_fmt}/{total_fmt}{postfix} |{bar:6}|"
 
 
-class ProgressCallback:
+class ProgressCallback(Callback):
     """Prints to stdout, where that can be written: it never ends a training. The bar goes to stderr, and only where
     that is a terminal."""
 

@@ -17,10 +17,10 @@ from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, loca
 from nlu_kit.config.reading import reading_problems
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
-from nlu_kit.registry import Provided, Registry
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.plugin.specs import HeadSpec, LossSpec
+from nlu_kit.registry import Provided, Registry
 
 
 def load_pipeline(

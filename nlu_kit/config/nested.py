@@ -8,16 +8,16 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from nlu_kit.config.pipeline import Resolved
-from nlu_kit.registry import Registry
 from nlu_kit.params import Component, Nested
+from nlu_kit.registry import Registry
 
 
 def build_nested(registry: Registry, kind: str, component: Component, context: Any) -> Any:
     """Look up, validate and build ``component``; the check has validated it already, so errors here are ours."""
     provided = registry.get(kind, component.type)
-    return Resolved(
-        kind=kind, provided=provided, params=provided.spec.params.model_validate(component.options)
-    ).make(context)
+    return Resolved(kind=kind, provided=provided, params=provided.spec.params.model_validate(component.options)).make(
+        context
+    )
 
 
 def nested_fields(params: type[BaseModel]) -> Mapping[str, str]:

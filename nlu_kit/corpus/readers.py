@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from nlu_kit.config.pipeline import AUTO
 from nlu_kit.errors import DataError, ModelError
 from nlu_kit.files import JsonError, parse_json, read_json
-from nlu_kit.registry import Registry
 from nlu_kit.params import Params
 from nlu_kit.plugin.specs import ReaderSpec
+from nlu_kit.registry import Registry
 
 Chosen = tuple[ReaderSpec[Any], Params]
 

@@ -16,7 +16,8 @@ from nlu_kit.data.example import Example
 class Annotator(Protocol):
     """The part of a head's codec that tells annotations apart."""
 
-    fields: Sequence[str]
+    @property
+    def fields(self) -> Sequence[str]: ...
 
     def gold(self, example: Example) -> Mapping[str, Any] | None: ...
 

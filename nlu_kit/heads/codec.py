@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -148,3 +148,7 @@ class Codec(ABC, Generic[P]):
     def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport | None:
         """What `nlu-kit evaluate` shows beyond the metrics: further figures, a row per label, a confusion matrix."""
         return None
+
+
+Codecs: TypeAlias = Mapping[str, Codec[Any]]
+"""Of a model, by the user's name for the head."""

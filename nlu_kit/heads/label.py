@@ -15,9 +15,10 @@ from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.heads.codec import Codec
 from nlu_kit.heads.params import LabelParams, TemperatureState
-from nlu_kit.metrics.calibration import fit_temperature, softmax
+from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.metrics.classification import classification_report, macro_f1
 from nlu_kit.metrics.counts import Counts, accuracy
+from nlu_kit.metrics.numerics import softmax
 from nlu_kit.metrics.report import HeadReport
 
 P = TypeVar("P", bound=LabelParams)

@@ -14,8 +14,8 @@ from nlu_kit.errors import ModelError, NluKitError
 from nlu_kit.model.build import build_backbone, build_model
 from nlu_kit.model.folder import BACKBONE, DESCRIPTION, WEIGHTS, SavedModel
 from nlu_kit.model.manifest import read_header
-from nlu_kit.plugin.modules import check_stored
 from nlu_kit.model.nlu_model import NluModel
+from nlu_kit.plugin.modules import check_stored
 
 
 def restore_model(saved: SavedModel) -> NluModel:

@@ -16,12 +16,11 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.errors import ConfigError, DataError, NothingToLearnError, PluginError, Problem
+from nlu_kit.heads.codec import Codec, CodecContext, HeadContext
 from nlu_kit.heads.modules import Head, Loss
-from nlu_kit.plugin.modules import Backbone, Balancing
 from nlu_kit.model.nlu_model import NluModel, Objective
-from nlu_kit.heads.codec import Codec
-from nlu_kit.heads.codec import CodecContext, HeadContext
 from nlu_kit.plugin.contracts import BackboneContext, BalancingContext, Layer, LossContext
+from nlu_kit.plugin.modules import Backbone, Balancing
 
 MOST_LABELS = 10_000
 """Of one head. Far more than anybody tells apart; as many as a column of identifiers soon has."""

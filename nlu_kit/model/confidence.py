@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import OUT_OF_SCOPE_SCORE, Prediction
+from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import expected_calibration_error
 from nlu_kit.metrics.detection import rejection_scores
-from nlu_kit.heads.codec import Codec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ def scope_figures(scored: Scored, threshold: float) -> dict[str, float]:
 
 
 def predicted_scope_figures(
-    codec: Codec, threshold: float, examples: Sequence[Example], predictions: Sequence[Prediction]
+    codec: Codec[Any], threshold: float, examples: Sequence[Example], predictions: Sequence[Prediction]
 ) -> dict[str, float]:
     """The same from predictions; ``codec`` is that of the head that the detector watches."""
     matches = [codec.matches(e, prediction.fields) for e, prediction in zip(examples, predictions, strict=True)]
@@ -51,7 +52,7 @@ def predicted_scope_figures(
 
 
 def calibration_errors(
-    codecs: Mapping[str, Codec], examples: Sequence[Example], predictions: Sequence[Prediction]
+    codecs: Codecs, examples: Sequence[Example], predictions: Sequence[Prediction]
 ) -> dict[str, float]:
     """By head the expected calibration error, for those that can judge what they predict."""
     errors = {}

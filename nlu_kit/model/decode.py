@@ -10,14 +10,14 @@ import numpy as np
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, PluginError
-from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.model.scope import Scope
 
 
 def decode(
     outputs: Mapping[str, Mapping[str, np.ndarray]],
     vectors: np.ndarray,
-    codecs: Mapping[str, Codec],
+    codecs: Codecs,
     encodings: Sequence[Encoding],
     scope: Scope | None = None,
 ) -> list[Prediction]:
@@ -50,7 +50,7 @@ def decode(
     ]
 
 
-def _check_fields(name: str, codec: Codec, decoded: Sequence[Mapping[str, Any]]) -> None:
+def _check_fields(name: str, codec: Codec[Any], decoded: Sequence[Mapping[str, Any]]) -> None:
     """Raise PluginError where a prediction lacks a field, or has one that the codec does not name."""
     for fields in decoded:
         if fields.keys() != set(codec.fields):

@@ -20,14 +20,14 @@ from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ModelError
 from nlu_kit.files import sha256
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.card import model_card
 from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
 from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
-from nlu_kit.heads.codec import Codec
 from nlu_kit.model.scope import Scope, save_arrays
+from nlu_kit.params import Component
 from nlu_kit.plugin.lazy import loaded
 from nlu_kit.registry import Registry
-from nlu_kit.params import Component
 
 FORMAT = 1
 BACKBONE, WEIGHTS, DESCRIPTION, PIPELINE = "backbone", "model.safetensors", "model.json", "pipeline.json"
@@ -53,7 +53,7 @@ def save_model(
     *,
     pipeline: Pipeline,
     model: Any,
-    codecs: Mapping[str, Codec],
+    codecs: Codecs,
     info: ModelInfo,
     states: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     scope: Scope | None = None,

@@ -11,9 +11,9 @@ import torch
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.decode import decode
 from nlu_kit.model.nlu_model import NluModel
-from nlu_kit.heads.codec import Codec
 from nlu_kit.model.scope import Scope
 
 Attach = Callable[[TokenBatch, Sequence[Encoding]], TokenBatch]
@@ -41,7 +41,7 @@ class Computed:
 
 def predict(
     model: NluModel,
-    codecs: Mapping[str, Codec],
+    codecs: Codecs,
     encodings: Sequence[Encoding],
     *,
     batch_size: int,

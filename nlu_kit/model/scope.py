@@ -18,8 +18,7 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE
 from nlu_kit.errors import ModelError, PluginError
 from nlu_kit.model.description import ScopeSettings
-from nlu_kit.plugin.contracts import Detector, DetectorFeatures
-from nlu_kit.plugin.contracts import DetectorContext
+from nlu_kit.plugin.contracts import Detector, DetectorContext, DetectorFeatures
 from nlu_kit.plugin.specs import DetectorSpec
 
 ARRAYS = "detector.safetensors"

@@ -9,12 +9,12 @@ from typing import Any
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ConfigError, DataError, PluginError, Problem, did_you_mean
-from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.metrics.counts import Counts, accuracy
 
 EXACT_MATCH = "exact_match"
 
-Codecs = Mapping[str, Codec[Any]]
+Codecs = Codecs
 
 
 @dataclass(frozen=True, slots=True)

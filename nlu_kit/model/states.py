@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from nlu_kit.data.dataset import Targets
 from nlu_kit.errors import PluginError
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.predict import Computed
-from nlu_kit.heads.codec import Codec
 
 
 def calibrated_states(
-    codecs: Mapping[str, Codec[Any]], computed: Sequence[Computed], targets: Sequence[Targets]
+    codecs: Codecs, computed: Sequence[Computed], targets: Sequence[Targets]
 ) -> dict[str, dict[str, Any]]:
     """What each codec's ``calibrate`` fits, as the model folder holds it.
 

@@ -16,10 +16,10 @@ from nlu_kit.assets import Assets
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.errors import ModelError
-from nlu_kit.model.build import layer_of
 from nlu_kit.heads.modules import Encoded
-from nlu_kit.plugin.modules import Backbone
+from nlu_kit.model.build import layer_of
 from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit.plugin.modules import Backbone
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.material import AWKWARD
 from nlu_kit.testing.parts import CPU, same

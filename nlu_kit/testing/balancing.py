@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from nlu_kit.plugin.modules import Balancing
 from nlu_kit.plugin.contracts import BalancingContext
+from nlu_kit.plugin.modules import Balancing
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.parts import equal, same
 from nlu_kit.testing.trial import ComponentContract

@@ -12,11 +12,10 @@ from typing import Any
 
 from nlu_kit.data.findings import Finding
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
-from nlu_kit.plugin.contracts import Callback
-from nlu_kit.plugin.contracts import CallbackContext
+from nlu_kit.plugin.contracts import Callback, CallbackContext
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, Sample, StepEnd
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.trial import ComponentContract
-from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, Sample, StepEnd
 
 METHODS = {
     RunStart: "on_run_start",

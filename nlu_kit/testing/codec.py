@@ -18,8 +18,7 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 from nlu_kit.errors import DataError
-from nlu_kit.heads.codec import Codec
-from nlu_kit.heads.codec import CodecContext
+from nlu_kit.heads.codec import Codec, CodecContext
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, usual_prediction, utterances
@@ -66,16 +65,23 @@ class CodecContract(ComponentContract, ABC):
     @cached_property
     def labels(self) -> LabelSpace:
         try:
-            labels: LabelSpace = self.spec.fit(self.params, self.examples)
+            return self.fitted(self.examples)
         except DataError as error:
             hint = "set `samples` in the spec, or pass examples"
             raise NotTried(f"it finds nothing to learn in the examples it is tried with ({error}): {hint}") from error
-        return labels
 
-    def codec(self, state: Mapping[str, Any] | None = None) -> Codec:
+    def fitted(self, examples: Sequence[Example]) -> LabelSpace:
+        """The label space of these examples."""
+        return self.codec_of(LabelSpace(())).fit_labels(examples)
+
+    def codec(self, state: Mapping[str, Any] | None = None) -> Codec[Any]:
+        return self.codec_of(self.labels, state)
+
+    def codec_of(self, labels: LabelSpace, state: Mapping[str, Any] | None = None) -> Codec[Any]:
+        """With this label space. A class that lacks a method can't be made, and says which."""
         reads = tuple(self.spec.reads(self.params))
-        context = CodecContext(name=NAME, labels=self.labels, state=state or {}, reads=reads)
-        codec: Codec = self.spec.codec(self.params, context)
+        context = CodecContext(name=NAME, labels=labels, state=state or {}, reads=reads)
+        codec: Codec[Any] = self.spec.codec(self.params, context)
         return codec
 
     def dataset_of(self, examples: Sequence[Example]) -> EncodedDataset:
@@ -91,7 +97,7 @@ class CodecContract(ComponentContract, ABC):
         return [replace(example, intent=None, entities=None, labels={}) for example in self.examples]
 
     def decode(
-        self, codec: Codec, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]
+        self, codec: Codec[Any], outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]
     ) -> list[Mapping[str, Any]]:
         """As the core does: with what other heads decoded, where it reads some. Here these decode as if they were the
         bundled ones, finding an entity in each of the first words."""
@@ -114,7 +120,7 @@ class CodecContract(ComponentContract, ABC):
     def shapes(self) -> dict[str, Sequence[int]]:
         """Shape of each output for one text, by name; an axis of size -1 counts tokens. Needs the torch half."""
 
-    def require_predictions(self, codec: Codec, found: Any, count: int) -> None:
+    def require_predictions(self, codec: Codec[Any], found: Any, count: int) -> None:
         """Raises AssertionError unless these are predictions for so many texts."""
         assert len(found) == count, f"{len(found)} predictions for {count} texts"
         for fields in found:
@@ -126,13 +132,13 @@ class CodecContract(ComponentContract, ABC):
 
     @clause
     def fit(self) -> None:
-        """The label space does not depend on the order of the examples, and without any annotation `fit` raises
+        """The label space does not depend on the order of the examples, and without any annotation `fit_labels` raises
         DataError or gives an empty one."""
         forwards = self.labels  # says what to do where there is nothing to learn
-        backwards = self.spec.fit(self.params, self.examples[::-1])
+        backwards = self.fitted(self.examples[::-1])
         self.require(backwards == forwards, f"{forwards.names} and, of the reverse, {backwards.names}")
         try:
-            empty = self.spec.fit(self.params, self.bare)
+            empty = self.fitted(self.bare)
         except DataError:
             return
         self.require(len(empty) == 0 or empty == self.labels, f"without annotation it is {empty.names}")
@@ -180,7 +186,7 @@ class CodecContract(ComponentContract, ABC):
             for value in RUBBISH:
                 wrong = replace(example, labels={**example.labels, field: value}, source="corpus.jsonl:7")
                 try:
-                    self.spec.fit(self.params, [*self.examples, wrong])
+                    self.fitted([*self.examples, wrong])
                     codec.targets(wrong, encoding)
                     codec.gold(wrong)
                 except DataError as error:
@@ -199,35 +205,52 @@ class CodecContract(ComponentContract, ABC):
         for example, gold in known:
             self.require(codec.matches(example, self._whole(codec, gold)) is True, f"not for {example.text!r}")
         examples, predictions = [e for e, _ in known], [self._whole(codec, gold) for _, gold in known]
-        scores = codec.evaluate(examples, predictions)
+        scores = self.scores(codec, examples, predictions)
         self.require(codec.main_metric in scores, f"there is no '{codec.main_metric}' among {sorted(scores)}")
         self.require(math.isclose(scores[codec.main_metric], 1), f"{codec.main_metric} is {scores[codec.main_metric]}")
         for name, value in scores.items():
             self.require(0 <= value <= 1, f"{name} is {value}")
 
-    def _whole(self, codec: Codec, gold: Mapping[str, Any]) -> Mapping[str, Any]:
+    def scores(
+        self, codec: Codec[Any], examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+    ) -> dict[str, float]:
+        """The figures, of ``counts`` that are one for each utterance, and of ``figures``."""
+        found: dict[str, float] = dict(codec.figures(examples, predictions))
+        for name, counts in codec.counts(examples, predictions).items():
+            for column in counts:
+                shape = np.shape(column)
+                self.require(shape == (len(examples),), f"counts of '{name}': {shape} for {len(examples)} utterances")
+            self.require((counts.numerators <= counts.denominators).all(), f"'{name}' counts more than there is")
+            found[name] = counts.value
+        return found
+
+    def _whole(self, codec: Codec[Any], gold: Mapping[str, Any]) -> Mapping[str, Any]:
         """Fields that a gold annotation leaves out (a ranking) are empty."""
         return {**dict.fromkeys(codec.fields, ()), **gold}
 
     @clause
     def nothing_annotated(self) -> None:
-        """Without annotation nothing is judged: `gold` and `matches` are None, `evaluate` and `judged` are empty, and
-        nothing counts as lost or unseen."""
+        """Without annotation nothing is judged: `gold` and `matches` are None, `counts` count nothing,
+        `confidence_pairs` are empty, and nothing is unlearnable or unseen."""
         codec, encodings = self.codec(), encoded([example.text for example in self.bare])
         prediction = self._whole(codec, next(filter(None, map(codec.gold, self.examples)), {}))
         for example, encoding in zip(self.bare, encodings, strict=True):
             self.require(codec.gold(example) is None, f"gold is {codec.gold(example)!r}")
             self.require(codec.matches(example, prediction) is None, "matches judges")
-            self.require(not codec.judged(example, prediction), "judged judges")
-            self.require(not codec.lost(example, encoding) and not codec.unseen(example), "something is lost or unseen")
-        scores = codec.evaluate(self.bare, [prediction] * len(self.bare))
-        self.require(not scores, f"evaluate gives {dict(scores)}")
+            self.require(not codec.confidence_pairs(example, prediction), "confidence_pairs has some")
+            self.require(not codec.unlearnable(example, encoding), "something is unlearnable")
+            self.require(not codec.unseen(example), "something is unseen")
+        predictions = [prediction] * len(self.bare)
+        counted = [name for name, c in codec.counts(self.bare, predictions).items() if c.denominators.any()]
+        self.require(not counted, f"counts count {', '.join(counted)}")
+        figures = codec.figures(self.bare, predictions)
+        self.require(not figures, f"figures gives {dict(figures)}")
 
     @clause
     def decode_total(self) -> None:
         """Any finite numbers decode, for any text: zeros, huge ones, all the same. There is one prediction per text,
         with exactly the fields named, and it can be written as JSON; the same numbers give the same prediction."""
-        codec, trained = self.codec(self.state()), self.shapes()
+        codec, trained = self.codec(), self.shapes()
         for encodings in self.awkward():
             longest = max(len(encoding) for encoding in encodings)
             for arrays in self._arrays(trained, len(encodings), longest):
@@ -236,10 +259,6 @@ class CodecContract(ComponentContract, ABC):
                 self.require(
                     found == self.decode(codec, arrays, encodings), "twice the same numbers decode differently"
                 )
-
-    @abstractmethod
-    def state(self) -> Any:
-        """What the torch half hands to the codec."""
 
     def _arrays(self, shapes: Mapping[str, Sequence[int]], count: int, longest: int) -> Iterator[dict[str, np.ndarray]]:
         """All outputs at once, of each kind of numbers; an axis of size -1 counts tokens."""
@@ -258,7 +277,7 @@ class CodecContract(ComponentContract, ABC):
             "section": dict(self.trial.section),
             "labels": self.labels.names,
             "name": NAME,
-            "state": self.state(),
+            "state": {},
             "reads": list(self.spec.reads(self.params)),
             "encodings": [[e.text, e.ids, [[w.token, w.stop, w.start, w.end] for w in e.words]] for e in encodings],
         }
@@ -269,11 +288,11 @@ class CodecContract(ComponentContract, ABC):
     @clause
     def calibrates_to_json(self) -> None:
         """`calibrate` gives JSON, and a codec with that as its state decodes any finite numbers, too."""
-        codec, encodings = self.codec(self.state()), self.dataset.encodings
+        codec, encodings = self.codec(), self.dataset.encodings
         longest = max(len(encoding) for encoding in encodings)
         targets = [row[NAME] for row in self.dataset.targets]
         _, usual, *_ = self._arrays(self.shapes(), len(encodings), longest)
         outputs = [{name: array[row] for name, array in usual.items()} for row in range(len(encodings))]
-        state = {**self.state(), **self.json_state(codec.calibrate(outputs, targets))}
+        state = self.json_state(codec.calibrate(outputs, targets))
         found = self.decode(self.codec(state), usual, encodings)
         self.require_predictions(codec, found, len(encodings))

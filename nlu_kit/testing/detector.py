@@ -9,8 +9,7 @@ import numpy as np
 from safetensors.numpy import load, save
 
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.plugin.contracts import Detector, DetectorFeatures
-from nlu_kit.plugin.contracts import DetectorContext
+from nlu_kit.plugin.contracts import Detector, DetectorContext, DetectorFeatures
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.codec import NAME

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from nlu_kit.errors import ConfigError
-from nlu_kit.plugin.contracts import Freezing
-from nlu_kit.plugin.contracts import FreezingContext, Layer, ParameterGroup
+from nlu_kit.plugin.contracts import Freezing, FreezingContext, Layer, ParameterGroup
 from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.trial import ComponentContract

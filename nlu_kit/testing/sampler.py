@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from nlu_kit.data.example import Example
-from nlu_kit.plugin.contracts import Sampler
-from nlu_kit.plugin.contracts import SamplerContext
+from nlu_kit.plugin.contracts import Sampler, SamplerContext
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.material import encoded, utterances
 from nlu_kit.testing.trial import ComponentContract

@@ -15,9 +15,9 @@ from typing import Any
 
 from nlu_kit.config.nested import build_nested
 from nlu_kit.data.example import Example
-from nlu_kit.registry import Registry
 from nlu_kit.params import Component
 from nlu_kit.plugin.specs import CONTRACT, CONTRACT_ATTRIBUTE
+from nlu_kit.registry import Registry
 from nlu_kit.testing.clauses import Contract, NotTried, clause
 
 HEAVY = ("torch", "transformers", "sentence_transformers", "accelerate")

@@ -15,15 +15,15 @@ import numpy as np
 
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.model.build import build_codecs
 from nlu_kit.model.confidence import Scored, scope_figures
 from nlu_kit.model.description import ScopeSettings
 from nlu_kit.model.predict import Computed
-from nlu_kit.heads.codec import Codec
-from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.model.scope import Scope, build_detector, scores
 from nlu_kit.model.states import calibrated_states
+from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.training.prepare import Prepared
 from nlu_kit.training.threshold import tune
 from nlu_kit.training.validation import Validator
@@ -35,9 +35,9 @@ class Calibrated:
     None where there is no detector, or no example to tune it on; ``dev`` has its figures there. ``notes`` say what went
     wrong."""
 
-    plain: Mapping[str, Codec[Any]]
+    plain: Codecs
     states: Mapping[str, Mapping[str, Any]]
-    codecs: Mapping[str, Codec[Any]]
+    codecs: Codecs
     scope: Scope | None = None
     dev: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = ()
@@ -83,7 +83,9 @@ def _named(error: Exception) -> str:
 class _Tuner:
     """Teaches one detector and finds its threshold."""
 
-    def __init__(self, pipeline: Pipeline, head: str, codec: Codec[Any], prepared: Prepared, validator: Validator) -> None:
+    def __init__(
+        self, pipeline: Pipeline, head: str, codec: Codec[Any], prepared: Prepared, validator: Validator
+    ) -> None:
         assert pipeline.detector is not None
         self.resolved, self.head, self.codec = pipeline.detector, head, codec
         self.train, self.dev, self.validator = prepared.train, prepared.dev, validator

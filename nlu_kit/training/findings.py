@@ -9,12 +9,12 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.findings import Finding
-from nlu_kit.data.unlearnable import SHOWN, Unlearnable
 from nlu_kit.data.printable import one_line
 from nlu_kit.data.repeats import contradictions, shared
+from nlu_kit.data.unlearnable import SHOWN, Unlearnable
 from nlu_kit.errors import did_you_mean
+from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.model.build import model_layers
-from nlu_kit.heads.codec import Codec
 from nlu_kit.training.narrate import shown
 from nlu_kit.training.prepare import Prepared
 
@@ -59,7 +59,7 @@ def losses(split: str, head: str, lost: Sequence[Unlearnable]) -> list[Finding]:
     return [Finding(said, [str(one) for one in lost], shown=SHOWN)] if lost else []
 
 
-def unseen(split: str, head: str, codec: Codec, examples: Sequence[Example]) -> list[Finding]:
+def unseen(split: str, head: str, codec: Codec[Any], examples: Sequence[Example]) -> list[Finding]:
     """Annotations with labels that train never had."""
     found = [(label, example) for example in examples for label in codec.unseen(example)]
     counts = Counter(one_line(label) for label, _ in found)
@@ -70,7 +70,7 @@ def unseen(split: str, head: str, codec: Codec, examples: Sequence[Example]) -> 
     return [Finding(said, [f"{example.source}: {one_line(label)}" for label, example in found])] if found else []
 
 
-def contradicting(split: str, examples: Sequence[Example], codecs: Mapping[str, Codec]) -> list[Finding]:
+def contradicting(split: str, examples: Sequence[Example], codecs: Codecs) -> list[Finding]:
     """Texts that are there several times, annotated in several ways."""
     found = []
     for head, codec in codecs.items():
@@ -87,12 +87,12 @@ def cut_off(split: str, examples: Sequence[Example]) -> list[Finding]:
     return [Finding(said, [example.source for example in examples])] if examples else []
 
 
-def _ways(ways: Sequence[Example], codec: Codec) -> str:
+def _ways(ways: Sequence[Example], codec: Codec[Any]) -> str:
     each = (f"{example.source} {_annotation(example, codec)}" for example in ways)
     return f"{one_line(ways[0].text)!r}: {', '.join(each)}"
 
 
-def _annotation(example: Example, codec: Codec) -> str:
+def _annotation(example: Example, codec: Codec[Any]) -> str:
     return one_line(", ".join(shown(value) for value in (codec.gold(example) or {}).values()))
 
 
@@ -121,7 +121,7 @@ def _idle(prepared: Prepared) -> list[Finding]:
     return [Finding(said)]
 
 
-def _scope(pipeline: Pipeline, prepared: Prepared, codecs: Mapping[str, Codec]) -> list[Finding]:
+def _scope(pipeline: Pipeline, prepared: Prepared, codecs: Codecs) -> list[Finding]:
     head = pipeline.watched
     if pipeline.detector is None or head is None:
         said = "the out-of-scope examples serve nothing: the pipeline has no detector"
@@ -133,7 +133,7 @@ def _scope(pipeline: Pipeline, prepared: Prepared, codecs: Mapping[str, Codec]) 
     return [Finding(said)]
 
 
-def _learnt_scope(pipeline: Pipeline, codecs: Mapping[str, Codec]) -> list[Finding]:
+def _learnt_scope(pipeline: Pipeline, codecs: Codecs) -> list[Finding]:
     """Heads that learn "none of them" as one label more. Those that read ``intent`` can't: there it is taken away."""
     named = pipeline.data.out_of_scope
     return [
@@ -148,7 +148,7 @@ def _learnt_scope(pipeline: Pipeline, codecs: Mapping[str, Codec]) -> list[Findi
     ]
 
 
-def _alike_labels(codecs: Mapping[str, Codec]) -> list[Finding]:
+def _alike_labels(codecs: Codecs) -> list[Finding]:
     """Labels that differ in case or outer white space only are classes of their own, and hardly ever meant so."""
     found = []
     for head, codec in codecs.items():
@@ -161,7 +161,7 @@ def _alike_labels(codecs: Mapping[str, Codec]) -> list[Finding]:
     return found
 
 
-def _unread_fields(examples: Sequence[Example], codecs: Mapping[str, Codec]) -> list[Finding]:
+def _unread_fields(examples: Sequence[Example], codecs: Codecs) -> list[Finding]:
     """Fields that no head reads, but whose name is close to one that a head does read."""
     read = {field for codec in codecs.values() for example in examples for field in codec.gold(example) or ()}
     counts = Counter(field for example in examples for field in example.labels if field not in read)

@@ -11,8 +11,7 @@ import torch
 from nlu_kit.errors import PluginError
 from nlu_kit.model.build import layer_of, model_layers
 from nlu_kit.model.nlu_model import Objective
-from nlu_kit.plugin.contracts import Freezing
-from nlu_kit.plugin.contracts import Layer
+from nlu_kit.plugin.contracts import Freezing, Layer
 
 
 class LayerRates:

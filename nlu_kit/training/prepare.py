@@ -12,6 +12,7 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.unlearnable import refuse_unlearnable
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.build import (
     build_backbone,
     build_codecs,
@@ -21,10 +22,8 @@ from nlu_kit.model.build import (
     model_layers,
 )
 from nlu_kit.model.nlu_model import Objective
-from nlu_kit.heads.codec import Codec
-from nlu_kit.plugin.contracts import Freezing, Sampler
 from nlu_kit.params import Component
-from nlu_kit.plugin.contracts import FreezingContext, SamplerContext
+from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext
 from nlu_kit.training.adversarial import word_table
 from nlu_kit.training.threshold import check_tuning
 
@@ -40,7 +39,7 @@ class Prepared:
     train: EncodedDataset
     dev: EncodedDataset
     test: EncodedDataset
-    codecs: Mapping[str, Codec[Any]]
+    codecs: Codecs
     objective: Objective
     sampler: Sampler
     freezing: Freezing
@@ -88,7 +87,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
     )
 
 
-def _refuse_unlearnable(train: EncodedDataset, codecs: Mapping[str, Codec[Any]]) -> None:
+def _refuse_unlearnable(train: EncodedDataset, codecs: Codecs) -> None:
     """Raises DataError where most annotations of a label can't be learnt."""
     for head, lost in train.unlearnable.items():
         golds = filter(None, map(codecs[head].gold, train.examples)) if lost else ()

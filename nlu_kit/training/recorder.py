@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.plugin import events
+from nlu_kit.plugin.contracts import Callback
 from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 
-class Recorder:
-    """A callback that appends to two files; each line is flushed, so that a crash loses nothing.
+class Recorder(Callback):
+    """It appends to two files; each line is flushed, so that a crash loses nothing.
 
     A file that can't be written ends no run: ``notes`` says so in the end.
     """

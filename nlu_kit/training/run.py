@@ -20,12 +20,11 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.errors import NluKitError, TrainingError
 from nlu_kit.locking import is_held, only_one
 from nlu_kit.model.folder import PIPELINE, ModelInfo, save_model
-from nlu_kit.plugin.contracts import Callback
+from nlu_kit.plugin.contracts import Callback, CallbackContext
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.registry import Registry
-from nlu_kit.plugin.contracts import CallbackContext
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
-from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.training.findings import data_findings
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
@@ -35,7 +34,7 @@ from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.signals import held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
 from nlu_kit.training.trainer import FitResult, Listeners, Trainer
-from nlu_kit.training.validation import Validator, rehearse
+from nlu_kit.training.validation import Validator, dry_run
 
 MODEL, CHECKPOINTS = "model", "checkpoints"
 HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
@@ -131,7 +130,7 @@ class _Job:
         pipeline = prepared.pipeline  # with the heads that the data can teach
         # The weights above are the same in every process; dropout, which follows, must not be.
         set_seed(pipeline.training.seed + accelerator.process_index)
-        rehearse(prepared.objective.model, prepared.codecs, prepared.dev, monitor=pipeline.training.monitor)
+        dry_run(prepared.objective.model, prepared.codecs, prepared.dev, monitor=pipeline.training.monitor)
         job = cls(pipeline, accelerator, precision, prepared)
         job.started = started
         return job

@@ -20,10 +20,10 @@ from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.errors import ModelError, TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing, Sampler
+from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.early_stopping import EarlyStopping
-from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.optimiser import LayerRates
 from nlu_kit.training.schedule import schedule_factor
 from nlu_kit.training.static import StaticLayers

@@ -12,10 +12,10 @@ from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.decode import decode
 from nlu_kit.model.nlu_model import NluModel
 from nlu_kit.model.predict import Computed, compute, compute_each, predict
-from nlu_kit.heads.codec import Codec
 from nlu_kit.model.scope import Scope
 from nlu_kit.model.score import main_metrics, monitored, score
 from nlu_kit.model.states import calibrated_states
@@ -26,7 +26,7 @@ from nlu_kit.training.trainer import Validation
 T = TypeVar("T")
 
 
-def rehearse(model: NluModel, codecs: Mapping[str, Codec], dev: EncodedDataset, *, monitor: str) -> None:
+def dry_run(model: NluModel, codecs: Codecs, dev: EncodedDataset, *, monitor: str) -> None:
     """Raise now what validation would raise after the first epoch (dev gives no figure called ``monitor``), and
     calibration after the last.
 
@@ -38,35 +38,30 @@ def rehearse(model: NluModel, codecs: Mapping[str, Codec], dev: EncodedDataset, 
     found = predict(model, codecs, encodings, batch_size=len(chosen))
     monitored(score(codecs, [dev.examples[i] for i in chosen], found), monitor, codecs)
     computed = compute_each(model, encodings, batch_size=len(chosen))
-    calibrated_states(codecs, {name: {} for name in codecs}, computed, [dev.targets[i] for i in chosen])
+    calibrated_states(codecs, computed, [dev.targets[i] for i in chosen])
 
 
 class Validator:
-    """Validates on dev after each epoch; ``scores`` serves the final test too. Always fp32, as in production.
-
-    ``codecs`` makes the codecs for the weights of the moment: what decoding needs of them may have changed.
-    """
+    """Validates on dev after each epoch, and predicts for the final test. Always fp32, as in production."""
 
     def __init__(
         self,
         *,
         accelerator: Accelerator,
         model: NluModel,
-        codecs: Callable[[], Mapping[str, Codec]],
+        codecs: Codecs,
         batch_size: int,
         monitor: str,
         samples: int,
         static: StaticLayers,
     ) -> None:
         self.static = static
-        self.accelerator, self.model, self.codecs = accelerator, model, codecs()
-        self._make_codecs = codecs
+        self.accelerator, self.model, self.codecs = accelerator, model, codecs
         self._validated = 0
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
 
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:
         """Predictions in the order of the dataset; every process gets all of them."""
-        self.codecs = self._make_codecs()
 
         def own(encodings: Sequence[Encoding]) -> list[Prediction]:
             return predict(self.model, self.codecs, encodings, batch_size=self.batch_size, attach=self.static.attach)
@@ -85,7 +80,7 @@ class Validator:
         return self._shared(encodings, own)
 
     def compare(
-        self, dataset: EncodedDataset, plain: Mapping[str, Codec], codecs: Mapping[str, Codec], scope: Scope | None
+        self, dataset: EncodedDataset, plain: Codecs, codecs: Codecs, scope: Scope | None
     ) -> tuple[list[Prediction], list[Prediction]]:
         """(predictions of the codecs before calibration, those of the calibrated ones with the detector)."""
 

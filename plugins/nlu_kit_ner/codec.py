@@ -90,9 +90,7 @@ class NerCodec(SpanCodec[P]):
             found[row] = {self.field: tuple(_entity(span, chosen, encodings[row]) for span in spans[row])}
         return found
 
-    def probabilities(
-        self, scores: Sequence[np.ndarray], lattice: Lattice, temperature: float
-    ) -> list[np.ndarray]:
+    def probabilities(self, scores: Sequence[np.ndarray], lattice: Lattice, temperature: float) -> list[np.ndarray]:
         """Each word's tag probabilities [W, C], from each text's scores [W, C]."""
         return [np.exp(log_softmax(rows / temperature)) for rows in scores]
 

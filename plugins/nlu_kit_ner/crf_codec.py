@@ -27,9 +27,7 @@ class CrfNerCodec(NerCodec[CrfNerParams]):
         tokens = np.array([word.token for word in encoding.words], dtype=np.int64)
         return {**super().targets(example, encoding), "tokens": tokens}
 
-    def probabilities(
-        self, scores: Sequence[np.ndarray], lattice: Lattice, temperature: float
-    ) -> list[np.ndarray]:
+    def probabilities(self, scores: Sequence[np.ndarray], lattice: Lattice, temperature: float) -> list[np.ndarray]:
         """Marginals [W, C] of the chain whose scores, transitions included, are divided by the temperature."""
         return marginals([rows / temperature for rows in scores], lattice.divided(temperature))
 

@@ -12,10 +12,10 @@ from pydantic import ConfigDict
 from nlu_kit.config.check import resolve
 from nlu_kit.config.json_schema import pipeline_schema
 from nlu_kit.errors import ConfigError, PluginError
-from nlu_kit.plugin.hooks import KINDS, hookimpl
-from nlu_kit.registry import Registry
 from nlu_kit.params import Params
+from nlu_kit.plugin.hooks import KINDS, hookimpl
 from nlu_kit.plugin.specs import SamplerSpec
+from nlu_kit.registry import Registry
 
 jsonschema = pytest.importorskip("jsonschema")
 DATA = {"train": "train.jsonl"}

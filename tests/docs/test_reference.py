@@ -13,10 +13,10 @@ from nlu_kit_reference import PAGES, cli, configuration, hooks, write_reference
 from pydantic import Field
 
 from nlu_kit.config.schema import DataConfig, PipelineConfig, TrainingConfig
-from nlu_kit.plugin.hooks import KINDS, NluKitSpecs, hookimpl
-from nlu_kit.registry import Registry
 from nlu_kit.params import Component, Nested, Params
+from nlu_kit.plugin.hooks import KINDS, NluKitSpecs, hookimpl
 from nlu_kit.plugin.specs import SamplerSpec
+from nlu_kit.registry import Registry
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.plugin import specs
 from nlu_kit.config.check import resolve
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.plugin import specs
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from nlu_kit.errors import PluginError
-from nlu_kit.plugin.hooks import hookimpl
-from nlu_kit.registry import Registry
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.plugin.specs import DetectorSpec, HeadSpec
+from nlu_kit.registry import Registry
 
 
 class MineParams(DetectorParams):

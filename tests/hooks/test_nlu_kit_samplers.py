@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.params import Params
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.plugin.specs import SamplerSpec
 
 

@@ -7,9 +7,9 @@ import itertools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nlu_kit.metrics.span_report import span_report
 
 from nlu_kit.data.example import Entity
-from nlu_kit.metrics.span_report import span_report
 from nlu_kit.metrics.spans import span_scores
 
 Spans = list[Entity]

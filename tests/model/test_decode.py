@@ -14,14 +14,13 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, PluginError
-from nlu_kit.plugin.hooks import hookimpl
+from nlu_kit.heads.codec import Codec, CodecContext
 from nlu_kit.model.build import build_codecs
 from nlu_kit.model.decode import decode
-from nlu_kit.heads.codec import Codec
-from nlu_kit.registry import Registry
-from nlu_kit.heads.codec import CodecContext
 from nlu_kit.params import Params
+from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.plugin.specs import HeadSpec
+from nlu_kit.registry import Registry
 
 
 class StubParams(Params):

@@ -16,8 +16,8 @@ from nlu_kit.errors import ModelError, PluginError
 from nlu_kit.inference.predictor import load
 from nlu_kit.model.description import ScopeSettings
 from nlu_kit.model.folder import open_model
-from nlu_kit.plugin.contracts import Detector, DetectorFeatures
 from nlu_kit.model.scope import ARRAYS, Scope, scores
+from nlu_kit.plugin.contracts import Detector, DetectorFeatures
 from nlu_kit.registry import Registry
 from nlu_kit.training.run import train
 

@@ -11,10 +11,9 @@ from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
 from nlu_kit.errors import ConfigError, DataError
-from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import Codec, CodecContext
 from nlu_kit.model.score import monitored, score
 from nlu_kit.registry import Registry
-from nlu_kit.heads.codec import CodecContext
 
 TEXT = "fly to Paris"
 CITY = Entity(start=7, end=12, label="city")

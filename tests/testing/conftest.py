@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.plugin.hooks import KINDS, hookimpl
-from nlu_kit.registry import Registry
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
+from nlu_kit.plugin.hooks import KINDS, hookimpl
 from nlu_kit.plugin.specs import CONTRACT, CONTRACT_ATTRIBUTE
+from nlu_kit.registry import Registry
 from nlu_kit.testing import ContractViolation, NotTried, contract_checks, contracts
 from nlu_kit.testing.clauses import PAGE
 from nlu_kit.testing.trial import ComponentContract

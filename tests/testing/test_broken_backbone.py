@@ -12,11 +12,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.batch import TokenBatch
+from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.heads.modules import Encoded
-from nlu_kit.plugin.modules import Backbone
 from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit.plugin.modules import Backbone
 from nlu_kit.plugin.specs import BackboneSpec
 from nlu_kit.testing.material import tokenizer
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import ConfigDict, Field
 
-from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.testing import contracts
 from nlu_kit.testing.trial import ComponentContract
 

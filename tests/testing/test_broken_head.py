@@ -18,9 +18,8 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
+from nlu_kit.heads.codec import Codec, CodecContext, HeadContext
 from nlu_kit.heads.modules import Encoded, Head, Loss
-from nlu_kit.heads.codec import Codec
-from nlu_kit.heads.codec import CodecContext, HeadContext
 from nlu_kit.plugin.specs import HeadSpec
 
 UNKNOWN = 1  # the id of what the tokenizer does not know

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.specs import CONTRACT
+from nlu_kit.registry import Registry
 from nlu_kit.testing import Clause, contracts
 
 from .markdown import join

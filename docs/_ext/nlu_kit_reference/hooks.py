@@ -12,9 +12,9 @@ from types import FunctionType
 from typing import Any
 
 import nlu_kit
+from nlu_kit.plugin import contracts as protocols
 from nlu_kit.plugin import specs
 from nlu_kit.plugin.hooks import KINDS, NluKitSpecs
-from nlu_kit.plugin import contracts as protocols
 from nlu_kit.registry import Registry
 
 from .markdown import code, inline, join, prose, table

@@ -14,10 +14,10 @@ import transformers
 from nlu_kit.assets import Assets
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.errors import ModelError
-from nlu_kit.model.build import layer_of
 from nlu_kit.heads.modules import Encoded
-from nlu_kit.plugin.modules import Backbone
+from nlu_kit.model.build import layer_of
 from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit.plugin.modules import Backbone
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 from nlu_kit_backbones.transformer import build
 

@@ -12,8 +12,8 @@ from transformers import AutoModel, BertConfig, ModernBertConfig
 
 from nlu_kit.assets import Assets
 from nlu_kit.data.batch import collate_tokens
-from nlu_kit.plugin.modules import Backbone
 from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit.plugin.modules import Backbone
 from nlu_kit_backbones import sentence_transformer, transformer
 from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 

@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from nlu_kit.data.batch import TokenBatch
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit.registry import Registry
 
 SIZE: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
 CONFIGS = [

@@ -10,9 +10,9 @@ import torch
 from pydantic import ValidationError
 
 from nlu_kit.errors import ConfigError
+from nlu_kit.plugin.contracts import BalancingContext
 from nlu_kit.plugin.modules import Balancing
 from nlu_kit.registry import Registry
-from nlu_kit.plugin.contracts import BalancingContext
 from nlu_kit.training.checkpoint import Best, Checkpoint
 
 

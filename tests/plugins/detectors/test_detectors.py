@@ -12,9 +12,8 @@ from hypothesis.extra import numpy as npst
 
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.metrics.detection import auroc
-from nlu_kit.plugin.contracts import DetectorFeatures
+from nlu_kit.plugin.contracts import DetectorContext, DetectorFeatures
 from nlu_kit.registry import Registry
-from nlu_kit.plugin.contracts import DetectorContext
 
 REGISTRY = Registry.load()
 NAMES = ["energy", "knn", "mahalanobis", "max_softmax"]

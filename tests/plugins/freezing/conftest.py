@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from nlu_kit.config.nested import build_nested
-from nlu_kit.plugin.contracts import Freezing
-from nlu_kit.registry import Registry
 from nlu_kit.params import Component
-from nlu_kit.plugin.contracts import FreezingContext, Layer
+from nlu_kit.plugin.contracts import Freezing, FreezingContext, Layer
+from nlu_kit.registry import Registry
 
 REGISTRY = Registry.load()
 

@@ -9,9 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from nlu_kit.errors import ConfigError
-from nlu_kit.plugin.contracts import Freezing
+from nlu_kit.plugin.contracts import Freezing, Layer
 from nlu_kit.registry import Registry
-from nlu_kit.plugin.contracts import Layer
 
 EMBEDDINGS, BLOCKS = "backbone.embeddings", ["backbone.layer.0", "backbone.layer.1", "backbone.layer.2"]
 BACKBONE = {EMBEDDINGS, *BLOCKS}

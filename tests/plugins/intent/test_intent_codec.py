@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from nlu_kit_intent.codec import IntentCodec
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import CodecContext
-from nlu_kit_intent.codec import IntentCodec
+from nlu_kit.registry import Registry
 
 LABELS = LabelSpace(("book", "play", "wake"))
 ENCODING = Encoding(text="x", ids=(0, 5, 1), words=(), truncated=False)

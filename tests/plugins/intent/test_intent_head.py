@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from nlu_kit.data.labels import LabelSpace
+from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded, Head
 from nlu_kit.registry import Registry
-from nlu_kit.heads.codec import HeadContext
 
 
 @pytest.mark.parametrize("hidden", [None, 4])

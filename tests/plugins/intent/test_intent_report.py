@@ -7,8 +7,8 @@ from typing import Any
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.registry import Registry
 
 
 def says(name: str) -> dict[str, Any]:

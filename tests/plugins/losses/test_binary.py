@@ -11,8 +11,8 @@ from nlu_kit.config.check import resolve
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError
 from nlu_kit.heads.modules import Loss
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.contracts import LossContext
+from nlu_kit.registry import Registry
 
 NAN = float("nan")
 LOGITS = torch.tensor([[1.5, -2.0, 0.3], [0.0, 4.0, -1.0], [9.0, 9.0, 9.0]])

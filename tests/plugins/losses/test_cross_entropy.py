@@ -8,11 +8,10 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional as F
 
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.labels import IGNORE
+from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.heads.modules import Loss
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.contracts import LossContext
+from nlu_kit.registry import Registry
 
 
 def build(**options: object) -> Loss:

@@ -7,11 +7,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.labels import IGNORE
+from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.heads.modules import Loss
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.contracts import LossContext
+from nlu_kit.registry import Registry
 
 
 def build(**options: object) -> Loss:

@@ -7,12 +7,11 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from nlu_kit.data.labels import LabelSpace
+from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.errors import ConfigError
-from nlu_kit.data.labels import IGNORE
 from nlu_kit.heads.modules import Loss
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.contracts import LossContext
+from nlu_kit.registry import Registry
 
 LABELS = LabelSpace(("O", "city", "date"))
 COUNTS = np.array([400, 16, 4])

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from torch.nn import functional as F
 
-from nlu_kit.data.labels import LabelSpace
+from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.errors import ConfigError
-from nlu_kit.data.labels import IGNORE
 from nlu_kit.heads.modules import Loss
-from nlu_kit.registry import Registry
 from nlu_kit.plugin.contracts import LossContext
+from nlu_kit.registry import Registry
 from nlu_kit_losses.class_weights import from_counts
 
 LABELS = LabelSpace(("B-city", "B-date", "I-city", "I-date", "O"))

@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from nlu_kit_multilabel.codec import MultilabelCodec
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import CodecContext
-from nlu_kit_multilabel.codec import MultilabelCodec
+from nlu_kit.registry import Registry
 
 LABELS = LabelSpace(("airfare", "city", "flight"))
 ENCODING = Encoding(text="x", ids=(0, 1), words=(), truncated=False)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from nlu_kit_multilabel.thresholds import best_threshold, tune
 
 

@@ -13,8 +13,8 @@ from hypothesis.extra import numpy as npst
 from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.registry import Registry
 from nlu_kit_ner.crf_codec import CrfNerCodec
 from nlu_kit_ner.tags import spans_of, tag_names
 

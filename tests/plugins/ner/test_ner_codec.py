@@ -15,8 +15,8 @@ from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import EntityPrediction
 from nlu_kit.errors import DataError
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.registry import Registry
 from nlu_kit_ner.calibration import MIN_SPANS
 from nlu_kit_ner.codec import NerCodec
 from nlu_kit_ner.tags import tag_names

@@ -10,9 +10,9 @@ import torch
 
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.labels import LabelSpace
+from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded, Head
 from nlu_kit.registry import Registry
-from nlu_kit.heads.codec import HeadContext
 
 MASK = torch.ones(2, 5, dtype=torch.bool)
 WORDS = torch.tensor([[-1, 0, 0, 1, -1], [-1, 0, -1, -1, -1]])

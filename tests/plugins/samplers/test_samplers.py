@@ -13,10 +13,9 @@ from pydantic import ValidationError
 
 from nlu_kit.config.nested import build_nested
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.plugin.contracts import Sampler
-from nlu_kit.registry import Registry
 from nlu_kit.params import Component
-from nlu_kit.plugin.contracts import SamplerContext
+from nlu_kit.plugin.contracts import Sampler, SamplerContext
+from nlu_kit.registry import Registry
 
 REGISTRY = Registry.load()
 ENTITIES = (Entity(start=0, end=1, label="x"),)

@@ -12,10 +12,10 @@ from torch.nn import functional as F
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import PluginError
-from nlu_kit.inference.predictor import load
-from nlu_kit.heads.modules import Encoded
-from nlu_kit.registry import Registry
 from nlu_kit.heads.codec import HeadContext
+from nlu_kit.heads.modules import Encoded
+from nlu_kit.inference.predictor import load
+from nlu_kit.registry import Registry
 from nlu_kit.training.run import train
 from nlu_kit_span_ner.head import SpanNerHead, span_ends
 

@@ -11,9 +11,7 @@ from nlu_kit_relations.params import RelationsParams
 from nlu_kit_relations.samples import samples
 
 if TYPE_CHECKING:
-    from nlu_kit.plugin import Example
-    from nlu_kit.plugin import Head
-    from nlu_kit.plugin import Codec
+    from nlu_kit.plugin import Codec, Example, Head
 
 NLU_KIT_CONTRACT = 2
 

@@ -7,7 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from nlu_kit.plugin import Codec, CodecContext, ConfigError, Encoding, Entity, EntityPrediction, Example, HeadReport, IGNORE, LabelSpace, Problem, did_you_mean, fit_temperature, softmax
+from nlu_kit.plugin import (
+    IGNORE,
+    Codec,
+    CodecContext,
+    ConfigError,
+    Encoding,
+    Entity,
+    EntityPrediction,
+    Example,
+    HeadReport,
+    LabelSpace,
+    Problem,
+    did_you_mean,
+    fit_temperature,
+    softmax,
+)
 from nlu_kit_relations.annotation import entities_of, relations_of
 from nlu_kit_relations.pairs import pair_logits
 from nlu_kit_relations.params import RelationsParams

@@ -8,7 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.plugin import CodecContext, ConfigError, Encoding, Entity, EntityPrediction, Example, LabelPrediction, LabelSpace, Prediction, Word
+from nlu_kit.plugin import (
+    CodecContext,
+    ConfigError,
+    Encoding,
+    Entity,
+    EntityPrediction,
+    Example,
+    LabelPrediction,
+    LabelSpace,
+    Prediction,
+    Word,
+)
 from nlu_kit_relations.codec import RelationsCodec
 from nlu_kit_relations.params import RelationsParams
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nlu_kit.plugin import Codec, Encoding, Example, HeadReport, IGNORE, LabelSpace, classification_report
+from nlu_kit.plugin import IGNORE, Codec, Encoding, Example, HeadReport, LabelSpace, classification_report
 from nlu_kit_sentiment.annotation import stars_of
 from nlu_kit_sentiment.ordinal import above, fit_temperature, steps
 from nlu_kit_sentiment.params import SentimentParams

@@ -1,0 +1,60 @@
+"""One cell of the grid, in a process of its own: ``python -m nlu_kit.comparison.cell``, its task as JSON on stdin."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from nlu_kit.config.check import load_pipeline
+from nlu_kit.experiments.record import counts_to_json, utterances_digest, write_record
+from nlu_kit.experiments.worker import Reporter, work
+
+CELL = "nlu_kit.comparison.cell"
+
+
+def run_cell(task: dict[str, Any], reporter: Reporter) -> None:
+    """Train, predict the test set with the finished model, and write the record as the last thing."""
+    from nlu_kit.corpus.read import read_corpus
+    from nlu_kit.inference.predictor import load
+    from nlu_kit.model.score import main_metrics, measure
+    from nlu_kit.training.run import train
+
+    folder = Path(task["folder"])
+    pipeline = load_pipeline(task["pipeline"], overrides=task["overrides"], check_files=True)
+    result = train(pipeline, runs=folder / "runs", callbacks=[reporter])
+    if result.reason == "interrupted":
+        raise KeyboardInterrupt
+
+    corpus = read_corpus(pipeline)
+    examples = corpus.test or corpus.dev
+    model = load(result.model_dir, device=reporter.facts["device"])
+    predictions = model.parse_many([example.text for example in examples], batch_size=pipeline.training.batch_size)
+    measured = measure(model.codecs, examples, predictions)
+    main = main_metrics(model.codecs)
+    record = {
+        "key": task["key"],
+        "seed": pipeline.training.seed,
+        "overrides": task["overrides"],
+        "evaluated_on": "test" if corpus.test else "dev",
+        "utterances": len(examples),
+        "utterances_sha256": utterances_digest([example.text for example in examples]),
+        "scores": dict(measured.figures),
+        "main": main,
+        "dev": result.dev,
+        "best_epoch": result.best_epoch + 1,
+        "epochs_run": result.epochs_run,
+        "reason": result.reason,
+        "seconds": result.seconds,
+        **reporter.facts,
+        "epochs": reporter.epochs,
+        "run": os.path.relpath(result.run_dir, folder),
+        "counts": {name: counts_to_json(measured.counts[name]) for name in main if name in measured.counts},
+    }
+    write_record(folder, record)
+    reporter.send({"event": "done"})
+
+
+if __name__ == "__main__":
+    sys.exit(work(run_cell))

@@ -1,0 +1,90 @@
+"""Every figure of an evaluation, and how sure it is: 95 % bootstrap intervals over the utterances."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from nlu_kit.evaluation.predictions import ConfidencePairs, Predictions
+from nlu_kit.metrics.bootstrap import Outcomes, bounds, resample
+from nlu_kit.metrics.calibration import expected_calibration_error, reliability
+from nlu_kit.metrics.report import HeadReport
+from nlu_kit.model.score import measure
+
+HISTOGRAM = 20  # bins of the confidences
+
+
+def figures(predictions: Predictions) -> tuple[dict[str, dict[str, Any]], dict[str, HeadReport]]:
+    """``head.metric`` and ``exact_match`` to ``value`` and ``interval``, and the reports.
+
+    An interval is there where the figure is a ratio of counts over utterances, as its codec says; for others, such as
+    macro F1, it is None.
+    """
+    examples, fields = predictions.examples, [prediction.fields for prediction in predictions.predictions]
+    measured = measure(predictions.codecs, examples, predictions.predictions)
+    values, reports = dict[str, float](), {}
+    for name, codec in predictions.codecs.items():
+        report = codec.report(examples, fields)
+        if report is not None:
+            reports[name] = report
+            values |= {f"{name}.{metric}": value for metric, value in report.metrics.items()}
+        values |= {metric: value for metric, value in measured.figures.items() if metric.startswith(f"{name}.")}
+    values |= measured.figures
+    found = intervals({name: Outcomes.of([counts]) for name, counts in measured.counts.items()})
+    return {name: {"value": value, "interval": found.get(name)} for name, value in values.items()}, reports
+
+
+def intervals(systems: Mapping[str, Outcomes]) -> dict[str, list[float]]:
+    """By name the 95 % interval of each ratio of one run, but for those that nothing counts in.
+
+    Each is over the utterances that count in it, or some resamples would hold none of them. Those that share these
+    share the resamples.
+    """
+    groups: dict[bytes, dict[str, Outcomes]] = defaultdict(dict)
+    for name, system in systems.items():
+        counted = system.denominators[0] > 0
+        if counted.any():
+            kept = Outcomes(system.numerators[:, counted], system.denominators[:, counted])
+            groups[counted.tobytes()][name] = kept
+    found: dict[str, list[float]] = {}
+    for group in groups.values():
+        rows = resample(list(group.values()))
+        found |= {name: list(bounds(system, row)) for (name, system), row in zip(group.items(), rows, strict=True)}
+    return found
+
+
+def calibration(
+    found: Sequence[ConfidencePairs], uncalibrated: Sequence[ConfidencePairs] = ()
+) -> dict[str, Any] | None:
+    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without any prediction.
+
+    ``ece_uncalibrated`` is the ECE of ``uncalibrated``, None without any.
+    """
+    confidences, correct = _columns(found)
+    if not len(confidences):
+        return None
+    before = _columns(uncalibrated)
+    places = np.clip((confidences * HISTOGRAM).astype(int), 0, HISTOGRAM - 1)
+    return {
+        "ece": expected_calibration_error(confidences, correct),
+        "ece_uncalibrated": expected_calibration_error(*before) if len(before[0]) else None,
+        "predictions": len(confidences),
+        "confidence": float(confidences.mean()),
+        "right": float(correct.mean()),
+        "bins": [asdict(row) for row in reliability(confidences, correct) if row.count],
+        "histogram": {
+            "right": np.bincount(places[correct], minlength=HISTOGRAM).tolist(),
+            "wrong": np.bincount(places[~correct], minlength=HISTOGRAM).tolist(),
+        },
+    }
+
+
+def _columns(found: Sequence[ConfidencePairs]) -> tuple[np.ndarray, np.ndarray]:
+    """Confidences, and whether each was right."""
+    pairs = [pair for one in found for pair in one]
+    confidences = np.array([confidence for confidence, _ in pairs], dtype=np.float64)
+    return confidences, np.array([right for _, right in pairs], dtype=bool)

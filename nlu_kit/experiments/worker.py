@@ -1,0 +1,72 @@
+"""The side of a run that is in a process of its own: it reads its task as JSON on stdin, and tells how it goes on.
+
+A process of its own because peak memory is counted per process, and so that no run sees another's torch. What happens
+is told on stdout, one JSON object a line; whatever libraries print goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TextIO
+
+from nlu_kit.errors import NluKitError
+from nlu_kit.plugin.contracts import Callback
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart
+
+
+class Reporter(Callback):
+    """Reports each epoch to the process that started this one, and keeps it for the record. ``main`` are the names of
+    the figures that tell most."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.epochs: list[dict[str, Any]] = []
+        self.facts: dict[str, Any] = {}
+        self.main: Sequence[str] = ()
+
+    def send(self, record: dict[str, Any]) -> None:
+        print(json.dumps(record, ensure_ascii=False), file=self.stream, flush=True)
+
+    def on_run_start(self, event: RunStart) -> None:
+        self.facts = {
+            "device": event.device,
+            "precision": event.precision,
+            "warnings": [str(warning) for warning in event.warnings],
+        }
+
+    def on_epoch_end(self, event: EpochEnd) -> None:
+        figures = {"dev": dict(event.dev), "losses": dict(event.losses), "score": event.score, "seconds": event.seconds}
+        self.epochs.append({"epoch": event.epoch + 1, **figures})
+        self.main = event.main
+        self.send({"event": "epoch", "epoch": event.epoch + 1, "epochs": event.epochs, "score": event.score})
+
+    def on_run_end(self, event: RunEnd) -> None:
+        self.facts["peak_memory_mb"] = event.peak_memory_mb
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """End as from an exception, so that what cleans up after itself does."""
+    sys.exit(128 + number)
+
+
+def work(run: Callable[[dict[str, Any], Reporter], None]) -> int:
+    """0: the record is written. 2: a mistake that the user can mend, told on stdout as well."""
+    task = json.loads(sys.stdin.buffer.read())
+    signal.signal(signal.SIGTERM, _leave)
+    ours = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    reporter = Reporter(ours)
+    try:
+        run(task, reporter)
+    except NluKitError as error:
+        reporter.send({"event": "failed", "error": str(error)})
+        return 2
+    except BrokenPipeError:  # whoever started this is gone
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
