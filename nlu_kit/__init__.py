@@ -15,14 +15,14 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "load", "train"]
 
 if TYPE_CHECKING:
-    from nlu_kit.inference.predictor import load
+    from nlu_kit.runtime.predictor import load
     from nlu_kit.training.run import train
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only with the first call, so that ``import nlu_kit`` is fast."""
     if name == "load":
-        from nlu_kit.inference.predictor import load
+        from nlu_kit.runtime.predictor import load
 
         return load
     if name == "train":

@@ -67,7 +67,7 @@ def command(
     read = read_data(data, model=folders[1], registry=registry, reader=reader, beside=folders[:1])
     prepare_folder(output)
     from nlu_kit.evaluation.run import predict_examples  # loads torch
-    from nlu_kit.inference.predictor import load
+    from nlu_kit.runtime.predictor import load
 
     parts = []
     with bar(2 * len(read.examples), quiet=quiet) as on_progress:

@@ -15,8 +15,8 @@ from nlu_kit.errors import DataError, ModelError, NluKitError
 
 if TYPE_CHECKING:
     from nlu_kit.data.lines import Stream
-    from nlu_kit.inference.texts import Utterance
     from nlu_kit.registry import Registry
+    from nlu_kit.runtime.texts import Utterance
 
 STDIN = "-"
 
@@ -78,8 +78,8 @@ def command(
     batches = _given(texts) if source is None else _read(source, jsonl, reader, model, registry)
     # Imported late: these load torch, and a mistake in the command line should show at once.
     from nlu_kit.cli.render import render
-    from nlu_kit.inference.predictor import load
-    from nlu_kit.inference.texts import answer
+    from nlu_kit.runtime.predictor import load
+    from nlu_kit.runtime.texts import answer
 
     predictor = load(model, device=device, threshold=threshold, registry=registry)
     for batch in batches:
@@ -103,7 +103,7 @@ def say_answer(record: Mapping[str, Any]) -> None:
 
 
 def _given(texts: tuple[str, ...]) -> Iterator[list[Utterance]]:
-    from nlu_kit.inference.texts import Utterance, batches
+    from nlu_kit.runtime.texts import Utterance, batches
 
     return batches(Utterance(text=text) for text in texts)
 
@@ -112,8 +112,8 @@ def _read(source: str, jsonl: bool, reader: str | None, model: Path, registry: R
     """What is in a file, a folder or stdin. Raises DataError or PluginError at once where nothing can read it."""
     from nlu_kit.corpus.readers import named_reader, recognising_reader
     from nlu_kit.data.lines import is_jsonl
-    from nlu_kit.inference.texts import from_file, from_reader, from_stream, plain_line, record_line
     from nlu_kit.model.folder import find_model
+    from nlu_kit.runtime.texts import from_file, from_reader, from_stream, plain_line, record_line
 
     if source == STDIN:
         if sys.stdin is None:

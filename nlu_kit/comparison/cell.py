@@ -17,8 +17,8 @@ CELL = "nlu_kit.comparison.cell"
 def run_cell(task: dict[str, Any], reporter: Reporter) -> None:
     """Train, predict the test set with the finished model, and write the record as the last thing."""
     from nlu_kit.corpus.read import read_corpus
-    from nlu_kit.inference.predictor import load
     from nlu_kit.model.score import main_metrics, measure
+    from nlu_kit.runtime.predictor import load
     from nlu_kit.training.run import train
 
     folder = Path(task["folder"])

@@ -12,7 +12,7 @@ from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.scope import mark_out_of_scope
+from nlu_kit.data.out_of_scope import mark_out_of_scope
 from nlu_kit.errors import DataError
 from nlu_kit.files import open_regular
 from nlu_kit.params import Params

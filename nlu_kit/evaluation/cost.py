@@ -11,7 +11,7 @@ import numpy as np
 from nlu_kit.data.prediction import Prediction
 
 if TYPE_CHECKING:
-    from nlu_kit.inference.predictor import Predictor
+    from nlu_kit.runtime.predictor import Predictor
 
 WARM_UP = 5
 TEXTS = 200  # that latency is measured on, at most

@@ -57,7 +57,7 @@ def cross_validate(plan: Plan, output: Path, watcher: Watcher, *, keep_models: b
 
 def _evaluate(plan: Plan, results: Results, folder: Path) -> Evaluation:
     from nlu_kit.evaluation.run import predict_examples, with_uncalibrated
-    from nlu_kit.inference.predictor import load
+    from nlu_kit.runtime.predictor import load
 
     (pipeline,) = plan.pipelines
     parts, rows = [], list[dict[str, Any]]()

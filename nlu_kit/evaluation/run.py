@@ -11,10 +11,10 @@ from nlu_kit.evaluation.cost import OnProgress, cost, predict_all
 from nlu_kit.evaluation.data import TestData
 from nlu_kit.evaluation.predictions import Predictions, PredictionSet
 from nlu_kit.evaluation.summary import Evaluation, summarise
-from nlu_kit.inference.predictor import Predictor, load
 from nlu_kit.model.build import build_codecs
-from nlu_kit.model.predict import predict
+from nlu_kit.model.compute import predict
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import Predictor, load
 
 BATCH_SIZE = 32
 

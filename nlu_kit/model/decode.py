@@ -11,7 +11,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, PluginError
 from nlu_kit.heads.codec import Codec, Codecs
-from nlu_kit.model.scope import Scope
+from nlu_kit.model.detector import Scope
 
 
 def decode(

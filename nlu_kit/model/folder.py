@@ -23,8 +23,8 @@ from nlu_kit.files import sha256
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.card import model_card
 from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
+from nlu_kit.model.detector import Scope, save_arrays
 from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
-from nlu_kit.model.scope import Scope, save_arrays
 from nlu_kit.params import Component
 from nlu_kit.plugin.lazy import loaded
 from nlu_kit.registry import Registry

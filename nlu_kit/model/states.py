@@ -9,7 +9,7 @@ from typing import Any
 from nlu_kit.data.dataset import Targets
 from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import Codecs
-from nlu_kit.model.predict import Computed
+from nlu_kit.model.compute import Computed
 
 
 def calibrated_states(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset

@@ -25,7 +25,7 @@ sys.exit(code)
 @pytest.fixture
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The devices for which a model was asked: the model itself is never loaded."""
-    from nlu_kit.inference import predictor
+    from nlu_kit.runtime import predictor
 
     devices: list[Any] = []
 

@@ -123,7 +123,7 @@ def test_many_lines_that_wait_share_batches(monkeypatch: pytest.MonkeyPatch, tra
     import io
 
     from nlu_kit.cli.main import main
-    from nlu_kit.inference.predictor import Predictor
+    from nlu_kit.runtime.predictor import Predictor
 
     sizes: list[int] = []
     parse_many = Predictor.parse_many

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.scope import mark_out_of_scope
+from nlu_kit.data.out_of_scope import mark_out_of_scope
 from nlu_kit.errors import DataError
 
 CITY = (Entity(start=0, end=5, label="city"),)

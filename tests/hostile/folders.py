@@ -292,8 +292,8 @@ KINDS = (keys, texts, files, names, doors, weights, tokenizers)
 
 def main(source: Path) -> dict[str, Any]:
     from nlu_kit.errors import NluKitError
-    from nlu_kit.inference.predictor import load
     from nlu_kit.registry import Registry
+    from nlu_kit.runtime.predictor import load
 
     registry = Registry.load()
     tried: list[str] = []

@@ -25,12 +25,12 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, DataError, PluginError
 from nlu_kit.heads.codec import Codec
 from nlu_kit.heads.modules import Encoded, Head, Loss
-from nlu_kit.inference.predictor import load
 from nlu_kit.model.build import build_codecs, layer_of, model_layers
 from nlu_kit.params import Params
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.plugin.specs import HeadSpec
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.prepare import prepare
 from nlu_kit.training.run import train
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from nlu_kit.errors import ModelError
-from nlu_kit.inference.predictor import Predictor, load
 from nlu_kit.model import folder as folder_module
 from nlu_kit.model.folder import DESCRIPTION, MANIFEST, WEIGHTS, ModelInfo, find_model, open_model, save_model
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import Predictor, load
 
 FILES = {
     "README.md",

@@ -13,12 +13,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from nlu_kit.errors import ModelError, PluginError
-from nlu_kit.inference.predictor import load
 from nlu_kit.model.description import ScopeSettings
+from nlu_kit.model.detector import ARRAYS, Scope, scores
 from nlu_kit.model.folder import open_model
-from nlu_kit.model.scope import ARRAYS, Scope, scores
 from nlu_kit.plugin.contracts import Detector, DetectorFeatures
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import train
 
 FEATURES = DetectorFeatures(logits=np.zeros((3, 2), dtype=np.float32), vectors=np.zeros((3, 4), dtype=np.float32))

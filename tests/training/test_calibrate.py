@@ -14,11 +14,11 @@ from safetensors.numpy import load_file
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.corpus.read import read_corpus
 from nlu_kit.errors import ConfigError, PluginError
-from nlu_kit.inference.predictor import load
 from nlu_kit.model import states
-from nlu_kit.model.predict import Computed
+from nlu_kit.model.compute import Computed
 from nlu_kit.model.score import score
 from nlu_kit.plugin.events import RunEnd, RunStart
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import RunResult, train
 
 ODD = [

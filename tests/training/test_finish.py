@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from accelerate import Accelerator
 
-from nlu_kit.inference.predictor import load
 from nlu_kit.plugin.events import RunEnd
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import RunResult, train
 
 CALIBRATING = "nlu_kit.training.calibrate.calibrated_states"

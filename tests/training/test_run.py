@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.errors import ConfigError, DataError, ModelError, NluKitError, TrainingError
-from nlu_kit.inference.predictor import load
 from nlu_kit.plugin.events import EpochEnd, RunStart, StepEnd
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.run import RunResult, train
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.errors import TrainingError
-from nlu_kit.inference.predictor import load
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training import run as run_module
 from nlu_kit.training.folders import sweep
 from nlu_kit.training.run import finish_run, train

@@ -12,9 +12,9 @@ from safetensors.torch import load_file, save_file
 from transformers import CONFIG_MAPPING
 
 from nlu_kit.errors import ModelError
-from nlu_kit.inference.predictor import load as load_model
 from nlu_kit.plugin.contracts import BackboneContext
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import load as load_model
 from nlu_kit.testing import NotTried, contract_checks
 from nlu_kit.training.run import train
 from nlu_kit_backbones import guard

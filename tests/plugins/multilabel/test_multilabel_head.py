@@ -13,8 +13,8 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, DataError
 from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded, Head
-from nlu_kit.inference.predictor import load
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import train
 
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from nlu_kit.config.check import load_pipeline, resolve
 from nlu_kit.errors import ConfigError
-from nlu_kit.inference.predictor import load
 from nlu_kit.model.build import model_layers
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.optimiser import LayerRates
 from nlu_kit.training.prepare import build_freezing, prepare
 from nlu_kit.training.run import train

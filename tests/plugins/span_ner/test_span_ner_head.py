@@ -14,8 +14,8 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded
-from nlu_kit.inference.predictor import load
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import train
 from nlu_kit_span_ner.head import SpanNerHead, span_ends
 

@@ -12,9 +12,9 @@ import torch
 import nlu_kit
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError
-from nlu_kit.inference.predictor import Predictor, load
 from nlu_kit.model.folder import open_model
 from nlu_kit.registry import Registry
+from nlu_kit.runtime.predictor import Predictor, load
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.decode import decode
+from nlu_kit.model.detector import Scope
 from nlu_kit.model.nlu_model import NluModel
-from nlu_kit.model.scope import Scope
 
 Attach = Callable[[TokenBatch, Sequence[Encoding]], TokenBatch]
 """May add what static layers put out."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from nlu_kit.data.prediction import LabelPrediction, Prediction
 from nlu_kit.errors import DataError
-from nlu_kit.inference.texts import (
+from nlu_kit.runtime.texts import (
     BATCH,
     Utterance,
     answer,
