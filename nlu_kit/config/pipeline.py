@@ -12,7 +12,7 @@ from nlu_kit.config.schema import DataConfig, TrainingConfig
 from nlu_kit.errors import PluginError
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
-from nlu_kit.plugin.lazy import loaded
+from nlu_kit.plugin.deferred import loaded
 from nlu_kit.registry import Provided, Registry
 
 AUTO = "auto"  # the reader that is none: every installed one is asked

@@ -26,7 +26,7 @@ from nlu_kit.model.description import Description, Provider, ScopeSettings, Stor
 from nlu_kit.model.detector import Scope, save_arrays
 from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
 from nlu_kit.params import Component
-from nlu_kit.plugin.lazy import loaded
+from nlu_kit.plugin.deferred import loaded
 from nlu_kit.registry import Registry
 
 FORMAT = 1

@@ -49,7 +49,7 @@ from nlu_kit.plugin.events import RunStart as RunStart
 from nlu_kit.plugin.events import Sample as Sample
 from nlu_kit.plugin.events import StepEnd as StepEnd
 from nlu_kit.plugin.hooks import hookimpl as hookimpl
-from nlu_kit.plugin.lazy import lazy as lazy
+from nlu_kit.plugin.deferred import lazy as lazy
 from nlu_kit.plugin.specs import CONTRACT as CONTRACT
 from nlu_kit.plugin.specs import BackboneSpec as BackboneSpec
 from nlu_kit.plugin.specs import BalancingSpec as BalancingSpec

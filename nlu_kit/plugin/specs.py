@@ -28,7 +28,7 @@ from nlu_kit.plugin.contracts import (
     Sampler,
     SamplerContext,
 )
-from nlu_kit.plugin.lazy import loaded
+from nlu_kit.plugin.deferred import loaded
 
 if TYPE_CHECKING:  # numpy and torch
     from nlu_kit.heads.codec import Codec, CodecContext, HeadContext

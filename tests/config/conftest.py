@@ -11,12 +11,12 @@ from pydantic import BaseModel, Field
 
 from nlu_kit.config.check import resolve
 from nlu_kit.errors import ConfigError, Problem
-from nlu_kit.plugin import specs
+from nlu_kit import plugin
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 
 
-class Plain(specs.Params):
+class Plain(plugin.Params):
     pass
 
 
@@ -24,7 +24,7 @@ class Inner(BaseModel):
     depth: int = 1
 
 
-class Rich(specs.Params):
+class Rich(plugin.Params):
     rate: float = Field(gt=0, description="How fast.")
     mode: Literal["a", "b"] = Field(default="a", description="Which way.")
     sizes: tuple[int, ...] = (1, 2)
@@ -32,20 +32,20 @@ class Rich(specs.Params):
     flag: bool = False
 
 
-class Part(specs.Component):
+class Part(plugin.Component):
     """A component with two more keys in its section."""
 
     share: float = Field(default=1.0, gt=0)
     more: Inner | None = None
 
 
-class Wrapping(specs.Params):
-    base: Annotated[specs.Component, specs.Nested("sampler")] = Field(
-        default=specs.Component(type="plain"), description="The sampler inside."
+class Wrapping(plugin.Params):
+    base: Annotated[plugin.Component, plugin.Nested("sampler")] = Field(
+        default=plugin.Component(type="plain"), description="The sampler inside."
     )
-    others: Annotated[list[specs.Component], specs.Nested("sampler")] = Field(default=[])
-    maybe: Annotated[specs.Component, specs.Nested("loss")] | None = None
-    parts: Annotated[list[Part], specs.Nested("sampler")] = Field(default=[])
+    others: Annotated[list[plugin.Component], plugin.Nested("sampler")] = Field(default=[])
+    maybe: Annotated[plugin.Component, plugin.Nested("loss")] | None = None
+    parts: Annotated[list[Part], plugin.Nested("sampler")] = Field(default=[])
 
 
 def spec(cls: Any, name: str, params: Any = Plain, **more: Any) -> Any:
@@ -53,7 +53,7 @@ def spec(cls: Any, name: str, params: Any = Plain, **more: Any) -> Any:
 
 
 def head(name: str, **more: Any) -> Any:
-    return spec(specs.HeadSpec, name, codec=None, fit=None, **more)
+    return spec(plugin.HeadSpec, name, codec=None, **more)
 
 
 class Stubs:
@@ -61,7 +61,7 @@ class Stubs:
 
     @hookimpl
     def nlu_kit_backbones(self) -> list[Any]:
-        return [spec(specs.BackboneSpec, "plain", default=True), spec(specs.BackboneSpec, "rich", Rich)]
+        return [spec(plugin.BackboneSpec, "plain", default=True), spec(plugin.BackboneSpec, "rich", Rich)]
 
     @hookimpl
     def nlu_kit_heads(self) -> list[Any]:
@@ -73,25 +73,25 @@ class Stubs:
 
     @hookimpl
     def nlu_kit_losses(self) -> list[Any]:
-        scored = spec(specs.LossSpec, "scored", consumes=frozenset({"scores"}))
-        return [spec(specs.LossSpec, "plain", default=True), spec(specs.LossSpec, "rich", Rich), scored]
+        scored = spec(plugin.LossSpec, "scored", consumes=frozenset({"scores"}))
+        return [spec(plugin.LossSpec, "plain", default=True), spec(plugin.LossSpec, "rich", Rich), scored]
 
     @hookimpl
     def nlu_kit_balancing(self) -> list[Any]:
-        return [spec(specs.BalancingSpec, "plain", default=True)]
+        return [spec(plugin.BalancingSpec, "plain", default=True)]
 
     @hookimpl
     def nlu_kit_samplers(self) -> list[Any]:
-        wrapping = spec(specs.SamplerSpec, "wrapping", Wrapping)
-        return [spec(specs.SamplerSpec, "plain", default=True), spec(specs.SamplerSpec, "rich", Rich), wrapping]
+        wrapping = spec(plugin.SamplerSpec, "wrapping", Wrapping)
+        return [spec(plugin.SamplerSpec, "plain", default=True), spec(plugin.SamplerSpec, "rich", Rich), wrapping]
 
     @hookimpl
     def nlu_kit_freezing_strategies(self) -> list[Any]:
-        return [spec(specs.FreezingSpec, "odd name/50%~", default=True)]
+        return [spec(plugin.FreezingSpec, "odd name/50%~", default=True)]
 
     @hookimpl
     def nlu_kit_readers(self) -> list[Any]:
-        return [specs.ReaderSpec(name="plain", summary="Plain.", params=Plain, read=None, detect=None)]  # type: ignore[arg-type]
+        return [plugin.ReaderSpec(name="plain", summary="Plain.", params=Plain, read=None, detect=None)]  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Name a class instead of importing it, so that a plugin's module stays light: ``build=lazy("my_package.head:Head")``."""
+"""Name a class instead of importing it: ``build=lazy("my_package.head:Head")`` keeps a plugin's module light."""
 
 from __future__ import annotations
 
