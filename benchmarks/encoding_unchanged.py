@@ -118,8 +118,9 @@ def count_lost(head: str, examples: Sequence[Example], encodings: Sequence[Any])
         return 0
     spec: Any = Registry.load().get("head", head).spec
     params = spec.params()
-    codec = spec.codec(params, CodecContext(name=head, labels=spec.fit(params, examples)))
-    return sum(codec.lost(example, encoding) for example, encoding in zip(examples, encodings, strict=True))
+    labels = spec.codec(params, CodecContext(name=head, labels=LabelSpace(()))).fit_labels(examples)
+    codec = spec.codec(params, CodecContext(name=head, labels=labels))
+    return sum(len(codec.unlearnable(example, encoding)) for example, encoding in zip(examples, encodings, strict=True))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError
-from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import Codec, CodecContext
 from nlu_kit.heads.params import LabelSetParams
 from nlu_kit.metrics.classification import label_rows
 from nlu_kit.metrics.counts import Counts, accuracy, set_counts
@@ -30,7 +30,7 @@ class ThresholdState(Params):
     """What the codec keeps in a model folder: the common threshold, and those of single labels."""
 
     threshold: Threshold | None = None
-    thresholds: dict[str, Threshold] = {}
+    thresholds: dict[str, Threshold] = Field(default_factory=dict)
 
 
 class LabelSetCodec(Codec[P]):
@@ -45,7 +45,7 @@ class LabelSetCodec(Codec[P]):
     main_metric = "micro_f1"
     State = ThresholdState
 
-    def __init__(self, params: P, context: Any) -> None:
+    def __init__(self, params: P, context: CodecContext) -> None:
         super().__init__(params, context)
         self.threshold = params.threshold if self.state.threshold is None else self.state.threshold
         self.thresholds = np.array([self.state.thresholds.get(name, self.threshold) for name in self.labels.names])

@@ -16,16 +16,16 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import read_corpus, read_examples, split
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
-from nlu_kit.plugin import specs
+from nlu_kit import plugin
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 
 
-class NoParams(specs.Params):
+class NoParams(plugin.Params):
     pass
 
 
-class LineParams(specs.Params):
+class LineParams(plugin.Params):
     prefix: str = ""
 
 
@@ -35,7 +35,7 @@ def _read(params: LineParams, path: Path) -> Iterator[Example]:
 
 
 def _reader(name: str, *suffixes: str) -> Any:
-    return specs.ReaderSpec(
+    return plugin.ReaderSpec(
         name=name, summary="Lines.", params=LineParams, read=_read, detect=lambda path: path.suffix in suffixes
     )
 
@@ -53,27 +53,27 @@ class Stubs:
 
     @hookimpl
     def nlu_kit_backbones(self) -> list[Any]:
-        return [_stub(specs.BackboneSpec)]
+        return [_stub(plugin.BackboneSpec)]
 
     @hookimpl
     def nlu_kit_heads(self) -> list[Any]:
-        return [_stub(specs.HeadSpec, codec=None, fit=None, default_loss="plain")]
+        return [_stub(plugin.HeadSpec, codec=None, default_loss="plain")]
 
     @hookimpl
     def nlu_kit_losses(self) -> list[Any]:
-        return [_stub(specs.LossSpec)]
+        return [_stub(plugin.LossSpec)]
 
     @hookimpl
     def nlu_kit_balancing(self) -> list[Any]:
-        return [_stub(specs.BalancingSpec)]
+        return [_stub(plugin.BalancingSpec)]
 
     @hookimpl
     def nlu_kit_samplers(self) -> list[Any]:
-        return [_stub(specs.SamplerSpec)]
+        return [_stub(plugin.SamplerSpec)]
 
     @hookimpl
     def nlu_kit_freezing_strategies(self) -> list[Any]:
-        return [_stub(specs.FreezingSpec)]
+        return [_stub(plugin.FreezingSpec)]
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def dataset() -> EncodedDataset:
         encodings=[encoding(length) for length in LENGTHS],
         targets=targets,
         lengths=np.array(LENGTHS),
-        lost={},
+        unlearnable={},
     )
 
 

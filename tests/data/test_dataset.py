@@ -1,4 +1,4 @@
-"""Examples encoded once: targets of every head, lengths, and what was lost."""
+"""Examples encoded once: targets of every head, lengths, and what can not be learnt."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 
 
 class Spy:
-    """A codec that counts the words of a text, and calls every text without an intent lost."""
+    """A codec that counts the words of a text, and can not learn a text without an intent."""
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         labels = np.full(len(encoding), IGNORE, dtype=np.int64)
@@ -22,7 +22,7 @@ class Spy:
             labels[word.token] = len(example.text) % 3
         return {"labels": labels}
 
-    def lost(self, example: Example, encoding: Encoding) -> list[Entity]:
+    def unlearnable(self, example: Example, encoding: Encoding) -> list[Entity]:
         return [Entity(start=0, end=2, label="x")] if example.intent is None else []
 
 
@@ -32,7 +32,7 @@ class Regression:
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         return {"labels": np.asarray(0.5, dtype=np.float32), "other": np.asarray(1, dtype=np.int64)}
 
-    def lost(self, example: Example, encoding: Encoding) -> list[Entity]:
+    def unlearnable(self, example: Example, encoding: Encoding) -> list[Entity]:
         return []
 
 
@@ -55,11 +55,11 @@ def test_everything_is_parallel_to_the_examples(dataset: EncodedDataset) -> None
     assert [targets["spy"]["labels"].shape[0] for targets in dataset.targets] == dataset.lengths.tolist()
 
 
-def test_what_is_lost_and_what_is_truncated(dataset: EncodedDataset) -> None:
-    (lost,) = dataset.lost["spy"]
+def test_what_can_not_be_learnt_and_what_is_truncated(dataset: EncodedDataset) -> None:
+    (lost,) = dataset.unlearnable["spy"]
     assert (lost.example, lost.encoding) == (EXAMPLES[1], dataset.encodings[1])
     assert str(lost) == "a.jsonl:2: 'hi' [0, 2) x"
-    assert dataset.lost["size"] == []
+    assert dataset.unlearnable["size"] == []
     assert EXAMPLES[2] in dataset.truncated
     assert dataset.encodings[2].truncated
     assert not dataset.encodings[1].truncated
@@ -78,7 +78,7 @@ def test_class_counts_leave_ignored_targets_out(dataset: EncodedDataset) -> None
 def test_class_counts_of_scalar_labels() -> None:
     targets = [{"intent": {"labels": np.asarray(label, dtype=np.int64)}} for label in (0, 2, IGNORE, 2)]
     dataset = EncodedDataset(
-        examples=[Example(text="x")] * 4, encodings=[], targets=targets, lengths=np.ones(4, dtype=np.int64), lost={}
+        examples=[Example(text="x")] * 4, encodings=[], targets=targets, lengths=np.ones(4, dtype=np.int64), unlearnable={}
     )
     assert dataset.class_counts("intent", 3).tolist() == [1, 0, 2]
 
@@ -90,7 +90,7 @@ def test_float_targets_have_no_class_counts(dataset: EncodedDataset) -> None:
 def test_an_empty_dataset(minilm: Tokenizer) -> None:
     dataset = encode_dataset([], minilm, {"spy": Spy()})
     assert len(dataset) == len(dataset.truncated) == 0
-    assert dataset.lost == {"spy": []}
+    assert dataset.unlearnable == {"spy": []}
     assert dataset.lengths.shape == (0,)
 
 

@@ -1,13 +1,15 @@
-"""Strict span F1 against cases counted by hand."""
+"""Spans by label, by boundaries and by type, against cases counted by hand and against the strict F1."""
 
 from __future__ import annotations
+
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nlu_kit.data.example import Entity
-from nlu_kit.metrics.spans import span_scores
+from nlu_kit.metrics.spans import span_report, triple
 
 Spans = list[Entity]
 
@@ -16,87 +18,87 @@ def spans(*triples: tuple[int, int, str]) -> Spans:
     return [Entity(start=start, end=end, label=label) for start, end, label in triples]
 
 
-CITY = (10, 15, "city")
-DATE = (20, 28, "date")
+CITY, DATE = (10, 15, "city"), (20, 28, "date")
 
 
 @pytest.mark.parametrize(
-    ("gold", "predicted", "precision", "recall"),
+    ("gold", "predicted", "boundary", "kind"),
     [
-        pytest.param([spans(CITY, DATE)], [spans(CITY, DATE)], 1, 1, id="all right"),
-        pytest.param([spans(CITY, DATE)], [spans(DATE, CITY)], 1, 1, id="any order"),
-        pytest.param([spans(CITY, DATE)], [spans(CITY)], 1, 1 / 2, id="one missing"),
-        pytest.param([spans(CITY)], [spans(CITY, DATE)], 1 / 2, 1, id="one made up"),
-        pytest.param([spans(CITY)], [spans((10, 15, "name"))], 0, 0, id="wrong label"),
-        pytest.param([spans(CITY)], [spans((10, 13, "city"))], 0, 0, id="too short"),
-        pytest.param([spans(CITY)], [spans((8, 15, "city"))], 0, 0, id="too long"),
-        pytest.param([spans(CITY)], [spans((13, 18, "city"))], 0, 0, id="overlapping"),
-        pytest.param([spans((0, 3, "x"), (3, 6, "x"))], [spans((0, 6, "x"))], 0, 0, id="two adjacent taken for one"),
-        pytest.param([spans((0, 6, "x"))], [spans((0, 3, "x"), (3, 6, "x"))], 0, 0, id="one taken for two adjacent"),
-        pytest.param([spans((0, 3, "x"), (3, 6, "x"))], [spans((0, 3, "x"), (3, 6, "x"))], 1, 1, id="two adjacent"),
-        pytest.param([spans((0, 3, "x"), (3, 6, "y"))], [spans((0, 3, "x"), (3, 6, "x"))], 1 / 2, 1 / 2, id="half"),
-        pytest.param([spans(CITY)], [[]], 0, 0, id="nothing found"),
-        pytest.param([[]], [spans(CITY)], 0, 0, id="nothing to find"),
-        pytest.param([[], spans(CITY)], [[], spans(CITY)], 1, 1, id="a text without spans"),
-        pytest.param([spans(CITY), spans(DATE)], [spans(DATE), spans(CITY)], 0, 0, id="the wrong texts"),
-        pytest.param([spans((0, 2, "a-b"))], [spans((0, 2, "a-b"))], 1, 1, id="label with a dash"),
-        pytest.param([spans((0, 2, "a-b"))], [spans((0, 2, "a-c"))], 0, 0, id="labels that differ after a dash"),
-        pytest.param([spans((0, 2, "B-x"))], [spans((0, 2, "x"))], 0, 0, id="label that looks like a tag"),
-        pytest.param([spans((0, 10, "a"), (0, 4, "b"))], [spans((0, 4, "b"))], 1, 1 / 2, id="one inside another"),
-        pytest.param([spans((0, 4, "b"))], [spans((0, 4, "b"), (2, 9, "a"))], 1 / 2, 1, id="overlap made up"),
-        pytest.param([spans((0, 4, "a"), (0, 4, "b"))], [spans((0, 4, "a"))], 1, 1 / 2, id="two labels of one span"),
-        pytest.param([spans((0, 4, "a"), (0, 4, "a"))], [spans((0, 4, "a"))], 1, 1, id="the same twice counts once"),
-        pytest.param([spans((3, 3, "a"), CITY)], [spans(CITY)], 1, 1 / 2, id="an empty span"),
-        pytest.param([spans((3, 3, "a"))], [spans((3, 3, "a"))], 1, 1, id="nothing but an empty span"),
+        pytest.param(spans(CITY, DATE), spans(CITY, DATE), 1, 1, id="all right"),
+        pytest.param(spans(CITY), spans((10, 15, "name")), 1, 0, id="wrong label"),
+        pytest.param(spans(CITY), spans((10, 13, "city")), 0, 1, id="too short"),
+        pytest.param(spans(CITY), spans((8, 17, "city")), 0, 1, id="too long"),
+        pytest.param(spans(CITY), spans((15, 17, "city")), 0, 0, id="beside it"),
+        pytest.param(spans(CITY), spans((13, 17, "name")), 0, 0, id="overlap with another label"),
+        pytest.param(spans((0, 6, "x")), spans((0, 3, "x"), (3, 6, "x")), 0, 2 / 3, id="one is found only once"),
+        pytest.param(spans((0, 3, "x"), (3, 6, "x")), spans((0, 6, "x")), 0, 2 / 3, id="one finds only one"),
+        pytest.param(
+            spans((0, 4, "x"), (4, 6, "x")), spans((2, 5, "x"), (0, 1, "x")), 0, 1, id="pairs that must change"
+        ),
+        pytest.param(spans(CITY), [], 0, 0, id="nothing found"),
+        pytest.param(spans((3, 3, "x")), spans((3, 3, "x")), 1, 1, id="an empty span"),
+        pytest.param(spans((0, 9, "x"), (2, 4, "y")), spans((2, 4, "y")), 2 / 3, 2 / 3, id="one inside another"),
     ],
 )
-def test_hand_counted(gold: list[Spans], predicted: list[Spans], precision: float, recall: float) -> None:
-    total = precision + recall
-    f1 = 2 * precision * recall / total if total else 0.0
-    expected = {"precision": precision, "recall": recall, "f1": f1}
-    assert span_scores(gold, predicted) == pytest.approx(expected)
+def test_hand_counted(gold: Spans, predicted: Spans, boundary: float, kind: float) -> None:
+    metrics = span_report([gold], [predicted]).metrics
+    assert metrics["boundary_f1"] == pytest.approx(boundary)
+    assert metrics["type_f1"] == pytest.approx(kind)
 
 
-def test_micro_average_over_texts() -> None:
-    gold = [spans((0, 1, "x"), (2, 3, "y"), (4, 5, "y")), spans((0, 4, "x"))]
-    predicted = [spans((0, 1, "x"), (2, 3, "x")), spans((0, 4, "x"), (6, 8, "y"))]
-    # found 2 of 4, and 2 of the 4 found are right
-    assert span_scores(gold, predicted) == pytest.approx({"precision": 0.5, "recall": 0.5, "f1": 0.5})
+def test_rows_by_label_most_frequent_first() -> None:
+    gold = [spans(DATE, (0, 1, "city"), (2, 3, "city")), spans((4, 5, "city"))]
+    predicted = [spans((0, 1, "city"), (5, 6, "name")), spans((4, 5, "city"), (6, 7, "city"), (8, 9, "city"))]
+    report = span_report(gold, predicted)
+    rows = [(row.label, row.support, row.predicted, row.precision, row.recall, row.f1) for row in report.labels]
+    assert rows == [
+        ("city", 3, 4, 2 / 4, pytest.approx(2 / 3), pytest.approx(4 / 7)),
+        ("date", 1, 0, 0.0, 0.0, 0.0),
+        ("name", 0, 1, 0.0, 0.0, 0.0),
+    ]
+    assert report.metrics["macro_f1"] == pytest.approx((4 / 7 + 0) / 2)  # over the labels of gold
 
 
-def test_nothing_to_find_and_nothing_found_is_perfect() -> None:
-    assert span_scores([[], []], [[], []]) == {"precision": 1.0, "recall": 1.0, "f1": 1.0}
+def test_spans_of_other_texts_do_not_count() -> None:
+    metrics = span_report([spans(CITY), []], [[], spans(CITY)]).metrics
+    assert set(metrics.values()) == {0.0}
 
 
-def test_no_text_has_no_score() -> None:
-    assert span_scores([], []) == {}
-
-
-def _disjoint(edges_and_labels: tuple[set[int], list[str]]) -> Spans:
-    edges, labels = edges_and_labels
-    pairs = list(zip(sorted(edges), sorted(edges)[1:], strict=False))
-    return [Entity(start=s, end=e, label=label) for (s, e), label in zip(pairs, labels, strict=False) if label != "-"]
-
-
-disjoint = st.tuples(st.sets(st.integers(0, 15), max_size=6), st.lists(st.sampled_from("xy-"), max_size=5)).map(
-    _disjoint
-)
+def test_without_any_gold_span_there_are_rows_only() -> None:
+    report = span_report([[]], [spans(CITY)])
+    assert report.metrics == {}
+    assert [(row.label, row.support, row.predicted) for row in report.labels] == [("city", 0, 1)]
+    assert span_report([], []).labels == []
 
 
 edges = st.integers(0, 8)
-any_spans = st.lists(st.builds(Entity, start=edges, end=edges, label=st.sampled_from("xy")), max_size=5)
-sides = st.one_of(disjoint, any_spans)
+some = st.lists(st.builds(Entity, start=edges, end=edges, label=st.sampled_from("xy")), max_size=4)
 
 
-@given(pairs=st.lists(st.tuples(sides, sides), min_size=1, max_size=4))
-def test_it_is_the_f1_of_the_span_sets(pairs: list[tuple[Spans, Spans]]) -> None:
-    gold = {(row, span.start, span.end, span.label) for row, (spans, _) in enumerate(pairs) for span in spans}
-    found = {(row, span.start, span.end, span.label) for row, (_, spans) in enumerate(pairs) for span in spans}
-    scores = span_scores([left for left, _ in pairs], [right for _, right in pairs])
-    right = len(gold & found)
-    if gold or found:
-        assert scores["precision"] == pytest.approx(right / len(found) if found else 0)
-        assert scores["recall"] == pytest.approx(right / len(gold) if gold else 0)
-        assert scores["f1"] == pytest.approx(2 * right / (len(gold) + len(found)))
-    else:
-        assert set(scores.values()) == {1.0}
+@given(pairs=st.lists(st.tuples(some, some), min_size=1, max_size=3))
+def test_lenient_scores_are_no_lower_than_the_strict_one(pairs: list[tuple[Spans, Spans]]) -> None:
+    gold, predicted = [g for g, _ in pairs], [p for _, p in pairs]
+    metrics = span_report(gold, predicted).metrics
+    if not any(gold):
+        assert metrics == {}
+        return
+    ours, theirs = (
+        {(row, *triple(span)) for row, spans in enumerate(side) for span in spans} for side in (gold, predicted)
+    )
+    assert metrics["type_f1"] >= 2 * len(ours & theirs) / (len(ours) + len(theirs)) - 1e-12
+    assert all(0 <= value <= 1 for value in metrics.values())
+
+
+@given(gold=some, predicted=some)
+def test_the_most_pairs_are_taken(gold: Spans, predicted: Spans) -> None:
+    ours, theirs = ([*dict.fromkeys(side)] for side in (gold, predicted))
+    if not ours:
+        return
+    found = span_report([ours], [theirs]).metrics["type_f1"] * (len(ours) + len(theirs)) / 2
+    short, long = sorted((ours, theirs), key=len)
+    most = max(sum(map(_meet, short, order)) for order in itertools.permutations(long, len(short)))
+    assert found == pytest.approx(most)
+
+
+def _meet(one: Entity, other: Entity) -> bool:
+    return one == other or (one.label == other.label and one.start < other.end and other.start < one.end)

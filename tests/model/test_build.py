@@ -23,8 +23,9 @@ import nlu_kit_samplers
 from nlu_kit.config.check import load_pipeline, resolve
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, DataError, PluginError
-from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import Codec, HeadContext
 from nlu_kit.heads.modules import Encoded, Head, Loss
+from nlu_kit.metrics.counts import Counts
 from nlu_kit.model.build import build_codecs, layer_of, model_layers
 from nlu_kit.params import Params
 from nlu_kit.plugin.hooks import hookimpl
@@ -67,34 +68,36 @@ class SquaredLength(Loss):
 class LengthHead(Head):
     """Guesses the number of words: a regression, with floats for targets and a loss of its own."""
 
-    def __init__(self, params: OwnParams, width: int) -> None:
+    def __init__(self, params: OwnParams, context: HeadContext) -> None:
         super().__init__()
         self.gives_loss = params.gives_loss
-        self.final = nn.Linear(width, 1)
+        self.final = nn.Linear(context.width, 1)
         self.layers = ["final"]
 
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
         return {"words": self.final(encoded.pooled_BD).squeeze(-1)}
 
-    def codec_state(self) -> Mapping[str, Any]:
-        return {"unit": "words"}
-
     def own_loss(self) -> Loss | None:
         return SquaredLength() if self.gives_loss else None
 
 
-class LengthCodec(Codec):
+class LengthState(Params):
+    unit: str = "?"
+
+
+class LengthCodec(Codec[OwnParams]):
     fields = ("length",)
     main_metric = "closeness"
+    State = LengthState
 
-    def __init__(self, labels: LabelSpace, state: Mapping[str, Any]) -> None:
-        self.labels, self.state = labels, state
+    def fit_labels(self, examples: Sequence[Any]) -> LabelSpace:
+        return LabelSpace(("words",))
 
     def targets(self, example: Any, encoding: Any) -> Mapping[str, np.ndarray]:
         return {"words": np.asarray(len(example.text.split()), dtype=np.float32)}
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Any) -> list[Mapping[str, Any]]:
-        return [{"length": f"{value:.0f} {self.state.get('unit', '?')}"} for value in outputs["words"]]
+        return [{"length": f"{value:.0f} {self.state.unit}"} for value in outputs["words"]]
 
     def gold(self, example: Any) -> Mapping[str, Any] | None:
         return {"length": str(len(example.text.split()))}
@@ -102,11 +105,11 @@ class LengthCodec(Codec):
     def matches(self, example: Any, prediction: Mapping[str, Any]) -> bool | None:
         return None
 
-    def evaluate(self, examples: Any, predictions: Any) -> Mapping[str, float]:
-        return {"closeness": 0.5}
+    def counts(self, examples: Any, predictions: Any) -> Mapping[str, Counts]:
+        return {"closeness": Counts.of([(1, 2)] * len(examples))}
 
-    def unseen(self, example: Any) -> Sequence[str]:
-        return ()
+    def calibrate(self, outputs: Any, targets: Any) -> Mapping[str, Any]:
+        return {"unit": "words"}
 
 
 class OwnLossPlugin:
@@ -119,9 +122,8 @@ class OwnLossPlugin:
                 name="length",
                 summary="How many words.",
                 params=OwnParams,
-                build=lambda params, context: LengthHead(params, context.width),
-                codec=lambda params, context: LengthCodec(context.labels, context.state),
-                fit=lambda params, examples: LabelSpace(("words",)),
+                build=LengthHead,
+                codec=LengthCodec,
                 produces="own_loss",
             )
         ]

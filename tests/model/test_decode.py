@@ -15,6 +15,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, PluginError
 from nlu_kit.heads.codec import Codec, CodecContext
+from nlu_kit.heads.label import LabelCodec
 from nlu_kit.model.build import build_codecs
 from nlu_kit.model.decode import decode
 from nlu_kit.params import Params
@@ -28,11 +29,12 @@ class StubParams(Params):
     forgets: bool = False
 
 
-class StubCodec(Codec):
-    main_metric = "accuracy"
+class StubCodec(LabelCodec[Any]):
+    fields: Any = ()
 
     def __init__(self, params: StubParams, context: CodecContext) -> None:
-        self.labels, self.fields = context.labels, (f"{context.name}_field",)
+        super().__init__(params, context)
+        self.fields = (f"{context.name}_field",)
         self.reads = () if params.forgets else context.reads
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
@@ -57,9 +59,7 @@ class Plugin:
             params=StubParams,
             build=never,
             codec=StubCodec,
-            fit=never,
             produces="own_loss",
-            one_label=True,
             reads=lambda params: params.of,
         )
         return [spec]
