@@ -10,8 +10,11 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NoReturn
@@ -121,17 +124,38 @@ def sha256(file: Path) -> str:
     return digest.hexdigest()
 
 
-def write_whole(file: Path, content: str | bytes) -> None:
-    """Write beside its place and rename: a reader never sees half a file, and where the disk is full the old one stays.
+@contextmanager
+def replacing(place: Path) -> Iterator[Path]:
+    """A path beside ``place`` at which to write a file, a folder or a link; it takes the place once the block ends.
 
-    Raises OSError, and then leaves nothing behind. What a process that was killed has left is swept.
+    So a reader never sees half of it, and where the disk is full what was there stays. Raises OSError, and then leaves
+    nothing behind. What a process that was killed has left is swept.
     """
-    for left in file.parent.glob(f".{glob.escape(file.name)}-*"):
-        if left.name.rpartition("-")[2].isdigit() and time.time() - left.stat().st_mtime > _LEFT:
-            left.unlink(missing_ok=True)
-    temporary = file.with_name(f".{file.name}-{os.getpid()}")
+    for left in place.parent.glob(f".{glob.escape(place.name)}-*"):
+        if left.name.rpartition("-")[2].isdigit() and time.time() - left.lstat().st_mtime > _LEFT:
+            _remove(left)
+    temporary = place.with_name(f".{place.name}-{os.getpid()}")
+    _remove(temporary)
     try:
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(file)
+        yield temporary
+        temporary.replace(place)
     finally:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Replace a file in one step; see ``replacing``."""
+    with replacing(file) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(file: Path, value: Any) -> None:
+    """``value`` as indented JSON, in one step."""
+    write_whole(file, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

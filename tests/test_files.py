@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu_kit.files import JsonError, open_regular, parse_json, read_json, read_regular, sha256, write_whole
+from nlu_kit.files import JsonError, open_regular, parse_json, read_json, read_regular, replacing, sha256, write_whole
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -90,3 +90,19 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
     with pytest.raises(OSError, match="No space left"):
         write_whole(file, "new")
     assert [(path.name, path.read_text(encoding="utf-8")) for path in tmp_path.iterdir()] == [("a.txt", "old")]
+
+
+def test_a_folder_or_a_link_takes_its_place_whole_or_not_at_all(tmp_path: Path) -> None:
+    with replacing(tmp_path / "model") as temporary:
+        temporary.mkdir()
+        (temporary / "weights").write_bytes(b"1")
+        assert not (tmp_path / "model").exists()
+    assert (tmp_path / "model" / "weights").read_bytes() == b"1"
+    for target in ("one", "two"):
+        with replacing(tmp_path / "latest") as temporary:
+            temporary.symlink_to(target)
+    assert os.readlink(tmp_path / "latest") == "two"
+    with pytest.raises(KeyError), replacing(tmp_path / "other") as temporary:
+        temporary.mkdir()
+        raise KeyError
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "model"]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
+from nlu_kit.config.components import ComponentResolver
 from nlu_kit.config.defaults import fill_types
 from nlu_kit.config.load import apply_overrides, read_json_object
-from nlu_kit.config.nested import nested_fields
 from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, watchable
 from nlu_kit.config.reading import reading_problems
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
-from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.plugin.specs import HeadSpec, LossSpec
-from nlu_kit.registry import Provided, Registry
+from nlu_kit.registry import Registry
 
 
 def load_pipeline(
@@ -57,12 +53,8 @@ def resolve(
     return pipeline
 
 
-class _Checker:
+class _Checker(ComponentResolver):
     """Walks the raw pipeline once and collects problems; a part that is wrong comes back as None."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self.problems: list[Problem] = []
 
     def pipeline(self, raw: Mapping[str, Any], base_dir: Path) -> Pipeline | None:
         raw = fill_types(raw, self.registry) if isinstance(raw, Mapping) else raw
@@ -203,96 +195,6 @@ class _Checker:
             close = did_you_mean(monitor, allowed[:2]) or did_you_mean(head, names)
             hint = close + f"allowed: {', '.join(allowed)}"
             self.problems.append(Problem("training.monitor", f"unknown score '{monitor}'", hint))
-
-    def component(self, raw: Any, kind: str, path: str) -> Resolved | None:
-        """One ``{"type": …}`` section, validated by the params class of its type."""
-        if isinstance(raw, str):
-            raw = {"type": raw}
-        if not isinstance(raw, Mapping) or not isinstance(raw.get("type"), str):
-            names = ", ".join(provided.spec.name for provided in self.registry.all(kind)) or "none"
-            where = f"{path}.type" if isinstance(raw, Mapping) else path
-            self.problems.append(Problem(where, f'a {kind} is {{"type": "…"}} or just its type', f"installed: {names}"))
-            return None
-        provided = self.registry.find(kind, raw["type"])
-        if provided is None:
-            hint = self.registry.hint(kind, raw["type"])
-            self.problems.append(Problem(f"{path}.type", f"unknown {kind} '{raw['type']}'", hint))
-            return None
-        return self.resolved(provided, {key: value for key, value in raw.items() if key != "type"}, path)
-
-    def resolved(self, provided: Provided, options: Mapping[str, Any], path: str) -> Resolved | None:
-        kind, name = provided.spec.kind, provided.spec.name
-        owner = f"{kind} '{name}' of {provided.distribution} {provided.version}"
-        params = self.validate(provided.spec.params, options, path, owner=owner)
-        if params is None:
-            return None
-        inside: list[Resolved | None] = []
-        complete: dict[str, Any] = {}  # nested sections with their own defaults written out
-        for field, nested_kind in nested_fields(type(params)).items():
-            value = getattr(params, field)
-            if isinstance(value, Component):
-                parts = [self.nested(value, nested_kind, f"{path}.{field}")]
-                complete[field] = _section(value, parts[0])
-            else:
-                sections = list(value or ())
-                places = [f"{path}.{field}.{position}" for position in range(len(sections))]
-                parts = [
-                    self.nested(section, nested_kind, place) for section, place in zip(sections, places, strict=True)
-                ]
-                complete[field] = value and type(value)(map(_section, sections, parts))
-            inside += parts
-        nested = [part for part in inside if part is not None]
-        if len(nested) < len(inside):
-            return None
-        return Resolved(kind=kind, provided=provided, params=params.model_copy(update=complete), nested=nested)
-
-    def nested(self, section: Component, kind: str, path: str) -> Resolved | None:
-        return self.component({"type": section.type, **section.options}, kind, path)
-
-    def validate(self, model: type[BaseModel], raw: Any, path: str, *, owner: str = "") -> Any:
-        """``model`` from ``raw``; on errors, None, with one problem for each.
-
-        Strictly, and as JSON: ``"epochs": true`` or ``"3"`` is a mistake, while a list may still become a tuple.
-        """
-        try:
-            return model.model_validate_json(json.dumps(raw, default=str), strict=True)
-        except ValidationError as error:
-            for item in error.errors(include_url=False):
-                self.problems.append(_problem(item, model, path, owner))
-            return None
-
-
-def _problem(item: Any, model: type[BaseModel], path: str, owner: str) -> Problem:
-    location = [str(part) for part in item["loc"] if not str(part).startswith("function-")]
-    where = ".".join([path, *location] if path else location)
-    suffix = f" (of the {owner})" if owner else ""
-    if item["type"] == "extra_forbidden":
-        allowed = _fields_at(model, location[:-1])
-        hint = did_you_mean(location[-1], allowed) + f"allowed: {', '.join(allowed) or 'nothing'}"
-        return Problem(where, f"unknown key '{location[-1]}'{suffix}", hint)
-    if item["type"] == "missing":
-        return Problem(where, f"required, but missing{suffix}")
-    got = repr(item["input"])
-    got = got if len(got) <= 60 else got[:57] + "…"
-    return Problem(where, f"got {got}{suffix}", item["msg"].removeprefix("Value error, "))
-
-
-def _fields_at(model: type[BaseModel], location: Sequence[str]) -> list[str]:
-    """The field names of the model that ``location`` leads to."""
-    for name in location:
-        field = next((f for n, f in model.model_fields.items() if name in (n, f.alias)), None)
-        candidates = [field.annotation, *get_args(field.annotation)] if field else []
-        inner = next((c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)), None)
-        if inner is None:
-            return []
-        model = inner
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _section(section: Component, part: Resolved | None) -> Component | None:
-    """``section`` with the parameters of its component written out; a subclass of Component keeps its own fields."""
-    own = {name: getattr(section, name) for name in type(section).model_fields}
-    return None if part is None else type(section).model_validate({**part.to_json(), **own})
 
 
 def _present(part: Resolved | None) -> Resolved:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic.errors import PydanticUserError
 
-from nlu_kit.config.nested import nested_fields
+from nlu_kit.config.components import nested_fields
 from nlu_kit.config.pipeline import AUTO
 from nlu_kit.config.schema import HEAD_NAME, RESERVED_HEAD_NAMES, PipelineConfig
 from nlu_kit.errors import PluginError

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from nlu_kit.config.pipeline import AUTO
+from nlu_kit.config.components import resolve_component
+from nlu_kit.config.pipeline import AUTO, Resolved
 from nlu_kit.errors import DataError, ModelError
 from nlu_kit.files import JsonError, parse_json, read_json
 from nlu_kit.params import Params
@@ -21,7 +20,7 @@ Chosen = tuple[ReaderSpec[Any], Params]
 def named_reader(text: str, registry: Registry) -> Chosen:
     """``jsonl``, or ``{"type": "csv", "separator": ";"}``, as ``--reader`` takes it.
 
-    Raises DataError or PluginError.
+    Raises DataError for what is no JSON, ConfigError for what is no reader, or not its parameters.
     """
     section: Any = {"type": text}
     if text.lstrip().startswith("{"):
@@ -29,10 +28,7 @@ def named_reader(text: str, registry: Registry) -> Chosen:
             section = parse_json(text)
         except JsonError as error:
             raise DataError(f"--reader: {error}") from error
-    name = section.get("type")
-    if not isinstance(name, str):
-        raise DataError('--reader has no "type": write a name such as jsonl, or {"type": "jsonl", …}')
-    return _built(section, registry.get("reader", name).spec)
+    return _chosen(resolve_component(registry, "reader", section, path="--reader"))
 
 
 def recognising_reader(path: Path, model: Path, registry: Registry) -> Chosen | None:
@@ -54,8 +50,9 @@ def models_reader(model: Path, registry: Registry) -> Chosen | None:
     section = data_section(model / "pipeline.json").get("reader")
     if not isinstance(section, Mapping) or section.get("type", AUTO) == AUTO:
         return None
-    provided = registry.find("reader", str(section["type"]))
-    return None if provided is None else _built(section, provided.spec)
+    if registry.find("reader", str(section["type"])) is None:
+        return None
+    return _chosen(resolve_component(registry, "reader", dict(section), path="data.reader"))
 
 
 def data_section(file: Path) -> Mapping[str, Any]:
@@ -69,11 +66,6 @@ def data_section(file: Path) -> Mapping[str, Any]:
     return data if isinstance(data, Mapping) else {}
 
 
-def _built(section: Mapping[str, Any], spec: Any) -> Chosen:
-    try:
-        params = spec.params.model_validate({key: value for key, value in section.items() if key != "type"})
-    except ValidationError as error:
-        said = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'parameters'}: {e['msg']}" for e in error.errors())
-        known = ", ".join(spec.params.model_fields) or "none"
-        raise DataError(f"the reader '{spec.name}' does not take these parameters: {said}. It has: {known}") from error
-    return spec, params
+def _chosen(reader: Resolved) -> Chosen:
+    spec: Any = reader.provided.spec
+    return spec, reader.params

@@ -5,9 +5,7 @@ Written beside and renamed, so that it is never half there. See docs/architectur
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,10 +14,11 @@ from typing import Any
 
 from nlu_kit import __version__
 from nlu_kit.assets import Assets, read_as
+from nlu_kit.config.components import resolve_component
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.errors import ModelError
-from nlu_kit.files import sha256
+from nlu_kit.errors import ConfigError, ModelError
+from nlu_kit.files import replacing, sha256, write_json
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.card import model_card
 from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
@@ -27,25 +26,11 @@ from nlu_kit.model.detector import Scope, save_arrays
 from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
 from nlu_kit.params import Component
 from nlu_kit.plugin.deferred import loaded
+from nlu_kit.plugin.events import RunEnd
 from nlu_kit.registry import Registry
 
 FORMAT = 1
 BACKBONE, WEIGHTS, DESCRIPTION, PIPELINE = "backbone", "model.safetensors", "model.json", "pipeline.json"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelInfo:
-    """How the model came about: sizes of the splits and figures by ``head.metric`` in [0, 1].
-
-    ``confidence`` has the figures on calibration and on what is out of scope, by split.
-    """
-
-    sizes: Mapping[str, int]
-    dev: Mapping[str, float]
-    test: Mapping[str, float]
-    best_epoch: int
-    precision: str
-    confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def save_model(
@@ -54,19 +39,17 @@ def save_model(
     pipeline: Pipeline,
     model: Any,
     codecs: Codecs,
-    info: ModelInfo,
+    result: RunEnd,
     states: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     scope: Scope | None = None,
 ) -> None:
-    """Write a new model folder. ``model`` is an NluModel; ``states`` are what its codecs were
-    calibrated to. Raises ModelError where the folder exists already."""
+    """Write a new model folder. ``model`` is an NluModel; ``states`` are what its codecs were calibrated to; of
+    ``result``, how the model came about is kept. Raises ModelError where the folder exists already."""
     from safetensors.torch import save_model as save_weights
 
     if folder.exists():
         raise ModelError(f"{folder} exists already")
-    temporary = folder.with_name(f".{folder.name}-writing")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
+    with replacing(folder) as temporary:
         (temporary / BACKBONE).mkdir(parents=True)
         model.backbone.save_assets(temporary / BACKBONE)
         save_weights(model, str(temporary / WEIGHTS))
@@ -81,26 +64,23 @@ def save_model(
             "states": {name: dict(states.get(name, {})) for name in codecs},
             "detector": None if scope is None else scope.settings.model_dump(),
             "training": {
-                "sizes": dict(info.sizes),
-                "dev": dict(info.dev),
-                "test": dict(info.test),
-                "best_epoch": info.best_epoch,
-                "precision": info.precision,
-                "confidence": {split: dict(figures) for split, figures in info.confidence.items()},
+                "sizes": dict(result.sizes),
+                "dev": dict(result.dev),
+                "test": dict(result.test),
+                "best_epoch": result.best_epoch,
+                "precision": result.precision,
+                "confidence": {split: dict(figures) for split, figures in result.confidence.items()},
             },
         }
-        _write(temporary / DESCRIPTION, description)
-        _write(temporary / PIPELINE, pipeline.to_json())
+        write_json(temporary / DESCRIPTION, description)
+        write_json(temporary / PIPELINE, pipeline.to_json())
         # safetensors lets only the owner read what it writes; the other files have the mode of the user's umask.
         for file in temporary.glob("*.safetensors"):
             file.chmod((temporary / DESCRIPTION).stat().st_mode & 0o777)
         (temporary / "README.md").write_text(model_card(description, pipeline), encoding="utf-8")
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         hashes = {file.relative_to(temporary).as_posix(): sha256(file) for file in files}
-        _write(temporary / MANIFEST, {"sha256": hashes})
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_json(temporary / MANIFEST, {"sha256": hashes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,22 +202,16 @@ def _resolve(
     """The installed component that a section of the stored pipeline needs."""
     maker = providers.get((kind, section.type))
     built_with = "unknown" if maker is None else f"{maker.distribution}=={maker.version}"
-    provided = registry.find(kind, section.type)
-    if provided is None:
+    if registry.find(kind, section.type) is None:
         raise ModelError(
             f"the model in {folder} needs the {kind} '{section.type}', which is not there: pip install {built_with} "
             f"({registry.hint(kind, section.type)})"
         )
     options = {name: value for name, value in section.options.items() if (kind, name) != ("head", "loss")}
     try:
-        params = provided.spec.params.model_validate_json(json.dumps(options), strict=True)
-    except ValueError as error:
+        return resolve_component(registry, kind, {"type": section.type, **options})
+    except ConfigError as error:
         raise ModelError(
-            f"{folder / PIPELINE}: the {kind} '{section.type}' of {provided.distribution} {provided.version} does not "
-            f"take the parameters that the model was built with: pip install {built_with}\n{error}"
+            f"{folder / PIPELINE}: the installed {kind} '{section.type}' does not take the parameters that the "
+            f"model was built with: pip install {built_with}\n{error}"
         ) from error
-    return Resolved(kind=kind, provided=provided, params=params)
-
-
-def _write(file: Path, value: Mapping[str, Any]) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import Any
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ConfigError, DataError, PluginError, Problem, did_you_mean
-from nlu_kit.heads.codec import Codecs
+from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.counts import Counts, accuracy
 
 EXACT_MATCH = "exact_match"
@@ -35,16 +35,26 @@ def measure(codecs: Codecs, examples: Sequence[Example], predictions: Sequence[P
     figures: dict[str, float] = {}
     counts: dict[str, Counts] = {}
     for name, codec in codecs.items():
-        for metric, counted in codec.counts(examples, fields).items():
-            _check(f"{name}.{metric}", counted, len(examples))
-            counts[f"{name}.{metric}"] = counted
-            figures[f"{name}.{metric}"] = counted.value
+        counted = head_counts(name, codec, examples, fields)
+        counts |= counted
+        figures |= {metric: one.value for metric, one in counted.items()}
         figures |= {f"{name}.{metric}": value for metric, value in codec.figures(examples, fields).items()}
     exact = accuracy(exact_matches(codecs, examples, fields))
     if exact.denominators.any():
         counts[EXACT_MATCH] = exact
         figures[EXACT_MATCH] = exact.value
     return Measured(figures, counts)
+
+
+def head_counts(
+    name: str, codec: Codec[Any], examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
+) -> dict[str, Counts]:
+    """What the codec counts, as ``head.metric``; empty where nothing is annotated. Raises PluginError for counts that
+    are not one of each utterance."""
+    counted = {f"{name}.{metric}": counts for metric, counts in codec.counts(examples, predictions).items()}
+    for metric, counts in counted.items():
+        _check(metric, counts, len(examples))
+    return counted if any(counts.denominators.any() for counts in counted.values()) else {}
 
 
 def exact_matches(

@@ -43,13 +43,13 @@ from nlu_kit.plugin.contracts import LossContext as LossContext
 from nlu_kit.plugin.contracts import ParameterGroup as ParameterGroup
 from nlu_kit.plugin.contracts import Sampler as Sampler
 from nlu_kit.plugin.contracts import SamplerContext as SamplerContext
+from nlu_kit.plugin.deferred import lazy as lazy
 from nlu_kit.plugin.events import EpochEnd as EpochEnd
 from nlu_kit.plugin.events import RunEnd as RunEnd
 from nlu_kit.plugin.events import RunStart as RunStart
 from nlu_kit.plugin.events import Sample as Sample
 from nlu_kit.plugin.events import StepEnd as StepEnd
 from nlu_kit.plugin.hooks import hookimpl as hookimpl
-from nlu_kit.plugin.deferred import lazy as lazy
 from nlu_kit.plugin.specs import CONTRACT as CONTRACT
 from nlu_kit.plugin.specs import BackboneSpec as BackboneSpec
 from nlu_kit.plugin.specs import BalancingSpec as BalancingSpec

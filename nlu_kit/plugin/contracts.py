@@ -1,4 +1,4 @@
-"""The contracts without torch: what every component is given, and what samplers, strategies, detectors and callbacks are.
+"""The contracts without torch: what every component is given; samplers, strategies, detectors and callbacks.
 
 Every component is made as ``(params, context)``. Shapes: N examples, C the head's classes, D the backbone's width.
 """

@@ -80,8 +80,13 @@ class EpochEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``). ``confidence``: by
-    split, what is said of confidences and of what is out of scope; ``notes`` say what went wrong in the end."""
+    """What a run came to: callbacks hear it, ``train`` returns it, the model folder keeps what is the model's.
+
+    ``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``). ``dev`` and ``test`` map
+    ``head.metric`` and ``exact_match`` to [0, 1]; ``sizes`` counts the examples of each split. ``confidence`` has by
+    split what is said of confidences: ``head.ece`` (and ``head.ece_uncalibrated``, both on test only, since dev
+    calibrates), ``out_of_scope.recall`` and the like. ``best_epoch`` counts from 0; ``seconds`` are those until the
+    model is written. ``notes`` say what went wrong in the end."""
 
     run_dir: Path
     model_dir: Path
@@ -92,6 +97,8 @@ class RunEnd:
     test: Mapping[str, float]
     seconds: float
     peak_memory_mb: float
+    precision: str = "fp32"
+    sizes: Mapping[str, int] = field(default_factory=dict)
     confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: Sequence[str] = ()
 

@@ -21,7 +21,7 @@ HISTORIES = {
 _ASK = """
 from nlu_kit.plugin import FreezingContext, Layer
 def nested(component):
-    from nlu_kit.config.nested import build_nested
+    from nlu_kit.config.components import build_nested
     from nlu_kit.registry import Registry
     from nlu_kit.plugin import Component
     known = component if isinstance(component, Component) else Component.model_validate(component)

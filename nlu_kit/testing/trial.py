@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from inspect import isfunction
 from typing import Any
 
-from nlu_kit.config.nested import build_nested
+from nlu_kit.config.components import build_nested
 from nlu_kit.data.example import Example
 from nlu_kit.params import Component
 from nlu_kit.plugin.specs import CONTRACT, CONTRACT_ATTRIBUTE

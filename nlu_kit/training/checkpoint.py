@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from nlu_kit.errors import TrainingError
+from nlu_kit.files import replacing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +54,10 @@ class Checkpoint:
     def save(self, module: nn.Module, best: Best) -> None:
         """Replace the file by these weights. Raises TrainingError where they can't be written."""
         metadata = {"epoch": str(best.epoch), "dev": json.dumps(dict(best.dev)), "labels": json.dumps(self.labels)}
-        temporary = self.file.with_suffix(".tmp")
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            save_file(self._changing(module), str(temporary), metadata=metadata)
-            temporary.replace(self.file)
+            with replacing(self.file) as temporary:
+                save_file(self._changing(module), str(temporary), metadata=metadata)
         except (SafetensorError, OSError) as error:
             raise TrainingError(f"the checkpoint {self.file} can't be written: {error}") from error
 

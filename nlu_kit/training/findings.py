@@ -16,6 +16,7 @@ from nlu_kit.data.unlearnable import SHOWN, Unlearnable
 from nlu_kit.errors import did_you_mean
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.model.build import model_layers
+from nlu_kit.model.score import head_counts
 from nlu_kit.training.narrate import shown
 from nlu_kit.training.prepare import Prepared
 
@@ -44,7 +45,8 @@ def data_findings(prepared: Prepared) -> list[Finding]:
         if split != "train" and len(dataset):
             for head, codec in codecs.items():
                 found += unseen(split, head, codec, dataset.examples)
-                if all(codec.gold(example) is None for example in dataset.examples):
+                golds = [codec.gold(example) or {} for example in dataset.examples]
+                if not head_counts(head, codec, dataset.examples, golds):
                     said = f"{split}: nothing is annotated for '{head}', so it has no figures there"
                     found.append(Finding(said))
     return found

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 import re
 import shutil
 from datetime import datetime
 from pathlib import Path
 
 from nlu_kit.errors import DataError
+from nlu_kit.files import replacing
 from nlu_kit.locking import is_held
 
 LATEST, LOCK = "latest", ".lock"
 _RUN = re.compile(r"\d{8}-\d{6}-.+")
-_LEFTOVER = re.compile(r"\.model-writing|static-\d+|\.static-\d+")
+_LEFTOVER = re.compile(r"\.model-(writing|\d+)|\.?static-\d+")
 
 
 def new_run_folder(runs: Path, name: str) -> Path:
@@ -52,10 +52,8 @@ def sweep(runs: Path) -> None:
 
 def point_latest(run: Path) -> None:
     """Let ``latest`` beside the run point to it, in one rename: a link, or where links are not allowed a text file."""
-    temporary = run.parent / f".{LATEST}-{os.getpid()}"
-    temporary.unlink(missing_ok=True)
-    try:
-        temporary.symlink_to(run.name, target_is_directory=True)
-    except OSError:  # Windows without the privilege
-        temporary.write_text(run.name, encoding="utf-8")
-    temporary.replace(run.parent / LATEST)
+    with replacing(run.parent / LATEST) as temporary:
+        try:
+            temporary.symlink_to(run.name, target_is_directory=True)
+        except OSError:  # Windows without the privilege
+            temporary.write_text(run.name, encoding="utf-8")

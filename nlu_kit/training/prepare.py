@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from nlu_kit.config.nested import build_nested
+from nlu_kit.config.components import build_nested
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
@@ -101,29 +101,28 @@ def _labels(gold: Mapping[str, Any]) -> list[str]:
 
 
 def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
+    def nested(component: Component) -> Sampler:
+        inside: Sampler = build_nested(pipeline.registry, "sampler", component, context)
+        return inside
+
     context = SamplerContext(
         examples=train.examples,
         lengths=train.lengths,
         batch_size=pipeline.training.batch_size,
         seed=pipeline.training.seed,
-        nested=lambda component: nested(component),
+        nested=nested,
     )
-
-    def nested(component: Component) -> Sampler:
-        built: Sampler = build_nested(pipeline.registry, "sampler", component, context)
-        return built
-
     sampler: Sampler = pipeline.sampler.make(context)
     return sampler
 
 
 def build_freezing(pipeline: Pipeline) -> Freezing:
     """The pipeline's strategy, with the strategies inside it."""
-    context = FreezingContext(epochs=pipeline.training.epochs, nested=lambda component: nested(component))
 
     def nested(component: Component) -> Freezing:
-        built: Freezing = build_nested(pipeline.registry, "freezing", component, context)
-        return built
+        inside: Freezing = build_nested(pipeline.registry, "freezing", component, context)
+        return inside
 
+    context = FreezingContext(epochs=pipeline.training.epochs, nested=nested)
     freezing: Freezing = pipeline.freezing.make(context)
     return freezing

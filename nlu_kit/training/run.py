@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +16,9 @@ from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.errors import NluKitError, TrainingError
+from nlu_kit.files import write_json
 from nlu_kit.locking import is_held, only_one
-from nlu_kit.model.folder import PIPELINE, ModelInfo, save_model
+from nlu_kit.model.folder import PIPELINE, save_model
 from nlu_kit.plugin.contracts import Callback, CallbackContext
 from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.registry import Registry
@@ -40,25 +39,6 @@ MODEL, CHECKPOINTS = "model", "checkpoints"
 HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunResult:
-    """Where the run is and what it reached; ``dev`` and ``test`` map ``head.metric`` and ``exact_match`` to [0, 1].
-
-    ``confidence`` has by split what is said of confidences: ``head.ece`` (and ``head.ece_uncalibrated``, both on test
-    only, since dev calibrates), ``out_of_scope.recall`` and the like.
-    """
-
-    run_dir: Path
-    model_dir: Path
-    dev: dict[str, float]
-    test: dict[str, float]
-    confidence: dict[str, dict[str, float]]
-    best_epoch: int
-    epochs_run: int
-    reason: str
-    seconds: float
-
-
 def train(
     pipeline: str | Path | Pipeline,
     *,
@@ -66,7 +46,7 @@ def train(
     runs: str | Path = "runs",
     callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
-) -> RunResult:
+) -> RunEnd:
     """Train what ``pipeline`` (a file, its folder, or a checked Pipeline) composes, and write the model.
 
     ``overrides`` are ``path=value`` strings as for ``--set``; ``callbacks`` hear of everything on the main process.
@@ -83,13 +63,14 @@ def train(
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             sweep(runs)
-            _write_json(run_dir / PIPELINE, _rerunnable(job.pipeline, run_dir))
+            write_json(run_dir / PIPELINE, _rerunnable(job.pipeline, run_dir))
         job.begin(run_dir, callbacks)
         with _nothing_lost(job):
-            return job.end(job.fit())
+            fitted = job.fit()
+            return job.save(fitted, job.finish())
 
 
-def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry: Registry | None = None) -> RunResult:
+def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry: Registry | None = None) -> RunEnd:
     """Make a model of a run's checkpoint: what ``train`` would have done after training, had it come to that.
 
     Raises TrainingError where the run has no checkpoint, has its model already, or is still going on; else what
@@ -109,11 +90,12 @@ def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry:
         job.begin(run_dir, callbacks)
         with _nothing_lost(job):
             best = job.checkpoint.restore(job.prepared.objective)
-            return job.end(FitResult(reason="finished from its checkpoint", epochs_run=best.epoch + 1, best=best))
+            fitted = FitResult(reason="finished from its checkpoint", epochs_run=best.epoch + 1, best=best)
+            return job.save(fitted, job.finish())
 
 
 class _Job:
-    """One run: prepare, begin, fit, end."""
+    """One run: prepare, begin, fit, finish, save."""
 
     def __init__(self, pipeline: Pipeline, accelerator: Accelerator, precision: str, prepared: Prepared) -> None:
         self.started = time.perf_counter()
@@ -181,67 +163,49 @@ class _Job:
             self.static.close()
             raise
 
-    def end(self, fitted: FitResult) -> RunResult:
-        """Calibrate, test, save, and say how it ended."""
+    def finish(self) -> Finished:
+        """Calibrate, teach the detector, test: all with the best epoch's weights, which are back."""
         try:
-            self.static.forget_if_changed()  # the best epoch's weights are back
-            finished = finish(self.pipeline, self.prepared, self.validator)
+            self.static.forget_if_changed()
+            return finish(self.pipeline, self.prepared, self.validator)
         finally:
             self.static.close()
-        result = RunResult(
+
+    def save(self, fitted: FitResult, finished: Finished) -> RunEnd:
+        """The model folder; then the checkpoint, which holds the same weights, can go. Says how the run ended."""
+        result = RunEnd(
             run_dir=self.run_dir,
             model_dir=self.run_dir / MODEL,
+            reason=finished.reason(fitted.reason),
+            epochs_run=fitted.epochs_run,
+            best_epoch=fitted.best.epoch,
             dev=dict(fitted.best.dev),
             test=dict(finished.test),
-            confidence={split: dict(figures) for split, figures in finished.confidence.items()},
-            best_epoch=fitted.best.epoch,
-            epochs_run=fitted.epochs_run,
-            reason=finished.reason(fitted.reason),
             seconds=time.perf_counter() - self.started,
+            peak_memory_mb=peak_memory_mb(self.accelerator.device),
+            precision=self.precision,
+            sizes=self.prepared.sizes(),
+            confidence={split: dict(figures) for split, figures in finished.confidence.items()},
+            notes=[*finished.notes(fitted.reason), *self.recorder.notes()],
         )
         if self.accelerator.is_main_process:
             with held_back():
-                self.save(result, finished)
+                save_model(
+                    result.model_dir,
+                    pipeline=self.pipeline,
+                    model=self.prepared.objective.model,
+                    codecs=finished.calibrated.codecs,
+                    result=result,
+                    states=finished.calibrated.states,
+                    scope=finished.calibrated.scope,
+                )
+                self.checkpoint.remove()
+                point_latest(self.run_dir)
         self.accelerator.wait_for_everyone()
-        end = RunEnd(
-            run_dir=result.run_dir,
-            model_dir=result.model_dir,
-            reason=result.reason,
-            epochs_run=result.epochs_run,
-            best_epoch=result.best_epoch,
-            dev=result.dev,
-            test=result.test,
-            confidence=result.confidence,
-            notes=[*finished.notes(fitted.reason), *self.recorder.notes()],
-            seconds=result.seconds,
-            peak_memory_mb=peak_memory_mb(self.accelerator.device),
-        )
-        self.notifier("on_run_end")(end)
+        self.notifier("on_run_end")(result)
         if self.accelerator.num_processes > 1:
             self.accelerator.end_training()
         return result
-
-    def save(self, result: RunResult, finished: Finished) -> None:
-        """The model folder; then the checkpoint, which holds the same weights, can go."""
-        info = ModelInfo(
-            sizes=self.prepared.sizes(),
-            dev=result.dev,
-            test=result.test,
-            best_epoch=result.best_epoch,
-            precision=self.precision,
-            confidence=result.confidence,
-        )
-        save_model(
-            result.model_dir,
-            pipeline=self.pipeline,
-            model=self.prepared.objective.model,
-            codecs=finished.calibrated.codecs,
-            info=info,
-            states=finished.calibrated.states,
-            scope=finished.calibrated.scope,
-        )
-        self.checkpoint.remove()
-        point_latest(self.run_dir)
 
     def notifier(self, method: str) -> Callable[[Any], None]:
         def notify(event: RunStart | StepEnd | EpochEnd | RunEnd) -> None:
@@ -329,7 +293,3 @@ def _rerunnable(pipeline: Pipeline, run_dir: Path) -> dict[str, Any]:
         if resolved["data"][split]:
             resolved["data"][split] = os.path.relpath(pipeline.path(resolved["data"][split]), run_dir)
     return resolved
-
-
-def _write_json(file: Path, value: dict[str, Any]) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

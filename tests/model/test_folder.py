@@ -12,7 +12,8 @@ import pytest
 
 from nlu_kit.errors import ModelError
 from nlu_kit.model import folder as folder_module
-from nlu_kit.model.folder import DESCRIPTION, MANIFEST, WEIGHTS, ModelInfo, find_model, open_model, save_model
+from nlu_kit.model.folder import DESCRIPTION, MANIFEST, WEIGHTS, find_model, open_model, save_model
+from nlu_kit.plugin import RunEnd
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import Predictor, load
 
@@ -56,13 +57,24 @@ def model(trained: Any, tmp_path: Path) -> Path:
 
 
 def save(predictor: Predictor, pipeline: Any, folder: Path) -> None:
-    info = ModelInfo(sizes={"train": 1}, dev={"ner.f1": 0.5}, test={}, best_epoch=0, precision="fp32")
+    result = RunEnd(
+        run_dir=folder.parent,
+        model_dir=folder,
+        reason="finished",
+        epochs_run=1,
+        best_epoch=0,
+        dev={"ner.f1": 0.5},
+        test={},
+        seconds=1.0,
+        peak_memory_mb=1.0,
+        sizes={"train": 1},
+    )
     save_model(
         folder,
         pipeline=pipeline,
         model=predictor.model,
         codecs=predictor.codecs,
-        info=info,
+        result=result,
         states=predictor.saved.states,
         scope=predictor.scope,
     )
@@ -205,7 +217,7 @@ def test_without_the_plugin_that_built_it(model: Path) -> None:
 
 def test_parameters_that_the_installed_version_does_not_take(model: Path) -> None:
     rewrite(model, "pipeline.json", lambda pipeline: pipeline["heads"]["ner"].update(shape="round"))
-    with pytest.raises(ModelError, match=r"the head 'ner' of nlu-kit .* does not take the parameters.*pip install"):
+    with pytest.raises(ModelError, match=r"(?s)the installed head 'ner' does not take the parameters.*pip install"):
         load(model)
 
 

@@ -13,13 +13,17 @@ from safetensors.numpy import load_file
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.corpus.read import read_corpus
+from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, PluginError
+from nlu_kit.heads.codec import CodecContext
+from nlu_kit.heads.label import LabelCodec
+from nlu_kit.heads.params import LabelParams
 from nlu_kit.model import states
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.score import score
 from nlu_kit.plugin.events import RunEnd, RunStart
 from nlu_kit.runtime.predictor import load
-from nlu_kit.training.run import RunResult, train
+from nlu_kit.training.run import train
 
 ODD = [
     "who won?",
@@ -55,10 +59,10 @@ def data(tmp_path: Path, records: Any, jsonl: Any) -> dict[str, str]:
 
 
 @pytest.fixture
-def run(tmp_path: Path, write_pipeline: Any, data: dict[str, str]) -> Callable[..., RunResult]:
+def run(tmp_path: Path, write_pipeline: Any, data: dict[str, str]) -> Callable[..., RunEnd]:
     """``run(detector="knn")``: a run of three epochs on that corpus."""
 
-    def go(*callbacks: Any, **sections: Any) -> RunResult:
+    def go(*callbacks: Any, **sections: Any) -> RunEnd:
         sections = {"data": data, **sections}
         pipeline = write_pipeline(tmp_path, training={"epochs": 3, "schedule": "constant"}, **sections)
         return train(pipeline, runs=tmp_path / "runs", callbacks=callbacks)
@@ -66,7 +70,7 @@ def run(tmp_path: Path, write_pipeline: Any, data: dict[str, str]) -> Callable[.
     return go
 
 
-def description(result: RunResult) -> Any:
+def description(result: RunEnd) -> Any:
     return json.loads((result.model_dir / "model.json").read_text(encoding="utf-8"))
 
 
@@ -105,7 +109,7 @@ def test_calibration_changes_no_label_and_is_stored(run: Any) -> None:
     result = run()
     model = load(result.model_dir)
     temperature = description(result)["states"]["intent"]["temperature"]
-    assert model.codecs["intent"].temperature == temperature  # type: ignore[attr-defined]
+    assert model.codecs["intent"].state.temperature == temperature  # type: ignore[attr-defined]
     assert temperature != 1.0
     assert {"intent.ece", "intent.ece_uncalibrated"} <= set(result.confidence["test"])
     assert not set(result.test) & set(result.confidence["test"]), "they stay apart from the heads' figures"
@@ -175,15 +179,18 @@ def test_a_dev_set_without_intents_leaves_nothing_to_tune(
     assert load(given.model_dir)("book a table").out_of_scope in (True, False)
 
 
-@pytest.mark.parametrize("state", [{"x": np.float32(1)}, {"x": float("nan")}, {"x": object()}])
+@pytest.mark.parametrize(
+    "state", [{"temperature": value} for value in (np.float32(1), float("nan"), object())] + [{"x": 1}]
+)
 def test_a_state_that_is_no_json_breaks_the_contract(state: Any) -> None:
-    class Codec:
+    class Stub(LabelCodec[LabelParams]):
         def calibrate(self, outputs: Any, targets: Any) -> Any:
             return state
 
+    codec = Stub(LabelParams(field="mine"), CodecContext(name="mine", labels=LabelSpace(("a",))))
     computed = Computed(outputs={"mine": {}}, vectors=np.zeros(2))
-    with pytest.raises(PluginError, match="the state of the head 'mine' must be JSON"):
-        states.calibrated_states({"mine": Codec()}, {"mine": {}}, [computed], [{"mine": {}}])  # type: ignore[dict-item]
+    with pytest.raises(PluginError, match=r"calibrate\(\) of the head 'mine' must give JSON in the shape of its State"):
+        states.calibrated_states({"mine": codec}, [computed], [{"mine": {}}])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 
 from nlu_kit.plugin.events import RunEnd
 from nlu_kit.runtime.predictor import load
-from nlu_kit.training.run import RunResult, train
+from nlu_kit.training.run import train
 
 CALIBRATING = "nlu_kit.training.calibrate.calibrated_states"
 TEACHING = "nlu_kit_detectors.mahalanobis.Mahalanobis.fit"
@@ -22,7 +22,7 @@ def interrupt(*_: Any) -> None:
     raise KeyboardInterrupt
 
 
-def saved(result: RunResult) -> Any:
+def saved(result: RunEnd) -> Any:
     return json.loads((result.model_dir / "model.json").read_text(encoding="utf-8"))
 
 

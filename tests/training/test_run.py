@@ -12,10 +12,11 @@ from safetensors.torch import load_file
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.errors import ConfigError, DataError, ModelError, NluKitError, TrainingError
+from nlu_kit.plugin import RunEnd
 from nlu_kit.plugin.events import EpochEnd, RunStart, StepEnd
 from nlu_kit.runtime.predictor import load
 from nlu_kit.training.checkpoint import Best, Checkpoint
-from nlu_kit.training.run import RunResult, train
+from nlu_kit.training.run import train
 
 
 def told_by(start: Any) -> list[str]:
@@ -23,7 +24,7 @@ def told_by(start: Any) -> list[str]:
     return [warning.message for warning in start.warnings]
 
 
-def saved_weights(result: RunResult) -> dict[str, torch.Tensor]:
+def saved_weights(result: RunEnd) -> dict[str, torch.Tensor]:
     return load_file(result.model_dir / "model.safetensors")
 
 
@@ -69,7 +70,7 @@ def test_ctrl_c_before_the_first_validation_keeps_nothing(listen: Any, write_pip
 def test_the_same_seed_gives_the_same_model_and_another_gives_another(write_pipeline: Any, tmp_path: Path) -> None:
     heads = {"intent": "intent", "ner": "ner"}  # with dropout
 
-    def go(seed: int) -> RunResult:
+    def go(seed: int) -> RunEnd:
         training = {"epochs": 2, "seed": seed}
         sampler = {"type": "bucketed", "base": "weighted"}
         pipeline = write_pipeline(tmp_path, training=training, sampler=sampler, heads=heads)
@@ -211,7 +212,7 @@ def test_ctrl_c_while_a_checkpoint_is_written(
 
     def save(self: Checkpoint, module: torch.nn.Module, best: Best) -> None:
         if saved and when == "before":
-            self.file.with_suffix(".tmp").write_bytes(b"half")
+            self.file.with_name(f".{self.file.name}-1").write_bytes(b"half")
             raise KeyboardInterrupt
         original(self, module, best)
         saved.append(best)

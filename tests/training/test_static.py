@@ -15,9 +15,10 @@ from safetensors.torch import load_file
 from nlu_kit.config.check import resolve
 from nlu_kit.data.batch import collate_tokens
 from nlu_kit.errors import PluginError
+from nlu_kit.plugin import RunEnd
 from nlu_kit.plugin.modules import Backbone
 from nlu_kit.training.prepare import Prepared, prepare
-from nlu_kit.training.run import RunResult, train
+from nlu_kit.training.run import train
 from nlu_kit.training.static import Room, StaticCache, StaticLayers, memory_budget
 
 WHOLE, LOWER = 3, 2  # layers of the tiny encoder: embeddings and two blocks; embeddings and the first block
@@ -25,13 +26,13 @@ FROZEN = {"type": "freeze_backbone", "head_lr": 1e-2}
 LOWER_FROZEN = {"type": "freeze_lower", "layers": 1, "encoder_lr": 3e-3, "head_lr": 1e-2}
 
 
-def losses(result: RunResult) -> list[float]:
+def losses(result: RunEnd) -> list[float]:
     lines = (result.run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     steps = [record for record in map(json.loads, lines) if record["event"] == "StepEnd"]
     return [loss for step in steps for loss in step["losses"].values()]
 
 
-def notes(result: RunResult) -> list[str]:
+def notes(result: RunEnd) -> list[str]:
     lines = (result.run_dir / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     epochs = [record for record in map(json.loads, lines) if record["event"] == "EpochEnd"]
     return [note for epoch in epochs for note in epoch["notes"]]

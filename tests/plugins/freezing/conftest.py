@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.config.nested import build_nested
+from nlu_kit.config.components import build_nested
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Layer
 from nlu_kit.registry import Registry

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from nlu_kit.config.nested import build_nested
+from nlu_kit.config.components import build_nested
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Sampler, SamplerContext
