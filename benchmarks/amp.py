@@ -94,7 +94,7 @@ def measure(encoder: str, batch: int, precision: str, steps: int) -> dict[str, f
     """Seconds of a step (median, after two to warm up) and peak memory."""
     import torch
 
-    from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
+    from nlu_kit.training.accelerator import peak_memory_mb, reset_peak_memory
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     reset_peak_memory(device)

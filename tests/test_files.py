@@ -101,8 +101,8 @@ def test_a_folder_or_a_link_takes_its_place_whole_or_not_at_all(tmp_path: Path) 
     for target in ("one", "two"):
         with replacing(tmp_path / "latest") as temporary:
             temporary.symlink_to(target)
-    assert os.readlink(tmp_path / "latest") == "two"
-    with pytest.raises(KeyError), replacing(tmp_path / "other") as temporary:
+    assert (tmp_path / "latest").readlink() == Path("two")
+    with pytest.raises(FileExistsError), replacing(tmp_path / "other") as temporary:
         temporary.mkdir()
-        raise KeyError
+        temporary.mkdir()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["latest", "model"]

@@ -61,7 +61,7 @@ def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
     if parameters:
         # Imported late: this loads torch.
         from nlu_kit.cli.parameters import plan_lines
-        from nlu_kit.training.parameters import parameter_plan
+        from nlu_kit.training.layer_plan import parameter_plan
 
         say("\n".join(plan_lines(parameter_plan(resolved))))
         return

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nlu_kit.training.parameters import EpochRange, ParameterPlan
+    from nlu_kit.training.layer_plan import EpochRange, ParameterPlan
 
 
 def plan_lines(plan: ParameterPlan) -> list[str]:

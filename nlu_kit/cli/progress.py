@@ -13,7 +13,7 @@ from nlu_kit.cli.output import mention, style
 from nlu_kit.data.printable import one_line
 from nlu_kit.plugin.contracts import Callback
 from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
-from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
+from nlu_kit.training.run_lines import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 _BAR = "{desc} {n_fmt}/{total_fmt}{postfix} |{bar:6}|"
 

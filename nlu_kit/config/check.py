@@ -10,8 +10,7 @@ from typing import Any
 from nlu_kit.config.components import ComponentResolver
 from nlu_kit.config.defaults import fill_types
 from nlu_kit.config.load import apply_overrides, read_json_object
-from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, watchable
-from nlu_kit.config.reading import reading_problems
+from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, reading_problems, watchable
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
 from nlu_kit.plugin.contracts import DetectorParams

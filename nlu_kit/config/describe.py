@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from nlu_kit.config.json_schema import params_schema
 from nlu_kit.config.components import nested_fields
+from nlu_kit.config.json_schema import params_schema
 from nlu_kit.registry import Provided, Registry
 
 _WORDS = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}

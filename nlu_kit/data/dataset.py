@@ -10,7 +10,7 @@ import numpy as np
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.example import Entity, Example
-from nlu_kit.data.unlearnable import Unlearnable
+from nlu_kit.data.findings import Unlearnable
 
 Targets = Mapping[str, Mapping[str, np.ndarray]]
 """Target arrays of one example by head and name."""

@@ -58,7 +58,7 @@ def cost(predictor: Predictor, texts: Sequence[str], *, batch_size: int, seconds
     """``seconds`` is what all texts took in batches."""
     import torch
 
-    from nlu_kit.training.memory import peak_memory_mb
+    from nlu_kit.training.accelerator import peak_memory_mb
 
     times = latencies(predictor, texts)
     p50, p99 = (1000 * float(value) for value in np.quantile(times, [0.5, 0.99]))

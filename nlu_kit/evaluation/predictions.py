@@ -9,9 +9,9 @@ from typing import Any
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
+from nlu_kit.data.findings import Unlearnable
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.data.printable import one_line
-from nlu_kit.data.unlearnable import Unlearnable
 from nlu_kit.heads.codec import Codecs
 
 ConfidencePairs = list[tuple[float, bool]]

@@ -12,7 +12,7 @@ from nlu_kit.evaluation.data import TestData
 from nlu_kit.evaluation.predictions import Predictions, PredictionSet
 from nlu_kit.evaluation.summary import Evaluation, summarise
 from nlu_kit.model.build import build_codecs
-from nlu_kit.model.compute import predict
+from nlu_kit.model.nlu_model import predict
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import Predictor, load
 

@@ -8,9 +8,8 @@ from datetime import datetime, timezone
 from typing import Any
 
 from nlu_kit import __version__
-from nlu_kit.data.findings import Finding
+from nlu_kit.data.findings import UNLEARNABLE_SHOWN, Finding
 from nlu_kit.data.prediction import OUT_OF_SCOPE
-from nlu_kit.data.unlearnable import SHOWN
 from nlu_kit.errors import DataError
 from nlu_kit.evaluation.errors import Error, find_errors, kind_counts
 from nlu_kit.evaluation.figures import calibration, figures
@@ -144,7 +143,7 @@ def _notes(summary: Summary) -> list[str]:
 
 
 def _placed(said: str, places: Sequence[str]) -> str:
-    finding = Finding(said, places, shown=SHOWN)
+    finding = Finding(said, places, shown=UNLEARNABLE_SHOWN)
     return f"{finding}{' (in evaluation.json)' if finding.more else ''}."
 
 

@@ -15,11 +15,11 @@ from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.heads.codec import Codec, CodecContext
 from nlu_kit.heads.params import LabelSetParams
+from nlu_kit.metrics.calibration import tune_thresholds
 from nlu_kit.metrics.classification import label_rows
 from nlu_kit.metrics.counts import Counts, accuracy, set_counts
 from nlu_kit.metrics.numerics import sigmoid
 from nlu_kit.metrics.report import HeadReport
-from nlu_kit.metrics.thresholds import tune_thresholds
 from nlu_kit.params import Params
 
 P = TypeVar("P", bound=LabelSetParams)

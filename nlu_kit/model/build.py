@@ -9,8 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from nlu_kit.assets import Assets
-from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead, made, watchable
-from nlu_kit.config.reading import reading_order
+from nlu_kit.config.pipeline import Pipeline, Resolved, ResolvedHead, made, reading_order, watchable
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace

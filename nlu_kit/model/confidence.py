@@ -1,18 +1,22 @@
-"""How far confidences can be trusted, and what is recognised as out of scope: figures beside those of the heads."""
+"""Confidences: what codecs fit for them on dev, how far they can be trusted, and what is recognised as out of scope."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from nlu_kit.data.dataset import Targets
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import OUT_OF_SCOPE_SCORE, Prediction
+from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import expected_calibration_error
 from nlu_kit.metrics.detection import rejection_scores
+from nlu_kit.model.nlu_model import Computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +67,25 @@ def calibration_errors(
             confidences, right = (np.array(column) for column in zip(*found, strict=True))
             errors[name] = expected_calibration_error(confidences, right)
     return errors
+
+
+def calibrated_states(
+    codecs: Codecs, computed: Sequence[Computed], targets: Sequence[Targets]
+) -> dict[str, dict[str, Any]]:
+    """What each codec's ``calibrate`` fits, as the model folder holds it.
+
+    ``computed`` and ``targets`` are of the same texts. Raises PluginError for what is no JSON, or not of the shape that
+    the codec says (``Codec.State``).
+    """
+    states = {}
+    for name, codec in codecs.items():
+        outputs, wanted = [text.outputs[name] for text in computed], [target[name] for target in targets]
+        try:
+            state = json.dumps(dict(codec.calibrate(outputs, wanted)), allow_nan=False)
+            codec.State.model_validate_json(state, strict=True)
+        except (TypeError, ValueError) as error:
+            raise PluginError(
+                f"contract: calibrate() of the head '{name}' must give JSON in the shape of its State: {error}"
+            ) from error
+        states[name] = json.loads(state)
+    return states

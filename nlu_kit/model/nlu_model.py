@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
-from nlu_kit.data.batch import Batch, TokenBatch
+from nlu_kit.data.batch import Batch, TokenBatch, collate_tokens
+from nlu_kit.data.encoding import Encoding
+from nlu_kit.data.prediction import Prediction
+from nlu_kit.heads.codec import Codecs
 from nlu_kit.heads.modules import Encoded, Head, Loss
+from nlu_kit.model.decode import decode
+from nlu_kit.model.detector import Scope
 from nlu_kit.plugin.modules import Backbone, Balancing
 
 Outputs = Mapping[str, Mapping[str, Tensor]]
@@ -61,3 +68,98 @@ class Objective(nn.Module):
     def denominators(self, batch: Batch) -> dict[str, Tensor]:
         """What each head's summed loss over this batch is to be divided by."""
         return {name: loss.denominator(batch.targets[name]) for name, loss in self.losses.items()}  # type: ignore[operator]
+
+
+Attach = Callable[[TokenBatch, Sequence[Encoding]], TokenBatch]
+"""May add what static layers put out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Computed:
+    """What the network made of a batch of texts, or of one text (then without the axis B).
+
+    ``outputs``: each head's, by name, float32 ``[B, …]``; ``vectors``: the sentence vectors, float32 [B, D].
+    """
+
+    outputs: Mapping[str, Mapping[str, np.ndarray]]
+    vectors: np.ndarray
+
+    def row(self, position: int) -> Computed:
+        """That of one text, copied: what it comes from can be freed."""
+        rows = {
+            head: {name: array[position].copy() for name, array in named.items()}
+            for head, named in self.outputs.items()
+        }
+        return Computed(outputs=rows, vectors=self.vectors[position].copy())
+
+
+def predict(
+    model: NluModel,
+    codecs: Codecs,
+    encodings: Sequence[Encoding],
+    *,
+    batch_size: int,
+    attach: Attach | None = None,
+    scope: Scope | None = None,
+) -> list[Prediction]:
+    """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode."""
+    results: dict[int, Prediction] = {}
+    for positions, computed in compute(model, encodings, batch_size=batch_size, attach=attach):
+        batch = [encodings[position] for position in positions]
+        found = decode(computed.outputs, computed.vectors, codecs, batch, scope)
+        results |= zip(positions, found, strict=True)
+    return [results[position] for position in range(len(encodings))]
+
+
+def compute(
+    model: NluModel,
+    encodings: Sequence[Encoding],
+    *,
+    batch_size: int,
+    attach: Attach | None = None,
+    heads: Collection[str] | None = None,
+) -> Iterator[tuple[Sequence[int], Computed]]:
+    """(positions among ``encodings``, what the network makes of these), batch by batch; of ``heads`` only, if given."""
+    order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
+    for start in range(0, len(order), batch_size):
+        positions = order[start : start + batch_size]
+        yield positions, _forward(model, [encodings[position] for position in positions], attach, heads)
+
+
+def compute_each(
+    model: NluModel,
+    encodings: Sequence[Encoding],
+    *,
+    batch_size: int,
+    attach: Attach | None = None,
+    heads: Collection[str] | None = None,
+) -> list[Computed]:
+    """What the network makes of each text, in their order. Outputs per token stay padded to their batch's longest."""
+    rows: dict[int, Computed] = {}
+    for positions, computed in compute(model, encodings, batch_size=batch_size, attach=attach, heads=heads):
+        rows |= {position: computed.row(row) for row, position in enumerate(positions)}
+    return [rows[position] for position in range(len(encodings))]
+
+
+@torch.inference_mode()
+def _forward(
+    model: NluModel, batch: Sequence[Encoding], attach: Attach | None, heads: Collection[str] | None
+) -> Computed:
+    model.eval()
+    device = next(model.parameters()).device
+    tokens = collate_tokens(batch, pad_id=model.backbone.pad_id, device=device)
+    encoded = model.encode(tokens if attach is None else attach(tokens, batch))
+    outputs = model.read(encoded)
+    return Computed(
+        outputs={
+            head: {name: _array(value) for name, value in named.items()}
+            for head, named in outputs.items()
+            if heads is None or head in heads
+        },
+        vectors=_array(encoded.pooled_BD),
+    )
+
+
+def _array(tensor: torch.Tensor) -> np.ndarray:
+    array: np.ndarray = tensor.float().cpu().numpy()
+    return array

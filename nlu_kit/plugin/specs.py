@@ -1,8 +1,8 @@
 """What a plugin hands to the core: a descriptor (``*Spec``) for each component.
 
 A spec is pure data. ``params`` (pydantic) validates the component's section of pipeline.json before anything heavy is
-imported; ``build(params, context)`` makes the component: it is the class itself, or ``lazy("package.module:Class")`` where
-importing that is not light. No component is named here.
+imported; ``build(params, context)`` makes the component: the class itself, or ``lazy("package.module:Class")`` where
+importing it is not light. No component is named here.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ from nlu_kit.arguments import a_path, is_finite, strings, whole_number
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, NluKitError
 from nlu_kit.model.build import build_codecs
-from nlu_kit.model.compute import predict
 from nlu_kit.model.detector import Scope, load_scope
 from nlu_kit.model.folder import SavedModel, open_model
+from nlu_kit.model.nlu_model import predict
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.fork import survive_forks
 from nlu_kit.runtime.restore import restore_model

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -71,7 +72,7 @@ class LayerRates:
             )
         return rates
 
-    def wrap_for(self, epochs: int) -> bool:
+    def mark_trainable(self, epochs: int) -> bool:
         """Mark as trainable what may train in some epoch, and only that; whether some epoch trains less than that.
 
         A strategy may wait for the dev score to stop rising: scores that never rise show what it does then.
@@ -136,3 +137,17 @@ class LayerRates:
 
 def _trained(rates: Mapping[str, float | None]) -> set[str]:
     return {layer for layer, rate in rates.items() if rate is not None}
+
+
+def schedule_factor(step: int, *, total: int, warmup: int, kind: str) -> float:
+    """Multiplier in [0, 1] for optimiser step ``step`` (from 0) of ``total``.
+
+    Rises linearly over ``warmup`` steps, then falls to 0 by a half cosine (SGDR without restarts, Loshchilov & Hutter
+    2017) or linearly, or stays at 1.
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    progress = min((step - warmup) / max(total - warmup, 1), 1.0)
+    if kind == "cosine":
+        return 0.5 * (1.0 + math.cos(math.pi * progress))
+    return 1.0 - progress if kind == "linear" else 1.0

@@ -11,7 +11,7 @@ from nlu_kit.config.components import build_nested
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
-from nlu_kit.data.unlearnable import refuse_unlearnable
+from nlu_kit.data.findings import refuse_unlearnable
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.build import (
     build_backbone,

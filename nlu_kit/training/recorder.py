@@ -8,7 +8,7 @@ from typing import Any
 
 from nlu_kit.plugin import events
 from nlu_kit.plugin.contracts import Callback
-from nlu_kit.training.narrate import epoch_lines, run_end_lines, run_start_lines, warning_lines
+from nlu_kit.training.run_lines import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 
 class Recorder(Callback):

@@ -22,12 +22,11 @@ from nlu_kit.model.folder import PIPELINE, save_model
 from nlu_kit.plugin.contracts import Callback, CallbackContext
 from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 from nlu_kit.registry import Registry
+from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory
 from nlu_kit.training.checkpoint import Checkpoint
-from nlu_kit.training.distributed import make_accelerator
-from nlu_kit.training.findings import data_findings
+from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
-from nlu_kit.training.memory import peak_memory_mb, reset_peak_memory
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.signals import held_back

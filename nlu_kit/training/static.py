@@ -32,7 +32,7 @@ _FILL_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
+class CacheBudget:
     """How much there may be to keep: so many ``texts`` with so many ``tokens`` in all; and where: memory up to
     ``budget`` bytes, else in ``file``."""
 
@@ -52,16 +52,16 @@ class Room:
 class StaticCache:
     """The output of the backbone's lowest ``count`` layers for the texts met so far; ``close`` it."""
 
-    def __init__(self, backbone: Backbone, count: int, room: Room) -> None:
+    def __init__(self, backbone: Backbone, count: int, limits: CacheBudget) -> None:
         self.backbone, self.count = backbone, count
-        self.bytes = room.bytes_needed(backbone, count)
-        self.on_disk = self.bytes > room.budget
+        self.bytes = limits.bytes_needed(backbone, count)
+        self.on_disk = self.bytes > limits.budget
         self.whole = count == len(backbone.layers)
-        shape = (room.rows(backbone, count), backbone.width)
-        if self.bytes <= room.budget:
+        shape = (limits.rows(backbone, count), backbone.width)
+        if self.bytes <= limits.budget:
             self._rows = torch.empty(shape, dtype=torch.float32)
         else:
-            self._rows = torch.from_numpy(_mapped(room.file, shape))
+            self._rows = torch.from_numpy(_mapped(limits.file, shape))
         self._at: dict[tuple[int, ...], int] = {}
         self._used = 0
         self._weights = self._fingerprint()
@@ -132,7 +132,7 @@ class StaticLayers:
         # can't know which texts will be its share, and computes each when it meets it.
         self.ahead = [] if processes > 1 else [encoding for dataset in datasets for encoding in dataset.encodings]
         tokens = int(sum(dataset.lengths.sum() for dataset in datasets))
-        self.room = Room(texts=sum(map(len, datasets)), tokens=tokens, budget=budget, file=file)
+        self.limits = CacheBudget(texts=sum(map(len, datasets)), tokens=tokens, budget=budget, file=file)
         self.sample = datasets[0].encodings[:4]
         self.cache: StaticCache | None = None
         self._refused: set[int] = set()
@@ -141,14 +141,14 @@ class StaticLayers:
         """Begin an epoch in which the lowest ``count`` layers are static; what there is to say about it."""
         if self.cache is not None and not self.cache.is_valid(count):
             self.close()
-        if not self.room.budget or not count or self.cache is not None or count in self._refused:
+        if not self.limits.budget or not count or self.cache is not None or count in self._refused:
             return []
-        reason = why_not(self.backbone, count, self.room, self.sample)
+        reason = why_not(self.backbone, count, self.limits, self.sample)
         if reason:
             self._refused.add(count)
             return [_again(count, reason)]
         try:
-            self.cache = StaticCache(self.backbone, count, self.room)
+            self.cache = StaticCache(self.backbone, count, self.limits)
         except OSError as error:  # the disk was filled meanwhile
             self._refused.add(count)
             return [_again(count, f"there is no room on disk for their output ({error.strerror or error})")]
@@ -178,7 +178,7 @@ def _again(count: int, reason: str) -> str:
 def _mapped(file: Path, shape: tuple[int, int]) -> np.ndarray:
     """Zeros of this shape, float32, in a file whose room is taken before it is mapped: where the disk is full, writing
     to a map would end the process without a word (SIGBUS). It loses its name at once, so that nothing is left of a run
-    that dies. Raises OSError where there is no room."""
+    that dies. Raises OSError where there is no limits."""
     file.parent.mkdir(parents=True, exist_ok=True)
     size = 4 * shape[0] * shape[1]
     try:
@@ -196,7 +196,7 @@ def _mapped(file: Path, shape: tuple[int, int]) -> np.ndarray:
     return mapped
 
 
-def why_not(backbone: Backbone, count: int, room: Room, sample: Sequence[Encoding]) -> str:
+def why_not(backbone: Backbone, count: int, limits: CacheBudget, sample: Sequence[Encoding]) -> str:
     """Why the output of the lowest ``count`` layers can't be kept; empty where it can.
 
     Going on from it must give what the whole encoder gives: that is tried on ``sample``.
@@ -204,9 +204,9 @@ def why_not(backbone: Backbone, count: int, room: Room, sample: Sequence[Encodin
     whole = count == len(backbone.layers)
     if not whole and count not in backbone.resume_points():
         return f"this backbone can't go on above its lowest {count} layers"
-    needed = room.bytes_needed(backbone, count)
-    there = next(parent for parent in room.file.absolute().parents if parent.exists())
-    if needed > room.budget and needed > shutil.disk_usage(there).free:
+    needed = limits.bytes_needed(backbone, count)
+    there = next(parent for parent in limits.file.absolute().parents if parent.exists())
+    if needed > limits.budget and needed > shutil.disk_usage(there).free:
         return f"that takes {needed / 2**20:.0f} MB, more than the memory allowed and the disk's free space"
     exact = whole or _resumes_exactly(backbone, count, sample)
     return "" if exact else "going on from it does not give the same result"

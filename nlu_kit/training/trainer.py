@@ -23,9 +23,7 @@ from nlu_kit.plugin.contracts import Freezing, Sampler
 from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
-from nlu_kit.training.early_stopping import EarlyStopping
-from nlu_kit.training.optimiser import LayerRates
-from nlu_kit.training.schedule import schedule_factor
+from nlu_kit.training.optimiser import LayerRates, schedule_factor
 from nlu_kit.training.static import StaticLayers
 
 
@@ -88,7 +86,7 @@ class Trainer:
         self.optimiser = accelerator.prepare_optimizer(optimiser)
         # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
         # look for unused ones only where that set changes.
-        unused = self.rates.wrap_for(config.epochs)
+        unused = self.rates.mark_trainable(config.epochs)
         checkpoint.start(self.objective)
         accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused)
         self.wrapped = accelerator.prepare_model(self.objective)
@@ -250,3 +248,27 @@ class Trainer:
             self.listeners.step(
                 StepEnd(epoch=epoch, step=number, steps=self.steps_per_epoch, losses=losses, total=total, rates=rates)
             )
+
+
+@dataclass(slots=True)
+class EarlyStopping:
+    """Stops after ``patience`` epochs in a row without a better score (Prechelt 1998)."""
+
+    patience: int
+    best_score: float = float("-inf")
+    best_epoch: int = -1
+    waited: int = 0
+
+    def update(self, score: float, epoch: int) -> bool:
+        """Take an epoch's score; True where it is the best so far. Raises TrainingError for NaN."""
+        if math.isnan(score):
+            raise TrainingError(f"the dev score of epoch {epoch + 1} is not a number; see training.monitor")
+        if score > self.best_score:
+            self.best_score, self.best_epoch, self.waited = score, epoch, 0
+            return True
+        self.waited += 1
+        return False
+
+    @property
+    def stop(self) -> bool:
+        return self.waited >= self.patience

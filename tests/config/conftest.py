@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from nlu_kit import plugin
 from nlu_kit.config.check import resolve
 from nlu_kit.errors import ConfigError, Problem
-from nlu_kit import plugin
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 

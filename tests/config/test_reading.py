@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu_kit.config.reading import reading_order, reading_problems
+from nlu_kit.config.pipeline import reading_order, reading_problems
 from nlu_kit.errors import ConfigError
 
 NAMES = st.sampled_from("abcdef")

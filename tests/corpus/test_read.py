@@ -11,12 +11,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from nlu_kit import plugin
 from nlu_kit.config.check import resolve
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import read_corpus, read_examples, split
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
-from nlu_kit import plugin
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.registry import Registry
 

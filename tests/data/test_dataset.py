@@ -78,7 +78,11 @@ def test_class_counts_leave_ignored_targets_out(dataset: EncodedDataset) -> None
 def test_class_counts_of_scalar_labels() -> None:
     targets = [{"intent": {"labels": np.asarray(label, dtype=np.int64)}} for label in (0, 2, IGNORE, 2)]
     dataset = EncodedDataset(
-        examples=[Example(text="x")] * 4, encodings=[], targets=targets, lengths=np.ones(4, dtype=np.int64), unlearnable={}
+        examples=[Example(text="x")] * 4,
+        encodings=[],
+        targets=targets,
+        lengths=np.ones(4, dtype=np.int64),
+        unlearnable={},
     )
     assert dataset.class_counts("intent", 3).tolist() == [1, 0, 2]
 

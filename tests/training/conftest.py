@@ -11,8 +11,8 @@ from accelerate.utils import set_seed
 
 from nlu_kit.config.check import resolve
 from nlu_kit.plugin.events import EpochEnd, StepEnd
+from nlu_kit.training.accelerator import make_accelerator
 from nlu_kit.training.checkpoint import Checkpoint
-from nlu_kit.training.distributed import make_accelerator
 from nlu_kit.training.prepare import prepare
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import Listeners, Trainer, Validation

@@ -18,8 +18,8 @@ from nlu_kit.errors import ConfigError, PluginError
 from nlu_kit.heads.codec import CodecContext
 from nlu_kit.heads.label import LabelCodec
 from nlu_kit.heads.params import LabelParams
-from nlu_kit.model import states
-from nlu_kit.model.compute import Computed
+from nlu_kit.model import confidence
+from nlu_kit.model.nlu_model import Computed
 from nlu_kit.model.score import score
 from nlu_kit.plugin.events import RunEnd, RunStart
 from nlu_kit.runtime.predictor import load
@@ -190,7 +190,7 @@ def test_a_state_that_is_no_json_breaks_the_contract(state: Any) -> None:
     codec = Stub(LabelParams(field="mine"), CodecContext(name="mine", labels=LabelSpace(("a",))))
     computed = Computed(outputs={"mine": {}}, vectors=np.zeros(2))
     with pytest.raises(PluginError, match=r"calibrate\(\) of the head 'mine' must give JSON in the shape of its State"):
-        states.calibrated_states({"mine": codec}, [computed], [{"mine": {}}])
+        confidence.calibrated_states({"mine": codec}, [computed], [{"mine": {}}])
 
 
 @pytest.mark.parametrize(

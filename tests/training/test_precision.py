@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from nlu_kit.errors import ConfigError
-from nlu_kit.training import precision
-from nlu_kit.training.precision import choose_precision, cpu_multiplies_bf16
+from nlu_kit.training import accelerator
+from nlu_kit.training.accelerator import choose_precision, cpu_multiplies_bf16
 
 
 @pytest.mark.parametrize(("native", "expected"), [(True, "bf16"), (False, "fp32")])
 def test_auto_on_a_cpu(monkeypatch: pytest.MonkeyPatch, native: bool, expected: str) -> None:
-    monkeypatch.setattr(precision, "cpu_multiplies_bf16", lambda: native)
+    monkeypatch.setattr(accelerator, "cpu_multiplies_bf16", lambda: native)
     assert choose_precision("auto", "cpu") == expected
     assert choose_precision("auto", "mps") == "fp32"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu_kit.training.schedule import schedule_factor
+from nlu_kit.training.optimiser import schedule_factor
 
 KINDS = ["cosine", "linear", "constant"]
 

@@ -19,7 +19,7 @@ from nlu_kit.plugin import RunEnd
 from nlu_kit.plugin.modules import Backbone
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.run import train
-from nlu_kit.training.static import Room, StaticCache, StaticLayers, memory_budget
+from nlu_kit.training.static import CacheBudget, StaticCache, StaticLayers, memory_budget
 
 WHOLE, LOWER = 3, 2  # layers of the tiny encoder: embeddings and two blocks; embeddings and the first block
 FROZEN = {"type": "freeze_backbone", "head_lr": 1e-2}
@@ -93,7 +93,7 @@ def test_beyond_its_budget_it_goes_to_disk_and_is_cleaned_up(
 
 def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     backbone = prepared.objective.model.backbone.eval()
-    room = Room(
+    room = CacheBudget(
         texts=len(prepared.train), tokens=int(prepared.train.lengths.sum()), budget=2**20, file=tmp_path / "cache"
     )
     cache = StaticCache(backbone, LOWER, room)
@@ -114,7 +114,7 @@ def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch
 
 def test_it_notices_that_a_static_weight_was_written(prepared: Prepared, tmp_path: Path) -> None:
     backbone = prepared.objective.model.backbone
-    cache = StaticCache(backbone, LOWER, Room(texts=1, tokens=10, budget=2**20, file=tmp_path / "cache"))
+    cache = StaticCache(backbone, LOWER, CacheBudget(texts=1, tokens=10, budget=2**20, file=tmp_path / "cache"))
     upper, lower = (backbone.get_submodule(backbone.layers[i]).output.dense.bias for i in (2, 1))
     assert cache.is_valid(LOWER)
     assert not cache.is_valid(WHOLE)

@@ -168,7 +168,7 @@ def test_static_layers_run_in_eval_mode(make_trainer: MakeTrainer) -> None:
 
 
 def run_module_stopping() -> Any:
-    from nlu_kit.training.early_stopping import EarlyStopping
+    from nlu_kit.training.trainer import EarlyStopping
 
     return EarlyStopping(5)
 
@@ -268,7 +268,7 @@ def test_several_processes_look_for_unused_parameters_where_what_trains_varies(
     make_trainer: MakeTrainer, freezing: Any, varies: bool
 ) -> None:
     trainer = make_trainer(freezing=freezing, training={"epochs": 4})
-    assert trainer.rates.wrap_for(4) is varies
+    assert trainer.rates.mark_trainable(4) is varies
 
 
 # --- the best epoch ---------------------------------------------------------------------------------------------------

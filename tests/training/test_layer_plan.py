@@ -10,7 +10,7 @@ import pytest
 
 from nlu_kit.config.check import resolve
 from nlu_kit.errors import ConfigError
-from nlu_kit.training.parameters import EpochRange, ParameterPlan, parameter_plan
+from nlu_kit.training.layer_plan import EpochRange, ParameterPlan, parameter_plan
 from nlu_kit.training.prepare import prepare
 from nlu_kit.training.run import train
 

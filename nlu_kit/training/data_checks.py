@@ -9,16 +9,14 @@ from typing import Any
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
-from nlu_kit.data.findings import Finding
+from nlu_kit.data.findings import UNLEARNABLE_SHOWN, Finding, Unlearnable, contradictions, shared
 from nlu_kit.data.printable import one_line
-from nlu_kit.data.repeats import contradictions, shared
-from nlu_kit.data.unlearnable import SHOWN, Unlearnable
 from nlu_kit.errors import did_you_mean
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.model.build import model_layers
 from nlu_kit.model.score import head_counts
-from nlu_kit.training.narrate import shown
 from nlu_kit.training.prepare import Prepared
+from nlu_kit.training.run_lines import shown
 
 SPLITS = ("train", "dev", "test")
 _NAMED = 10  # labels
@@ -59,7 +57,7 @@ def losses(split: str, head: str, lost: Sequence[Unlearnable]) -> list[Finding]:
     """Annotations that a head can't learn, of which it says which they are."""
     reasons = "cut off, or start or end inside a word, or overlap or are wider than this head can tell"
     said = f"{split}: {_several(len(lost), 'annotation is', 'annotations are')} lost for '{head}': {reasons}"
-    return [Finding(said, [str(one) for one in lost], shown=SHOWN)] if lost else []
+    return [Finding(said, [str(one) for one in lost], shown=UNLEARNABLE_SHOWN)] if lost else []
 
 
 def unseen(split: str, head: str, codec: Codec[Any], examples: Sequence[Example]) -> list[Finding]:

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from nlu_kit.config.schema import TrainingConfig
 from nlu_kit.errors import ConfigError
-from nlu_kit.training import distributed
-from nlu_kit.training.distributed import make_accelerator
+from nlu_kit.training import accelerator as module
+from nlu_kit.training.accelerator import make_accelerator
 from nlu_kit.training.run import train
 
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m"]
@@ -136,10 +136,10 @@ def test_which_worlds_are_wrong(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     if message is None:
-        distributed._check_world(TrainingConfig(), found)
+        module._check_world(TrainingConfig(), found)
     else:
         with pytest.raises(ConfigError, match=message):
-            distributed._check_world(TrainingConfig(), found)
+            module._check_world(TrainingConfig(), found)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="it is there")

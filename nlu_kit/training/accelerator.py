@@ -1,8 +1,9 @@
-"""Device, mixed precision and processes, all from Accelerate; and the check that the world is the one asked for."""
+"""The accelerator of a run: processes, devices, precision, and the memory that it took."""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import torch
 from accelerate import Accelerator
@@ -10,7 +11,6 @@ from accelerate.state import AcceleratorState
 
 from nlu_kit.config.schema import TrainingConfig
 from nlu_kit.errors import ConfigError, Problem
-from nlu_kit.training.precision import choose_precision
 
 # `accelerate launch --cpu --num_processes 2` starts one process and does not tell it of the other; but it sets an
 # address to meet at, which it does for several processes only (torchrun, which sets it always, sets WORLD_SIZE too).
@@ -65,3 +65,46 @@ def _check_world(config: TrainingConfig, found: int) -> None:
             "process leave out --num_processes"
         )
         raise ConfigError([Problem("", "accelerate launch was asked for several processes but started one", hint)])
+
+
+def choose_precision(asked: str, device_type: str) -> str:
+    """``"fp32"``, ``"bf16"`` or ``"fp16"`` for a device of type cpu, cuda or mps.
+
+    ``auto`` is bf16 where the hardware multiplies in it, fp16 on older GPUs, else fp32: a CPU without AMX or
+    AVX512-BF16 emulates bf16 many times slower. Raises ConfigError for what the device can't do.
+    """
+    if asked == "fp16" and device_type != "cuda":
+        hint = "use bf16, fp32 or auto"
+        raise ConfigError([Problem("training.precision", f"fp16 needs a CUDA device, this is {device_type}", hint)])
+    if asked != "auto":
+        return asked
+    if device_type == "cuda":
+        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+    return "bf16" if device_type == "cpu" and cpu_multiplies_bf16() else "fp32"
+
+
+def cpu_multiplies_bf16() -> bool:
+    """Whether this CPU has bf16 matrix instructions (AMX or AVX512-BF16)."""
+    # torch tells it under private names only; where they are gone, fp32 is the safe answer.
+    probes = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return any(bool(probe()) for name in probes if (probe := getattr(torch.cpu, name, None)) is not None)
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start counting anew, where the device allows it; a process's own peak can't be reset."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Peak memory so far in MB: allocated on a GPU since the reset, or on CPUs resident since the process started."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, kilobytes elsewhere

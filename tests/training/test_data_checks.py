@@ -10,7 +10,7 @@ import pytest
 
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.errors import DataError
-from nlu_kit.training.findings import data_findings
+from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.prepare import prepare
 from nlu_kit.training.run import train
 
