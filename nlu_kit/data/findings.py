@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.printable import one_line
 from nlu_kit.errors import DataError
+
+if TYPE_CHECKING:  # numpy
+    from nlu_kit.data.encoding import Encoding
 
 SHOWN = 3
 
