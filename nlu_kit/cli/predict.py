@@ -110,7 +110,7 @@ def _given(texts: tuple[str, ...]) -> Iterator[list[Utterance]]:
 
 def _read(source: str, jsonl: bool, reader: str | None, model: Path, registry: Registry) -> Iterator[list[Utterance]]:
     """What is in a file, a folder or stdin. Raises DataError or PluginError at once where nothing can read it."""
-    from nlu_kit.corpus.readers import named_reader, recognising_reader
+    from nlu_kit.corpus.read import named_reader, recognising_reader
     from nlu_kit.data.lines import is_jsonl
     from nlu_kit.model.folder import find_model
     from nlu_kit.runtime.texts import from_file, from_reader, from_stream, plain_line, record_line

@@ -17,15 +17,18 @@ from nlu_kit.params import Component, Nested
 from nlu_kit.registry import Provided, Registry
 
 
-def resolve_component(registry: Registry, kind: str, section: Any, *, path: str = "") -> Resolved:
-    """The installed component that ``section`` names, ``{"type": …, …}`` or just its type. ``path`` is where it stands.
+def resolve_component(
+    registry: Registry, kind: str, section: Any, *, path: str = "", where: str = "in the configuration"
+) -> Resolved:
+    """The installed component that ``section`` names, ``{"type": …, …}`` or just its type. ``path`` and,
+    in words, ``where`` say where it stands.
 
     Raises ConfigError with every problem.
     """
     resolver = ComponentResolver(registry)
     found = resolver.component(section, kind, path or kind)
     if found is None:
-        raise ConfigError(resolver.problems)
+        raise ConfigError(resolver.problems, where=where)
     return found
 
 

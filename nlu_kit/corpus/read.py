@@ -1,4 +1,4 @@
-"""Read a pipeline's splits with the right reader; split dev off train where there is none."""
+"""Read data with the right reader: a pipeline's splits (dev split off train where there is none), or any path."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.config.components import resolve_component
+from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.out_of_scope import mark_out_of_scope
-from nlu_kit.errors import DataError
-from nlu_kit.files import open_regular
+from nlu_kit.errors import DataError, ModelError
+from nlu_kit.files import JsonError, open_regular, parse_json, read_json
 from nlu_kit.params import Params
 from nlu_kit.plugin.specs import ReaderSpec
+from nlu_kit.registry import Registry
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -50,11 +52,11 @@ def read_examples(pipeline: Pipeline, path: Path) -> list[Example]:
     if not path.exists():
         raise DataError(f"{path} does not exist; data paths in pipeline.json start at the folder of that file")
     refuse_special(path)
-    if pipeline.reader is not None:
-        spec: Any = pipeline.reader.provided.spec
-        return read_with(spec, pipeline.reader.params, path, out_of_scope=pipeline.data.out_of_scope)
-    spec = _detect(pipeline, path)
-    return read_with(spec, spec.params(), path, out_of_scope=pipeline.data.out_of_scope)
+    registry, option = pipeline.registry, "data.reader"
+    chosen = _chosen(pipeline.reader) if pipeline.reader else recognised(path, registry, option=option)
+    if chosen is None:
+        raise DataError(unrecognised(path, registry, option=option))
+    return read_with(*chosen, path, out_of_scope=pipeline.data.out_of_scope)
 
 
 def read_with(spec: ReaderSpec[Any], params: Params, path: Path, *, out_of_scope: Collection[str]) -> list[Example]:
@@ -100,17 +102,6 @@ def _check_strings(example: Example) -> None:
             parts += [(name, part) for part in value]
 
 
-def _detect(pipeline: Pipeline, path: Path) -> ReaderSpec[Any]:
-    specs: list[Any] = [provided.spec for provided in pipeline.registry.all("reader")]
-    willing = [spec for spec in specs if spec.detect(path)]
-    if len(willing) != 1:
-        claim = "several readers recognise" if willing else "no installed reader recognises"
-        names = ", ".join(spec.name for spec in (willing or specs)) or "none"
-        raise DataError(f"{claim} {path}; set data.reader to one of: {names}")
-    spec: ReaderSpec[Any] = willing[0]
-    return spec
-
-
 def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
     """(kept, split off): a seeded share of every intent, by largest remainders; each intent stays in what is kept.
 
@@ -131,3 +122,75 @@ def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[l
         raise DataError(f"{len(examples)} examples are too few to split a dev set off; set data.dev")
     kept = [example for position, example in enumerate(examples) if position not in chosen]
     return kept, [examples[position] for position in sorted(chosen)]
+
+
+# --- which reader reads a path ----------------------------------------------------------------------------------------
+
+
+Chosen = tuple[ReaderSpec[Any], Params]
+
+
+def named_reader(text: str, registry: Registry) -> Chosen:
+    """``jsonl``, or ``{"type": "csv", "separator": ";"}``, as ``--reader`` takes it.
+
+    Raises DataError for what is no JSON, ConfigError for what is no reader, or not its parameters.
+    """
+    section: Any = {"type": text}
+    if text.lstrip().startswith("{"):
+        try:
+            section = parse_json(text)
+        except JsonError as error:
+            raise DataError(f"--reader: {error}") from error
+    return _chosen(resolve_component(registry, "reader", section, path="--reader", where="on the command line"))
+
+
+def recognised(path: Path, registry: Registry, *, option: str, own: Chosen | None = None) -> Chosen | None:
+    """The reader that recognises ``path``: ``own``, if it does, with its parameters. None where none does.
+
+    Raises DataError where several do; ``option`` is where one of them can be named.
+    """
+    specs: list[Any] = [entry.spec for entry in registry.all("reader")]
+    willing = [spec for spec in specs if spec.detect(path)]
+    if own is not None and own[0] in willing:
+        return own
+    if len(willing) > 1:
+        names = ", ".join(spec.name for spec in willing)
+        raise DataError(f"several readers recognise {path}; set {option} to one of: {names}")
+    return (willing[0], willing[0].params()) if willing else None
+
+
+def unrecognised(path: Path, registry: Registry, *, option: str) -> str:
+    """What to say where none does."""
+    names = ", ".join(provided.spec.name for provided in registry.all("reader")) or "none, for none is installed"
+    return f"no installed reader recognises {path}; set {option} to one of: {names}"
+
+
+def recognising_reader(path: Path, model: Path, registry: Registry) -> Chosen | None:
+    """The same for a path that the command line names; the reader of the model folder ``model`` comes first."""
+    return recognised(path, registry, option="--reader", own=models_reader(model, registry))
+
+
+def models_reader(model: Path, registry: Registry) -> Chosen | None:
+    """The reader that the model's pipeline names, with its parameters; None where it names none that is installed."""
+    section = data_section(model / "pipeline.json").get("reader")
+    if not isinstance(section, Mapping) or section.get("type", AUTO) == AUTO:
+        return None
+    if registry.find("reader", str(section["type"])) is None:
+        return None
+    return _chosen(resolve_component(registry, "reader", dict(section), path="data.reader"))
+
+
+def data_section(file: Path) -> Mapping[str, Any]:
+    """``data`` of a pipeline file; empty where there is no such file. Raises ModelError for one that can't be read."""
+    if not file.is_file():
+        return {}
+    try:
+        data = read_json(file)["data"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{file} can't be read as a pipeline: {error}") from error
+    return data if isinstance(data, Mapping) else {}
+
+
+def _chosen(reader: Resolved) -> Chosen:
+    spec: Any = reader.provided.spec
+    return spec, reader.params

@@ -8,10 +8,18 @@ from pathlib import Path
 
 from nlu_kit.arguments import a_path
 from nlu_kit.config.pipeline import locate
-from nlu_kit.corpus.read import read_with, refuse_special
-from nlu_kit.corpus.readers import Chosen, data_section, models_reader, named_reader, recognising_reader
+from nlu_kit.corpus.read import (
+    Chosen,
+    data_section,
+    models_reader,
+    named_reader,
+    read_with,
+    recognising_reader,
+    refuse_special,
+    unrecognised,
+)
 from nlu_kit.data.example import Example
-from nlu_kit.errors import DataError, PluginError
+from nlu_kit.errors import DataError
 from nlu_kit.registry import Registry
 
 
@@ -70,12 +78,9 @@ def _short(path: Path) -> Path:
 
 
 def _chosen(path: Path, model: Path, registry: Registry) -> Chosen:
-    """Raises DataError or PluginError where no reader is to be had."""
+    """Raises DataError where no reader is to be had."""
     # What no reader recognises may still be what the model was trained on.
     chosen = recognising_reader(path, model, registry) or models_reader(model, registry)
     if chosen is None:
-        names = ", ".join(provided.spec.name for provided in registry.all("reader"))
-        if not names:
-            raise PluginError(f"no reader is installed, so {path} can't be read")
-        raise DataError(f"no installed reader recognises {path}; say which with --reader, one of: {names}")
+        raise DataError(unrecognised(path, registry, option="--reader"))
     return chosen

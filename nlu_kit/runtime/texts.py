@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.corpus.readers import Chosen
+from nlu_kit.corpus.read import Chosen
 from nlu_kit.data.lines import Stream, arriving, decode_line, parse_record, record_text, text_lines
 from nlu_kit.data.prediction import Prediction, plain
 from nlu_kit.errors import DataError
