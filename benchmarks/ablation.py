@@ -26,6 +26,8 @@ from ablation_page import write_page
 from corpora import REPOSITORY, corpus_folder, cut
 from levers import LEVERS, Lever
 
+AVAILABLE = [name for name, lever in LEVERS.items() if not lever.removed]
+
 RESULTS = REPOSITORY / "benchmarks" / "results" / "ablation.jsonl"
 CORPORA = ("snips", "atis")
 UTTERANCES = 1000
@@ -46,7 +48,7 @@ BASE = [
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--levers", nargs="+", choices=list(LEVERS), default=list(LEVERS))
+    parser.add_argument("--levers", nargs="+", choices=AVAILABLE, default=AVAILABLE)
     parser.add_argument("--corpora", nargs="+", choices=CORPORA, default=list(CORPORA))
     parser.add_argument("--seeds", nargs="+", type=int, default=[42, 43, 44])
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time")

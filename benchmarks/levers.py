@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Lever:
-    """``settings`` for ``--set``; ``program`` stands in for `nlu-kit`; ``prepare`` makes an encoder first."""
+    """``settings`` for ``--set``; ``program`` stands in for `nlu-kit`; ``prepare`` makes an encoder first. What is
+    ``removed`` can't be run any more; its results stay."""
 
     title: str
     settings: Sequence[str] = ()
     program: Sequence[str] = ("-m", "nlu_kit")
     prepare: Sequence[str] = ()
+    removed: bool = False
 
 
 CRF = 'heads.ner={"type": "crf_ner"}'
@@ -33,7 +35,7 @@ LEVERS = {
     "batch_16": Lever("batches of 16", ["training.batch_size=16"]),
     "epochs_24": Lever("24 epochs", ["training.epochs=24", "training.patience=24"]),
     "mean_pooling": Lever("subwords' mean instead of the first", ["heads.ner.pooling=mean"]),
-    "lstm_pooling": Lever("an LSTM over subwords", ["heads.ner.pooling=lstm"]),
+    "lstm_pooling": Lever("an LSTM over subwords (since removed)", removed=True),
     "hidden": Lever("a hidden layer of 384 in the NER head", ["heads.ner.hidden=384"]),
     "dropout": Lever("dropout 0.3 in both heads", ["heads.ner.dropout=0.3", "heads.intent.dropout=0.3"]),
     "uncertainty": Lever("`uncertainty` balancing", ["balancing=uncertainty"]),
@@ -48,7 +50,7 @@ LEVERS = {
     ),
     "no_warmup": Lever("no warm-up", ["training.warmup=0"]),
     "focal": Lever("`focal` loss of NER", ["heads.ner.loss=focal"]),
-    "dice": Lever("`dice` loss of NER", ["heads.ner.loss=dice"]),
+    "dice": Lever("`dice` loss of NER (since removed)", removed=True),
     "ema": Lever("EMA of the weights, 0.99 a step", program=experiment("--ema", "0.99")),
     "rdrop": Lever("R-Drop, 1.0", program=experiment("--rdrop", "1.0")),
     "fgm_0.03": Lever("`fgm` 0.03", ["training.fgm=0.03"]),
