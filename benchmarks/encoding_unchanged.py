@@ -22,8 +22,8 @@ from typing import Any
 from corpora import REPOSITORY, clinc150, corpus_folder
 
 from nlu_kit.data import encoding as new
-from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.example import Example
+from nlu_kit.data.labels import LabelSpace
 from nlu_kit.heads.codec import CodecContext
 from nlu_kit.registry import Registry
 from nlu_kit_backbones.embedded import embedded_folder

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from nlu_kit.plugin import FreezingSpec, hookimpl
-from nlu_kit_freezing import build, params
+from nlu_kit_freezing import params, strategies
+from nlu_kit_freezing.schedule import Schedule
 
 NLU_KIT_CONTRACT = 2
 
@@ -18,49 +19,49 @@ def nlu_kit_freezing_strategies() -> Iterable[FreezingSpec[Any]]:
             name="freeze_all",
             summary="Only each head's final classifier trains; the encoder and the heads' hidden layers are fixed.",
             params=params.FreezeAllParams,
-            build=build.build_freeze_all,
+            build=strategies.FreezeAll,
         ),
         FreezingSpec(
             name="freeze_backbone",
             summary="The heads train, all their layers; the encoder is fixed.",
             params=params.FreezeBackboneParams,
-            build=build.build_freeze_backbone,
+            build=strategies.FreezeBackbone,
         ),
         FreezingSpec(
             name="freeze_lower",
             summary="The encoder's lower half (or as much of it as you say) is fixed; the rest and the heads train.",
             params=params.FreezeLowerParams,
-            build=build.build_freeze_lower,
+            build=strategies.FreezeLower,
         ),
         FreezingSpec(
             name="freeze_embeddings",
             summary="The encoder's embeddings are fixed; its layers train slowly, the heads fast.",
             params=params.FreezeEmbeddingsParams,
-            build=build.build_freeze_embeddings,
+            build=strategies.FreezeEmbeddings,
         ),
         FreezingSpec(
             name="discriminative",
             summary="Everything trains: the encoder slowly, the heads fast.",
             params=params.DiscriminativeParams,
-            build=build.build_discriminative,
+            build=strategies.Discriminative,
             default=True,
         ),
         FreezingSpec(
             name="layerwise_decay",
             summary="Everything trains, each layer of the encoder more slowly than the one above it (LLRD).",
             params=params.LayerwiseDecayParams,
-            build=build.build_layerwise_decay,
+            build=strategies.LayerwiseDecay,
         ),
         FreezingSpec(
             name="gradual_unfreezing",
             summary="The heads train first; then the encoder thaws from the top, one layer every few epochs.",
             params=params.GradualUnfreezingParams,
-            build=build.build_gradual_unfreezing,
+            build=strategies.GradualUnfreezing,
         ),
         FreezingSpec(
             name="schedule",
             summary="One strategy after the other: until an epoch, or until the dev score no longer rises.",
             params=params.ScheduleParams,
-            build=build.build_schedule,
+            build=Schedule,
         ),
     ]

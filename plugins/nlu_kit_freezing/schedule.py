@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nlu_kit.plugin import Freezing, Layer, ParameterGroup
+from nlu_kit.plugin import Freezing, FreezingContext, Layer, ParameterGroup
+from nlu_kit_freezing.params import PLATEAU_PATIENCE, ScheduleParams, StageParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,14 +45,14 @@ class Stage:
     until: UntilEpoch | UntilPlateau | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class Schedule(Freezing):
     """Stages, one after the other. Each strategy sees epochs and scores as if the run had begun with its stage.
 
     A stage whose end has passed when the one before it ends (a late plateau) is skipped.
     """
 
-    stages: Sequence[Stage]
+    def __init__(self, params: ScheduleParams, context: FreezingContext) -> None:
+        self.stages = [Stage(strategy=context.nested(stage), until=_until(stage)) for stage in params.stages]
 
     def groups(self, layers: Sequence[Layer], epoch: int, scores: Sequence[float]) -> Sequence[ParameterGroup]:
         """Those of the stage that this epoch belongs to."""
@@ -75,3 +76,11 @@ class Schedule:
                 return position, start
             start = end
         raise AssertionError("the last stage has no end")
+
+
+def _until(stage: StageParams) -> UntilEpoch | UntilPlateau | None:
+    if stage.until is None:
+        return None
+    if isinstance(stage.until, int):
+        return UntilEpoch(epochs=stage.until)
+    return UntilPlateau(patience=stage.plateau_patience or PLATEAU_PATIENCE)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlu_kit.plugin import Loss
+from nlu_kit.plugin import Loss, LossContext
+from nlu_kit_losses import BinaryCrossEntropyParams, BinaryFocalParams
 
 _LEAST = 1e-6  # of 1 - p: at 0 the power has no gradient for gamma below 1
 
@@ -19,13 +20,14 @@ class BinaryCrossEntropy(Loss):
     A text's loss is the *sum* over its labels, the likelihood of its set of labels, so that the head weighs as much as
     one with cross-entropy does, however many labels there are; the denominator counts the annotated texts.
 
-    ``positive_weight`` multiplies the loss of the labels that a text has. ``gamma`` > 0 makes it focal: each label
-    counts (1 - p)^gamma, p being the probability of what is right (Lin et al. 2017).
+    ``positive_weight`` multiplies the loss of the labels that a text has.
     """
 
-    def __init__(self, *, positive_weight: float = 1.0, gamma: float = 0.0) -> None:
+    gamma = 0.0
+
+    def __init__(self, params: BinaryCrossEntropyParams, context: LossContext) -> None:
         super().__init__()
-        self.positive_weight, self.gamma = positive_weight, gamma
+        self.positive_weight = params.positive_weight
 
     def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """The sum over all labels that are annotated: float32 scalar."""
@@ -41,3 +43,11 @@ class BinaryCrossEntropy(Loss):
     def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
         """The number of texts with an annotated label: float32 scalar."""
         return (~targets["labels"].isnan()).any(dim=-1).sum(dtype=torch.float32)
+
+
+class BinaryFocal(BinaryCrossEntropy):
+    """Each label counts (1 - p)^gamma, p being the probability of what is right (Lin et al. 2017)."""
+
+    def __init__(self, params: BinaryFocalParams, context: LossContext) -> None:
+        super().__init__(params, context)
+        self.gamma = params.gamma

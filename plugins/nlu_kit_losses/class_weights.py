@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nlu_kit.plugin import ConfigError, LossContext, Problem, did_you_mean
-from nlu_kit_losses.params import ClassWeightParams, Weighting
+from nlu_kit_losses import ClassWeightParams, Weighting
 
 MAX_NAMES = 60
 

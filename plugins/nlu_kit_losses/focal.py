@@ -4,27 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from nlu_kit.plugin import IGNORE
-from nlu_kit_losses.weighted_cross_entropy import WeightedCrossEntropy
+from nlu_kit.plugin import IGNORE, LossContext
+from nlu_kit_losses import FocalParams
+from nlu_kit_losses.cross_entropy import ClassWeighted
 
 _LEAST = 1e-6  # of 1 - p: at 0 the power has no gradient for gamma below 1
 
 
-class Focal(WeightedCrossEntropy):
+class Focal(ClassWeighted):
     """``-w (1 - p)^gamma log p`` for each target, p being the probability of its class and w that class's weight.
 
     Lin et al. 2017, "Focal Loss for Dense Object Detection", eq. 5, with softmax; ``weights`` [C] > 0 are its alpha.
     With ``gamma`` 0 it is ``WeightedCrossEntropy``, and it has the same denominator: the targets' summed weight.
     """
 
-    def __init__(self, weights: np.ndarray, *, gamma: float) -> None:
-        super().__init__(weights)
-        self.gamma = gamma
+    def __init__(self, params: FocalParams, context: LossContext) -> None:
+        super().__init__(params, context)
+        self.gamma = params.gamma
 
     def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """The sum over all targets that are not IGNORE: float32 scalar."""

@@ -196,7 +196,7 @@ def test_a_state_that_is_no_json_breaks_the_contract(state: Any) -> None:
 @pytest.mark.parametrize(
     ("part", "note"),
     [
-        ("nlu_kit_detectors.mahalanobis.Mahalanobis.fit", "the detector can't be used"),
+        ("nlu_kit_detectors.vectors.Mahalanobis.fit", "the detector can't be used"),
         ("nlu_kit.training.calibrate.calibrated_states", "confidences are not calibrated"),
     ],
 )

@@ -14,7 +14,7 @@ from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import train
 
 CALIBRATING = "nlu_kit.training.calibrate.calibrated_states"
-TEACHING = "nlu_kit_detectors.mahalanobis.Mahalanobis.fit"
+TEACHING = "nlu_kit_detectors.vectors.Mahalanobis.fit"
 TESTING = "nlu_kit.training.validation.Validator.compare"
 
 
