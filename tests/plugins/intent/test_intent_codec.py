@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from nlu_kit_intent.codec import IntentCodec
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
@@ -17,23 +16,24 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.heads.label import LabelCodec
 from nlu_kit.registry import Registry
 
 LABELS = LabelSpace(("book", "play", "wake"))
 ENCODING = Encoding(text="x", ids=(0, 5, 1), words=(), truncated=False)
 
 
-def codec(**options: Any) -> IntentCodec:
+def codec(**options: Any) -> LabelCodec:
     spec = Registry.load().get("head", "intent").spec
     built = spec.codec(spec.params(**options), CodecContext(name="intent", labels=LABELS))
-    assert isinstance(built, IntentCodec)
+    assert isinstance(built, LabelCodec)
     return built
 
 
 CODEC = codec()
 
 
-def decode(rows: Any, using: IntentCodec = CODEC) -> list[Any]:
+def decode(rows: Any, using: LabelCodec = CODEC) -> list[Any]:
     array = np.asarray(rows, dtype=np.float32)
     return list(using.decode({"logits": array}, [ENCODING] * len(array)))
 
@@ -85,11 +85,11 @@ def test_no_texts() -> None:
     assert CODEC.decode({"logits": np.zeros((0, 3), dtype=np.float32)}, []) == []
 
 
-def test_evaluate_skips_what_is_not_annotated_and_counts_unseen_labels_as_wrong() -> None:
+def test_evaluate_skips_what_is_not_annotated_and_counts_unseen_labels_as_wrong(figures: Any) -> None:
     examples = [Example(text="x", intent=intent) for intent in ("book", "unseen", None)]
-    scores = CODEC.evaluate(examples, [says("book"), says("play"), says("play")])
+    scores = figures(CODEC, examples, [says("book"), says("play"), says("play")])
     assert scores == pytest.approx({"accuracy": 0.5, "macro_f1": 0.5})
-    assert CODEC.evaluate(examples[2:], [says("book")]) == {}
+    assert figures(CODEC, examples[2:], [says("book")]) == {}
     assert CODEC.main_metric in scores
 
 
@@ -101,7 +101,6 @@ def test_gold_and_matches() -> None:
     unknown = Example(text="x", entities=())
     assert CODEC.gold(unknown) is None
     assert CODEC.matches(unknown, says("book")) is None
-    assert CODEC.lost(example, ENCODING) == ()
 
 
 def test_another_field() -> None:
@@ -117,23 +116,21 @@ def test_another_field() -> None:
 
 
 def test_labels_that_are_numbers_are_read_as_text() -> None:
-    spec = Registry.load().get("head", "intent").spec
     examples = [Example(text="x", labels={"stars": stars}) for stars in (5, 0, None, 5)]
-    assert spec.fit(spec.params(field="stars"), examples).names == ("0", "5")
+    assert codec(field="stars").fit_labels(examples).names == ("0", "5")
 
 
 def test_fit_reads_the_annotated_examples() -> None:
-    spec = Registry.load().get("head", "intent").spec
     examples = [Example(text="x", intent=intent) for intent in ("play", None, "book", "play")]
-    assert spec.fit(spec.params(), examples).names == ("book", "play")
+    assert CODEC.fit_labels(examples).names == ("book", "play")
     with pytest.raises(DataError, match="no training example has a label in its field 'intent'"):
-        spec.fit(spec.params(), [])
+        CODEC.fit_labels([])
 
 
-def with_state(**state: Any) -> IntentCodec:
+def with_state(**state: Any) -> LabelCodec:
     spec: Any = Registry.load().get("head", "intent").spec
     built = spec.codec(spec.params(), CodecContext(name="intent", labels=LABELS, state=state))
-    assert isinstance(built, IntentCodec)
+    assert isinstance(built, LabelCodec)
     return built
 
 
@@ -160,7 +157,7 @@ def test_calibration_fits_the_temperature_on_what_is_annotated() -> None:
     assert CODEC.calibrate(outputs[:2], targets[6:]) == {}
 
 
-def test_what_is_judged() -> None:
-    assert CODEC.judged(Example(text="x", intent="book"), says("book")) == [(0.5, True)]
-    assert CODEC.judged(Example(text="x", intent="unseen"), says("book")) == [(0.5, False)]
-    assert list(CODEC.judged(Example(text="x"), says("book"))) == []
+def test_confidence_pairs() -> None:
+    assert CODEC.confidence_pairs(Example(text="x", intent="book"), says("book")) == [(0.5, True)]
+    assert CODEC.confidence_pairs(Example(text="x", intent="unseen"), says("book")) == [(0.5, False)]
+    assert list(CODEC.confidence_pairs(Example(text="x"), says("book"))) == []

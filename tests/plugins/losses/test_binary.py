@@ -89,7 +89,10 @@ def test_bad_parameters_are_refused(options: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(
     ("head", "loss", "fitting"),
-    [("intent", "binary_focal", "dice, focal"), ("multilabel_intent", "focal", "binary_cross_entropy, binary_focal")],
+    [
+        ("intent", "binary_focal", "cross_entropy, focal"),
+        ("multilabel_intent", "focal", "binary_cross_entropy, binary_focal"),
+    ],
 )
 def test_a_loss_of_the_other_kind_is_a_config_error(head: str, loss: str, fitting: str, tmp_path: object) -> None:
     raw = {"data": {"train": "t"}, "heads": {"x": {"type": head, "loss": loss}}}

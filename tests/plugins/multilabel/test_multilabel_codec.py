@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from nlu_kit_multilabel.codec import MultilabelCodec
 
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
@@ -14,16 +13,17 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.heads.label_set import LabelSetCodec
 from nlu_kit.registry import Registry
 
 LABELS = LabelSpace(("airfare", "city", "flight"))
 ENCODING = Encoding(text="x", ids=(0, 1), words=(), truncated=False)
 
 
-def codec(state: dict[str, Any] | None = None, **options: Any) -> MultilabelCodec:
+def codec(state: dict[str, Any] | None = None, **options: Any) -> LabelSetCodec:
     spec = Registry.load().get("head", "multilabel_intent").spec
     built = spec.codec(spec.params(**options), CodecContext(name="intent", labels=LABELS, state=state or {}))
-    assert isinstance(built, MultilabelCodec)
+    assert isinstance(built, LabelSetCodec)
     return built
 
 
@@ -34,7 +34,7 @@ def says(*names: str, confidence: float = 0.9) -> dict[str, Any]:
     return {"intents": tuple(LabelPrediction(name=name, confidence=confidence) for name in names)}
 
 
-def decode(logits: list[list[float]], by: MultilabelCodec = CODEC) -> list[list[str]]:
+def decode(logits: list[list[float]], by: LabelSetCodec = CODEC) -> list[list[str]]:
     found = by.decode({"logits": np.array(logits, dtype=np.float32)}, [ENCODING] * len(logits))
     return [[label.name for label in fields["intents"]] for fields in found]
 
@@ -61,16 +61,15 @@ def test_not_annotated_is_nan() -> None:
     assert np.isnan(CODEC.targets(Example(text="x"), ENCODING)["labels"]).all()
     assert CODEC.gold(Example(text="x")) is None
     assert CODEC.matches(Example(text="x"), says()) is None
-    assert CODEC.judged(Example(text="x"), says("city")) == ()
+    assert CODEC.confidence_pairs(Example(text="x"), says("city")) == ()
 
 
 def test_without_a_separator_a_string_is_one_label() -> None:
-    spec = Registry.load().get("head", "multilabel_intent").spec
     examples = [Example(text="x", intent=intent) for intent in ("a#b", ("b", "a"), None, ())]
-    assert spec.fit(spec.params(), examples).names == ("a", "a#b", "b")
-    assert spec.fit(spec.params(separator="#"), examples).names == ("a", "b")
+    assert codec().fit_labels(examples).names == ("a", "a#b", "b")
+    assert CODEC.fit_labels(examples).names == ("a", "b")
     with pytest.raises(DataError, match="no training example has a label in its field 'intent'"):
-        spec.fit(spec.params(), examples[2:])
+        codec().fit_labels(examples[2:])
 
 
 @pytest.mark.parametrize(
@@ -110,30 +109,31 @@ def test_calibrate_tunes_on_what_is_annotated() -> None:
     assert by.calibrate(outputs[-1:], targets[-1:]) == {}
 
 
-def test_figures() -> None:
+def test_figures(figures: Any) -> None:
     golds: list[Any] = [("flight", "airfare"), ("flight",), (), ("unseen",), None]
     examples = [Example(text="x", intent=gold) for gold in golds]
     predictions = [says("airfare", "flight"), says("flight", "city"), says(), says(), says("city")]
-    scores = CODEC.evaluate(examples, predictions)
+    scores = figures(CODEC, examples, predictions)
     # 3 of 4 predicted are right, 3 of 4 annotated are found; F1 1, 1 and 0 of the labels in gold; 2 of 4 sets
-    assert scores == pytest.approx({"micro_f1": 3 / 4, "macro_f1": 2 / 3, "accuracy": 1 / 2})
+    assert scores == pytest.approx(
+        {"micro_f1": 3 / 4, "macro_f1": 2 / 3, "accuracy": 1 / 2, "micro_precision": 3 / 4, "micro_recall": 3 / 4}
+    )
     assert CODEC.main_metric in scores
-    assert CODEC.evaluate(examples[2:3], predictions[2:3]) == {}
+    assert figures(CODEC, examples[2:3], predictions[2:3]) == {}
     report = CODEC.report(examples, predictions)
     assert report is not None
-    assert report.metrics == {"micro_precision": 3 / 4, "micro_recall": 3 / 4}
     rows = [(row.label, row.support, row.predicted, row.f1) for row in report.labels]
     assert rows == [("flight", 2, 2, 1), ("airfare", 1, 1, 1), ("unseen", 1, 0, 0), ("city", 0, 1, 0)]
     assert report.confusion is None
     assert CODEC.report(examples[4:], predictions[4:]) is None
-    assert CODEC.judged(examples[1], predictions[1]) == [(0.9, True), (0.9, False)]
+    assert CODEC.confidence_pairs(examples[1], predictions[1]) == [(0.9, True), (0.9, False)]
     assert [CODEC.unseen(example) for example in examples] == [[], [], [], ["unseen"], []]
-    assert CODEC.lost(examples[0], ENCODING) == ()
+    assert CODEC.unlearnable(examples[0], ENCODING) == ()
 
 
-def test_single_labels_give_the_figures_of_a_single_label_head() -> None:
+def test_single_labels_give_the_figures_of_a_single_label_head(figures: Any) -> None:
     examples = [Example(text="x", intent=intent) for intent in ("flight", "city", "flight")]
-    scores = CODEC.evaluate(examples, [says("flight"), says("city"), says("city")])
+    scores = figures(CODEC, examples, [says("flight"), says("city"), says("city")])
     assert scores["micro_f1"] == scores["accuracy"] == pytest.approx(2 / 3)
 
 

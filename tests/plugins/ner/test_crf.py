@@ -38,7 +38,7 @@ def batch(seed: int, lengths: list[int], classes: int = CLASSES, *, scale: float
 
 
 def lattice(crf: Crf, rules: Legal) -> Lattice:
-    return Lattice.of(rules, crf.state())
+    return Lattice.of(rules, {name: part.detach().double().numpy() for name, part in crf.named_parameters()})
 
 
 seeds, schemes = st.integers(0, 10_000), st.sampled_from(list(TAGS))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-from nlu_kit.data.labels import IGNORE
-from nlu_kit.heads.modules import Loss
+from nlu_kit.data.labels import IGNORE, LabelSpace
+from nlu_kit.heads.codec import HeadContext
+from nlu_kit.heads.modules import Encoded, Loss
 from nlu_kit_ner.crf import Crf
 from nlu_kit_ner.crf_head import CrfLoss, CrfNerHead
 from nlu_kit_ner.params import CrfNerParams
@@ -28,7 +28,8 @@ TARGETS = {
 
 def head(**options: Any) -> CrfNerHead:
     torch.manual_seed(0)
-    built = CrfNerHead(CrfNerParams(**options), width=4, legal=legal_tags(TAGS, "bio"))
+    context = HeadContext(name="ner", width=4, labels=LabelSpace(TAGS))
+    built = CrfNerHead(CrfNerParams(**options), context)
     with torch.no_grad():
         for parameter in built.crf.parameters():
             parameter.normal_()
@@ -121,12 +122,14 @@ def test_it_follows_its_head() -> None:
     assert moved.loss._crf.illegal_steps.device.type == "meta"
 
 
-def test_a_learned_chain_leaves_as_json() -> None:
+def test_a_learned_chain_is_put_out_for_every_text() -> None:
     tagger = head()
-    state = json.loads(json.dumps(tagger.codec_state()))
-    assert state.keys() == {"transitions"}
+    with torch.no_grad():
+        tagger.crf.steps.normal_()
+    tokens = torch.randn(2, 6, tagger.classifier.in_features)
+    outputs = tagger(Encoded(tokens, tokens[:, 0], torch.ones(2, 6, dtype=torch.bool)))
     for name, parameter in tagger.crf.named_parameters():
-        torch.testing.assert_close(torch.tensor(state["transitions"][name]), parameter.detach(), atol=1e-6, rtol=0)
+        assert torch.equal(outputs[name], torch.stack([parameter] * 2))
 
 
 def test_a_new_chain_is_a_softmax_over_legal_sequences() -> None:

@@ -16,8 +16,8 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import EntityPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.heads.spans import MIN_SPANS
 from nlu_kit.registry import Registry
-from nlu_kit_ner.calibration import MIN_SPANS
 from nlu_kit_ner.codec import NerCodec
 from nlu_kit_ner.tags import tag_names
 
@@ -86,15 +86,15 @@ def test_a_label_that_train_never_had_is_masked() -> None:
     assert targets(Example(text=TEXT, entities=(airline, CITY)))[:5] == [IGNORE, IGNORE, IGNORE, B_CITY, I_CITY]
 
 
-def test_lost_counts_what_the_tokens_cannot_express() -> None:
+def test_unlearnable_is_what_the_tokens_cannot_express() -> None:
     inside = Entity(start=8, end=15, label="city")  # "ew York"
     half = Entity(start=16, end=18, label="date")  # "to" of "today"
     beyond = Entity(start=16, end=30, label="date")  # truncated away
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == []
-    assert CODEC.lost(Example(text=TEXT, entities=(inside, half)), ENCODING) == [inside, half]
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, beyond)), ENCODING) == [beyond]
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY,)), EMPTY) == [CITY]
-    assert CODEC.lost(Example(text=TEXT), ENCODING) == []
+    assert CODEC.unlearnable(Example(text=TEXT, entities=(CITY, DATE)), ENCODING) == []
+    assert CODEC.unlearnable(Example(text=TEXT, entities=(inside, half)), ENCODING) == [inside, half]
+    assert CODEC.unlearnable(Example(text=TEXT, entities=(CITY, beyond)), ENCODING) == [beyond]
+    assert CODEC.unlearnable(Example(text=TEXT, entities=(CITY,)), EMPTY) == [CITY]
+    assert CODEC.unlearnable(Example(text=TEXT), ENCODING) == []
 
 
 def test_the_words_of_a_lost_annotation_are_masked() -> None:
@@ -139,12 +139,12 @@ def test_empty_texts_decode_to_nothing() -> None:
     assert CODEC.decode({"logits": np.zeros((0, 4, 5), dtype=np.float32)}, []) == []
 
 
-def test_targets_decode_to_the_annotation() -> None:
+def test_targets_decode_to_the_annotation(figures: Any) -> None:
     example = Example(text=TEXT, entities=(CITY, DATE))
     labels = CODEC.targets(example, ENCODING)["labels"]
     prediction = {"entities": entities(logits([labels[word.token] for word in WORDS]))}
     assert CODEC.matches(example, prediction)
-    assert CODEC.evaluate([example], [prediction])["f1"] == 1.0
+    assert figures(CODEC, [example], [prediction])["f1"] == 1.0
 
 
 @given(array=npst.arrays(np.float32, (10, 5), elements=st.floats(allow_nan=False, allow_infinity=False, width=32)))
@@ -167,19 +167,19 @@ def predicted(*spans: Entity) -> dict[str, Any]:
     }
 
 
-def test_evaluate_counts_unseen_labels_as_wrong_and_skips_what_is_not_annotated() -> None:
+def test_evaluate_counts_unseen_labels_as_wrong_and_skips_what_is_not_annotated(figures: Any) -> None:
     airline = Entity(start=0, end=3, label="airline")
     examples = [Example(text=TEXT, entities=(CITY, airline)), Example(text=TEXT)]
-    scores = CODEC.evaluate(examples, [predicted(CITY), predicted(DATE)])
+    scores = figures(CODEC, examples, [predicted(CITY), predicted(DATE)])
     assert scores == pytest.approx({"precision": 1.0, "recall": 0.5, "f1": 2 / 3})
-    assert CODEC.evaluate(examples[1:], [predicted(DATE)]) == {}
+    assert figures(CODEC, examples[1:], [predicted(DATE)]) == {}
     assert CODEC.main_metric in scores
 
 
-def test_evaluate_sees_entities_that_the_tokenizer_lost() -> None:
+def test_evaluate_sees_entities_that_the_tokenizer_lost(figures: Any) -> None:
     lost = Example(text=TEXT, entities=(Entity(start=16, end=18, label="date"),))
-    assert CODEC.lost(lost, ENCODING) == list(lost.entities or ())
-    assert CODEC.evaluate([lost], [predicted(DATE)])["f1"] == 0.0
+    assert CODEC.unlearnable(lost, ENCODING) == list(lost.entities or ())
+    assert figures(CODEC, [lost], [predicted(DATE)])["f1"] == 0.0
 
 
 def test_matches() -> None:
@@ -214,12 +214,12 @@ def test_a_field_that_holds_something_else_is_a_data_error() -> None:
         codec(field="slots").targets(example, ENCODING)
 
 
-def test_judged_are_the_predicted_spans() -> None:
+def test_confidence_pairs_are_the_predicted_spans() -> None:
     wrong = Entity(start=16, end=22, label="date")
     example = Example(text=TEXT, entities=(CITY, DATE))
-    assert CODEC.judged(example, predicted(CITY, wrong)) == [(0.5, True), (0.5, False)]
-    assert CODEC.judged(example, predicted()) == []
-    assert CODEC.judged(Example(text=TEXT), predicted(CITY)) == ()
+    assert CODEC.confidence_pairs(example, predicted(CITY, wrong)) == [(0.5, True), (0.5, False)]
+    assert CODEC.confidence_pairs(example, predicted()) == []
+    assert CODEC.confidence_pairs(Example(text=TEXT), predicted(CITY)) == ()
 
 
 def test_the_report_covers_annotated_examples() -> None:
@@ -237,7 +237,7 @@ def test_the_report_covers_annotated_examples() -> None:
 
 def test_of_two_that_overlap_the_later_is_lost() -> None:
     whole = Entity(start=0, end=15, label="city")
-    assert CODEC.lost(Example(text=TEXT, entities=(CITY, DATE, whole)), ENCODING) == [CITY]
+    assert CODEC.unlearnable(Example(text=TEXT, entities=(CITY, DATE, whole)), ENCODING) == [CITY]
 
 
 def test_calibration_moves_confidences_and_nothing_else() -> None:
@@ -262,7 +262,7 @@ def test_a_handful_of_spans_is_not_calibrated_on() -> None:
     wanted = CODEC.targets(Example(text=TEXT, entities=(CITY,)), ENCODING)
     assert CODEC.calibrate([sure] * (MIN_SPANS - 1), [wanted] * (MIN_SPANS - 1)) == {}
     assert CODEC.calibrate([sure] * MIN_SPANS, [wanted] * MIN_SPANS)["temperature"] > 1.0
-    assert codec(state={}).temperature == 1.0
+    assert codec(state={}).state.temperature == 1.0
 
 
 def test_nothing_to_calibrate_on() -> None:
@@ -289,13 +289,13 @@ def test_bilou_says_where_an_entity_ends() -> None:
 def test_fit_has_all_tags_of_every_label_in_order(scheme: Any) -> None:
     for head in ("ner", "crf_ner"):
         spec = Registry.load().get("head", head).spec
-        labels = spec.fit(spec.params(scheme=scheme), [Example(text=TEXT, entities=(DATE, CITY))])
+        empty = spec.codec(spec.params(scheme=scheme), CodecContext(name="ner", labels=LabelSpace(())))
+        labels = empty.fit_labels([Example(text=TEXT, entities=(DATE, CITY))])
         assert labels.names == tag_names(["city", "date"], scheme)
 
 
 def test_fit_needs_an_entity() -> None:
-    spec = Registry.load().get("head", "ner").spec
     examples = [Example(text=TEXT, entities=(DATE, CITY)), Example(text=TEXT), Example(text=TEXT, entities=())]
-    assert spec.fit(spec.params(), examples) == LABELS
+    assert CODEC.fit_labels(examples) == LABELS
     with pytest.raises(DataError, match="no training example has an entity in its field 'entities'"):
-        spec.fit(spec.params(), examples[1:])
+        CODEC.fit_labels(examples[1:])

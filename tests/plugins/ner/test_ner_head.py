@@ -30,7 +30,7 @@ def encoded(*, batch: bool = True) -> Encoded:
     return Encoded(torch.randn(2, 5, 6), torch.randn(2, 6), MASK, tokens if batch else None)
 
 
-CASES = list(itertools.product(["ner", "crf_ner"], [None, 4], ["first", "mean", "lstm"], [None, 3]))
+CASES = list(itertools.product(["ner", "crf_ner"], [None, 4], ["first", "mean"], [None, 3]))
 
 
 @pytest.mark.parametrize(("name", "hidden", "pooling", "shapes"), CASES)

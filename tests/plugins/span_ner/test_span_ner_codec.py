@@ -120,7 +120,7 @@ def test_whatever_the_logits_entities_are_spans_of_words(array: np.ndarray, temp
 
 def test_what_is_lost() -> None:
     def lost(*entities: Entity, by: SpanNerCodec = CODEC) -> list[Entity]:
-        return list(by.lost(Example(text=TEXT, entities=entities), ENCODING))
+        return list(by.unlearnable(Example(text=TEXT, entities=entities), ENCODING))
 
     assert lost(BANK, YORK) == []
     assert lost(BANK, YORK, by=codec(max_width=3)) == [BANK]
@@ -131,7 +131,7 @@ def test_what_is_lost() -> None:
     assert lost(YORK, twin) == [twin]  # the same words
     inside, beyond = Entity(start=1, end=4, label="city"), Entity(start=8, end=30, label="city")
     assert lost(inside, beyond) == [inside, beyond]
-    assert list(CODEC.lost(Example(text=TEXT), ENCODING)) == []
+    assert list(CODEC.unlearnable(Example(text=TEXT), ENCODING)) == []
 
 
 def test_what_may_be_a_lost_annotation_is_masked_and_everything_else_taught() -> None:
@@ -175,14 +175,14 @@ def predicted(*entities: Entity) -> dict[str, Any]:
     }
 
 
-def test_figures_are_strict_and_know_overlaps() -> None:
+def test_figures_are_strict_and_know_overlaps(figures: Any) -> None:
     wrong = Entity(start=8, end=17, label="org")
     examples = [Example(text=TEXT, entities=(BANK, YORK)), Example(text=TEXT, entities=()), Example(text=TEXT)]
     predictions = [predicted(BANK, wrong), predicted(), predicted(YORK)]
-    assert CODEC.evaluate(examples, predictions) == pytest.approx({"precision": 0.5, "recall": 0.5, "f1": 0.5})
-    assert CODEC.evaluate(examples[1:], predictions[1:]) == {}
-    assert CODEC.judged(examples[0], predictions[0]) == [(0.8, True), (0.8, False)]
-    assert CODEC.judged(examples[2], predictions[2]) == ()
+    assert figures(CODEC, examples, predictions) == pytest.approx({"precision": 0.5, "recall": 0.5, "f1": 0.5})
+    assert figures(CODEC, examples[1:], predictions[1:]) == {}
+    assert CODEC.confidence_pairs(examples[0], predictions[0]) == [(0.8, True), (0.8, False)]
+    assert CODEC.confidence_pairs(examples[2], predictions[2]) == ()
     report = CODEC.report(examples, predictions)
     assert report.metrics["boundary_f1"] == 1.0
     assert [(row.label, row.support, row.predicted) for row in report.labels] == [("city", 1, 0), ("org", 1, 2)]
@@ -203,9 +203,8 @@ def test_gold_matches_and_unseen() -> None:
 
 
 def test_fit() -> None:
-    spec = Registry.load().get("head", "span_ner").spec
-    assert spec.fit(spec.params(), [Example(text=TEXT, entities=(BANK, YORK)), Example(text="x")]) == LABELS
+    assert CODEC.fit_labels([Example(text=TEXT, entities=(BANK, YORK)), Example(text="x")]) == LABELS
     with pytest.raises(DataError, match="no training example has an entity in its field 'entities'"):
-        spec.fit(spec.params(), [Example(text=TEXT, entities=())])
+        CODEC.fit_labels([Example(text=TEXT, entities=())])
     with pytest.raises(DataError, match="'O' is what span_ner calls"):
-        spec.fit(spec.params(), [Example(text=TEXT, entities=(Entity(start=0, end=4, label="O"),))])
+        CODEC.fit_labels([Example(text=TEXT, entities=(Entity(start=0, end=4, label="O"),))])

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nlu_kit_multilabel.thresholds import best_threshold, tune
+
+from nlu_kit.metrics.calibration import best_threshold, tune_thresholds
 
 
 def f1(probabilities: np.ndarray, gold: np.ndarray, threshold: float) -> float:
@@ -43,7 +44,7 @@ def test_neighbouring_floats_are_kept_apart() -> None:
 def test_rare_classes_share_the_common_one() -> None:
     probabilities = np.array([[0.9, 0.30], [0.8, 0.20], [0.2, 0.10], [0.1, 0.05]])
     gold = np.array([[True, True], [True, False], [False, False], [False, False]])
-    common, own = tune(probabilities, gold, min_support=2, otherwise=0.5)
+    common, own = tune_thresholds(probabilities, gold, min_support=2, otherwise=0.5)
     assert own == {0: pytest.approx(0.5)}
     assert common == pytest.approx(0.25)
-    assert tune(probabilities, np.zeros_like(gold), min_support=1, otherwise=0.5) == (0.5, {})
+    assert tune_thresholds(probabilities, np.zeros_like(gold), min_support=1, otherwise=0.5) == (0.5, {})
