@@ -60,7 +60,7 @@ def intervals(systems: Mapping[str, Outcomes]) -> dict[str, list[float]]:
 def calibration(
     found: Sequence[ConfidencePairs], uncalibrated: Sequence[ConfidencePairs] = ()
 ) -> dict[str, Any] | None:
-    """ECE, the reliability bins that have anything in them, and a histogram of confidences; None without any prediction.
+    """ECE, the reliability bins that have anything in them, a histogram of confidences; None without any prediction.
 
     ``ece_uncalibrated`` is the ECE of ``uncalibrated``, None without any.
     """

@@ -24,8 +24,8 @@ def mcnemar(better: int, worse: int) -> float:
 
 
 def paired(first: Mapping[str, Counts], second: Mapping[str, Counts]) -> dict[str, dict[str, Any]]:
-    """For each figure of both models: ``difference``, second minus first, its 95 % interval as ``low`` and ``high``, and
-    ``p``, the share of resamples in which the second is not better."""
+    """For each figure of both models: ``difference``, second minus first, its 95 % interval as ``low`` and ``high``,
+    and ``p``, the share of resamples in which the second is not better."""
     found = {}
     for name in first:
         if name in second:

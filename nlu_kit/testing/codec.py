@@ -19,8 +19,8 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import Codec, CodecContext
-from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import NotTried, clause
+from nlu_kit.testing.isolated import place, run_isolated
 from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, usual_prediction, utterances
 from nlu_kit.testing.trial import ComponentContract
 
@@ -281,9 +281,9 @@ class CodecContract(ComponentContract, ABC):
             "reads": list(self.spec.reads(self.params)),
             "encodings": [[e.text, e.ids, [[w.token, w.stop, w.start, w.end] for w in e.words]] for e in encodings],
         }
-        alone = run_alone(_DECODE, task, next(self._arrays(self.shapes(), 1, len(encodings[0]))))
-        self.require(not alone.error, f"it fails in a process of its own: {alone.error}")
-        self.require(not alone.imported, f"it imports {alone.imported}")
+        done = run_isolated(_DECODE, task, next(self._arrays(self.shapes(), 1, len(encodings[0]))))
+        self.require(not done.error, f"it fails in a process of its own: {done.error}")
+        self.require(not done.imported, f"it imports {done.imported}")
 
     @clause
     def calibrates_to_json(self) -> None:

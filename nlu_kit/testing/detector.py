@@ -10,9 +10,9 @@ from safetensors.numpy import load, save
 
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.plugin.contracts import Detector, DetectorContext, DetectorFeatures
-from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
 from nlu_kit.testing.codec import NAME
+from nlu_kit.testing.isolated import place, run_isolated
 from nlu_kit.testing.material import random_arrays
 from nlu_kit.testing.trial import ComponentContract
 
@@ -185,6 +185,6 @@ class DetectorContract(ComponentContract):
             "learns": self.spec.learns,
         }
         arrays = {"logits": features.logits, "vectors": features.vectors, "labels": np.asarray(features.labels)}
-        alone = run_alone(_SCORE, task, arrays)
-        self.require(not alone.error, f"it fails in a process of its own: {alone.error}")
-        self.require(not alone.imported, f"it imports {alone.imported}")
+        done = run_isolated(_SCORE, task, arrays)
+        self.require(not done.error, f"it fails in a process of its own: {done.error}")
+        self.require(not done.imported, f"it imports {done.imported}")

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from nlu_kit.errors import ConfigError
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Layer, ParameterGroup
-from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
+from nlu_kit.testing.isolated import place, run_isolated
 from nlu_kit.testing.trial import ComponentContract
 
 EPOCHS, BLOCKS = 8, (0, 1, 2, 3, 6)
@@ -167,6 +167,6 @@ class FreezingContract(ComponentContract):
             "section": dict(self.trial.section),
             "layers": layers,
         }
-        alone = run_alone(_ASK, task)
-        self.require(not alone.error, f"it fails in a process of its own: {alone.error}")
-        self.require(not alone.imported, f"it imports {alone.imported}")
+        done = run_isolated(_ASK, task)
+        self.require(not done.error, f"it fails in a process of its own: {done.error}")
+        self.require(not done.imported, f"it imports {done.imported}")

@@ -23,7 +23,7 @@ def record(right: list[int], **changes: Any) -> dict[str, Any]:
         "utterances": len(right),
         "utterances_sha256": "same",
         "scores": {"intent.accuracy": figure, "intent.macro_f1": 0.1, "exact_match": figure},
-        "main_metrics": {"intent": "intent.accuracy"},
+        "main": ["intent.accuracy", "exact_match"],
         "dev": {"intent.accuracy": 0.5},
         "best_epoch": 2,
         "epochs_run": 3,
@@ -34,7 +34,7 @@ def record(right: list[int], **changes: Any) -> dict[str, Any]:
         "precision": "fp32",
         "epochs": [],
         "run": "runs/x",
-        "outcomes": {"intent": {"right": part}, "exact_match": {"right": part}},
+        "counts": {"intent.accuracy": part, "exact_match": part},
         **changes,
     }
 
@@ -75,10 +75,10 @@ def test_the_better_one_is_found_and_tested(plan: Plan) -> None:
 
 
 def test_a_metric_that_is_no_ratio_has_no_p_and_that_is_said(plan: Plan) -> None:
-    odd = {"main_metrics": {"intent": "intent.macro_f1"}}
+    odd = {"main": ["intent.macro_f1", "exact_match"]}
     summary = of(plan, *(record(right, **odd) for right in (BAD, GOOD, BAD, GOOD)))
     assert list(summary["comparisons"]) == ["exact_match"]
-    assert summary["metrics"][0] == {"name": "intent.macro_f1", "resampled": None}
+    assert summary["metrics"][0] == {"name": "intent.macro_f1", "resampled": False}
     assert any("No intervals and no p for intent.macro_f1" in note for note in summary["notes"])
 
 

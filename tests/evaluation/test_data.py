@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.data.example import Example
-from nlu_kit.errors import DataError, NluKitError, PluginError
+from nlu_kit.errors import ConfigError, DataError, NluKitError
 from nlu_kit.evaluation.data import read_data
 from nlu_kit.params import Params
 from nlu_kit.plugin.hooks import hookimpl
@@ -82,7 +82,7 @@ def test_no_test_set(model: Path) -> None:
 
 
 def test_the_reader(model: Path, table: Path) -> None:
-    with pytest.raises(DataError, match=r"several readers recognise.*--reader, one of: csv, other"):
+    with pytest.raises(DataError, match=r"several readers recognise.*--reader to one of: csv, other"):
         read_data(table, model=model, registry=REGISTRY)
     assert len(read_data(table, model=model, registry=REGISTRY, reader="csv").examples) == 2
     names(model, reader={"type": "csv", "separator": ";"})
@@ -99,10 +99,10 @@ def test_the_reader(model: Path, table: Path) -> None:
 @pytest.mark.parametrize(
     ("reader", "kind", "told"),
     [
-        ("csb", PluginError, "did you mean 'csv'"),
-        ('{"type": "csv", "sep": ","}', DataError, "does not take these parameters: sep"),
+        ("csb", ConfigError, "did you mean 'csv'"),
+        ('{"type": "csv", "sep": ","}', ConfigError, "--reader.sep: unknown key 'sep'"),
         ("{nonsense", DataError, "not valid JSON"),
-        ('{"separator": ","}', DataError, 'has no "type"'),
+        ('{"separator": ","}', ConfigError, "--reader.type: a reader is"),
     ],
 )
 def test_readers_that_are_none(reader: str, kind: type[NluKitError], told: str, model: Path, table: Path) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.comparison import runner
 from nlu_kit.errors import DataError
 from nlu_kit.experiments.grid import parse_axes
 from nlu_kit.experiments.plan import Cell, Plan, make_plan
@@ -27,7 +26,7 @@ if os.environ.get("DIE") == seed:
     os.kill(os.getpid(), 9)
 if os.environ.get("HANG") == seed:
     time.sleep(300)
-(folder / "cell.json").write_text(json.dumps({"format": 1, "key": task["key"], "run": "runs/x"}))
+(folder / "cell.json").write_text(json.dumps({"format": 2, "key": task["key"], "run": "runs/x"}))
 """
 
 
@@ -61,16 +60,15 @@ def plan(write_pipeline: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "modules").mkdir()
     (tmp_path / "modules" / "stand_in.py").write_text(STAND_IN, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "modules"))
-    monkeypatch.setattr(runner, "WORKER", "stand_in")
     return make_plan(write_pipeline(tmp_path, training={"seed": 1}), axes=parse_axes([]), settings=(), seeds=3)
 
 
 def test_what_is_finished_is_not_run_again(plan: Plan, tmp_path: Path) -> None:
     first, second = Watching(), Watching()
-    run_plan(plan, tmp_path / "out", first)
+    run_plan(plan, tmp_path / "out", first, worker="stand_in")
     assert first.told == [("start", 3, 0), *(told for seed in (1, 2, 3) for told in (("run", seed), ("end", seed)))]
-    (tmp_path / "out" / "cells" / plan.cells[1].key / "cell.json").write_text('{"format": 1, "ke', encoding="utf-8")
-    results = run_plan(plan, tmp_path / "out", second)
+    (tmp_path / "out" / "cells" / plan.cells[1].key / "cell.json").write_text('{"format": 2, "ke', encoding="utf-8")
+    results = run_plan(plan, tmp_path / "out", second, worker="stand_in")
     assert second.told == [("start", 3, 2), ("run", 2), ("end", 2)]
     assert [cell.seed for cell, _ in results.records] == [1, 2, 3]
 
@@ -78,11 +76,11 @@ def test_what_is_finished_is_not_run_again(plan: Plan, tmp_path: Path) -> None:
 def test_ctrl_c_leaves_the_finished_cells_and_no_half_one(plan: Plan, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("HANG", "training.seed=2")
     with pytest.raises(KeyboardInterrupt):
-        run_plan(plan, tmp_path / "out", Watching(interrupt_at=2))
+        run_plan(plan, tmp_path / "out", Watching(interrupt_at=2), worker="stand_in")
     assert [folder.name for folder in (tmp_path / "out" / "cells").iterdir()] == [plan.cells[0].key]
     monkeypatch.delenv("HANG")
     again = Watching()
-    run_plan(plan, tmp_path / "out", again)
+    run_plan(plan, tmp_path / "out", again, worker="stand_in")
     assert again.told[0] == ("start", 3, 1)
 
 
@@ -91,38 +89,37 @@ def test_a_cell_that_fails_stops_no_other_and_is_tried_again(
     plan: Plan, tmp_path: Path, monkeypatch: Any, how: str, message: str
 ) -> None:
     monkeypatch.setenv(how, "training.seed=2")
-    results = run_plan(plan, tmp_path / "out", Watching())
+    results = run_plan(plan, tmp_path / "out", Watching(), worker="stand_in")
     assert [cell.seed for cell, _ in results.records] == [1, 3]
     ((cell, error),) = results.failed
     assert cell.seed == 2
     assert error.startswith(message)
     monkeypatch.delenv(how)
     again = Watching()
-    run_plan(plan, tmp_path / "out", again)
+    run_plan(plan, tmp_path / "out", again, worker="stand_in")
     assert again.told == [("start", 3, 2), ("run", 2), ("end", 2)]
 
 
 def test_models_go_unless_they_are_to_stay(plan: Plan, tmp_path: Path) -> None:
-    run_plan(plan, tmp_path / "out", Watching())
+    run_plan(plan, tmp_path / "out", Watching(), worker="stand_in")
     assert not list((tmp_path / "out").rglob("model"))
     again = Watching()
-    run_plan(plan, tmp_path / "out", again, keep_models=True)
+    run_plan(plan, tmp_path / "out", again, keep_models=True, worker="stand_in")
     assert again.told[0] == ("start", 3, 0)  # a record alone is not what was asked for
     assert len(list((tmp_path / "out").rglob("model"))) == 3
     last = Watching()
-    run_plan(plan, tmp_path / "out", last, keep_models=True)
+    run_plan(plan, tmp_path / "out", last, keep_models=True, worker="stand_in")
     assert last.told == [("start", 3, 3)]
 
 
 def test_an_output_that_is_a_file(plan: Plan, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("", encoding="utf-8")
     with pytest.raises(DataError, match="set --output"):
-        run_plan(plan, tmp_path / "out", Watching())
+        run_plan(plan, tmp_path / "out", Watching(), worker="stand_in")
 
 
-def test_a_process_that_says_nothing_useful_points_to_its_log(plan: Plan, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(runner, "WORKER", "no_such_module_at_all")
-    results = run_plan(plan, tmp_path / "out", Watching())
+def test_a_process_that_says_nothing_useful_points_to_its_log(plan: Plan, tmp_path: Path) -> None:
+    results = run_plan(plan, tmp_path / "out", Watching(), worker="no_such_module_at_all")
     assert len(results.failed) == 3
     assert "worker.log" in results.failed[0][1]
     log = tmp_path / "out" / "cells" / plan.cells[0].key / "worker.log"

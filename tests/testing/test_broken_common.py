@@ -17,7 +17,7 @@ from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.testing import contracts
 from nlu_kit.testing.trial import ComponentContract
 
-FUNCTIONS = {"head": ("build", "codec", "fit"), "reader": ("read", "detect")}
+FUNCTIONS = {"head": ("build", "codec"), "reader": ("read", "detect")}
 HEAVY_IMPORT = """
 import sys
 NLU_KIT_CONTRACT = 2

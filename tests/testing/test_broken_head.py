@@ -20,20 +20,27 @@ from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import Codec, CodecContext, HeadContext
 from nlu_kit.heads.modules import Encoded, Head, Loss
+from nlu_kit.heads.params import TemperatureState
+from nlu_kit.metrics.counts import Counts, accuracy
+from nlu_kit.params import Params
 from nlu_kit.plugin.specs import HeadSpec
 
 UNKNOWN = 1  # the id of what the tokenizer does not know
 
 
-class GoodCodec(Codec):
+class GoodCodec(Codec[Params]):
     """The field ``mood``, learnt from intents."""
 
     main_metric = "accuracy"
+    one_label = True
+    State = TemperatureState
     fields: Sequence[str] = ("mood",)
 
-    def __init__(self, context: CodecContext) -> None:
-        self.labels = context.labels
-        self.temperature = context.state.get("temperature", 1.0)
+    def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
+        labels = LabelSpace.fit(str(example.intent) for example in examples if example.intent is not None)
+        if not len(labels):
+            raise DataError("no example has an intent")
+        return labels
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         index = None if example.intent is None else self.labels.index(str(example.intent))
@@ -44,7 +51,7 @@ class GoodCodec(Codec):
         return powers / powers.sum(axis=1, keepdims=True)
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
-        probabilities = self.probabilities(outputs["logits"].astype(np.float64) / self.temperature)
+        probabilities = self.probabilities(outputs["logits"].astype(np.float64) / self.state.temperature)
         return [self.prediction(self.labels.names[int(row.argmax())], float(row.max())) for row in probabilities]
 
     def prediction(self, name: str, confidence: float) -> Mapping[str, Any]:
@@ -56,10 +63,8 @@ class GoodCodec(Codec):
     def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
         return None if example.intent is None else bool(prediction["mood"].name == example.intent)
 
-    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-        right = [self.matches(*pair) for pair in zip(examples, predictions, strict=True)]
-        judged = [value for value in right if value is not None]
-        return {"accuracy": sum(judged) / len(judged)} if judged else {}
+    def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
+        return {"accuracy": accuracy(self.matches(*pair) for pair in zip(examples, predictions, strict=True))}
 
     def unseen(self, example: Example) -> Sequence[str]:
         return () if example.intent is None or example.intent in self.labels else (str(example.intent),)
@@ -117,8 +122,20 @@ class TrustsItsAnnotation(GoodCodec):
 
 
 class CountsInPercent(GoodCodec):
-    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-        return {name: 100 * value for name, value in super().evaluate(examples, predictions).items()}
+    def figures(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
+        found = self.counts(examples, predictions)["accuracy"]
+        return {"percent": 100 * found.value} if found.denominators.any() else {}
+
+
+class CountsTheAnnotatedOnly(GoodCodec):
+    def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
+        pairs = [pair for pair in zip(examples, predictions, strict=True) if self.gold(pair[0]) is not None]
+        return {"accuracy": accuracy(self.matches(*pair) for pair in pairs[1:])}
+
+
+class ForgetsToDecode(Codec[Params]):
+    main_metric = "accuracy"
+    fields: Sequence[str] = ("mood",)
 
 
 class TakesNoneForALabel(GoodCodec):
@@ -248,21 +265,14 @@ def codec(params, context):
             def decode(self, outputs, encodings):
                 return [{} for _ in encodings]
         return Nothing()
-    return make(context)
+    return make(params, context)
 """
-
-
-def fit(_: Any, examples: Sequence[Example]) -> LabelSpace:
-    labels = LabelSpace.fit(str(example.intent) for example in examples if example.intent is not None)
-    if not len(labels):
-        raise DataError("no example has an intent")
-    return labels
 
 
 def spec(
     params: Any,
     *,
-    codec: type[GoodCodec] = GoodCodec,
+    codec: type[Codec[Params]] = GoodCodec,
     head: type[GoodHead] = GoodHead,
     loss: type[GoodLoss] | None = None,
     **fields: Any,
@@ -277,9 +287,7 @@ def spec(
             "summary": "A stub.",
             "params": params,
             "build": lambda _, context: Built(context),
-            "codec": lambda _, context: codec(context),
-            "fit": fit,
-            "one_label": True,
+            "codec": lambda *given: codec(*given),  # which no other process can import
             "produces": "logits" if loss is None else "own_loss",
             **fields,
         }
@@ -308,14 +316,29 @@ def test_a_broken_loss_of_its_own_is_found(clause: str, stub_plugin: Any, assert
 
 
 def test_a_label_space_in_order_of_appearance_is_found(stub_plugin: Any, assert_breaks: Any) -> None:
-    def as_they_come(_: Any, examples: Sequence[Example]) -> LabelSpace:
-        return LabelSpace(tuple(dict.fromkeys(str(e.intent) for e in examples if e.intent is not None)))
+    class AsTheyCome(GoodCodec):
+        def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
+            return LabelSpace(tuple(dict.fromkeys(str(e.intent) for e in examples if e.intent is not None)))
 
-    assert_breaks(spec(stub_plugin.StubParams, fit=as_they_come), "fit")
+    assert_breaks(spec(stub_plugin.StubParams, codec=AsTheyCome), "fit")
+
+
+def test_counts_that_are_not_one_of_each_utterance_are_found(stub_plugin: Any, assert_breaks: Any) -> None:
+    assert_breaks(spec(stub_plugin.StubParams, codec=CountsTheAnnotatedOnly), "gold-is-right")
+
+
+def test_a_forgotten_method_is_named(stub_plugin: Any, violations: Any) -> None:
+    found = violations(spec(stub_plugin.StubParams, codec=ForgetsToDecode))
+    assert "decode" in found["fields"]
 
 
 def test_reading_what_the_codec_does_not_is_found(stub_plugin: Any, assert_breaks: Any) -> None:
-    assert_breaks(spec(stub_plugin.StubParams, reads=lambda _: ("ner",)), "reads")
+    class ReadsNothing(GoodCodec):
+        def __init__(self, params: Params, context: CodecContext) -> None:
+            super().__init__(params, context)
+            self.reads = ()
+
+    assert_breaks(spec(stub_plugin.StubParams, codec=ReadsNothing, reads=lambda _: ("ner",)), "reads")
 
 
 def test_importing_torch_to_decode_is_found(plugin_file: Callable[[str], ModuleType], assert_breaks: Any) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from nlu_kit.params import Params
 from nlu_kit.testing import Contract, ContractViolation, NotTried, contract_checks
-from nlu_kit.testing.alone import place, run_alone
 from nlu_kit.testing.clauses import clause
+from nlu_kit.testing.isolated import place, run_isolated
 
 
 class TeaContract(Contract):
@@ -110,7 +110,7 @@ def test_a_place_is_where_another_process_finds_it() -> None:
 def test_a_process_of_its_own_has_params_and_arrays_and_tells_what_it_imported() -> None:
     task = {"params": place(Params), "section": {}, "wanted": 3}
     script = "import numpy\nassert numpy.load(sys.argv[2])['a'].sum() == task['wanted']\nassert params is not None\n"
-    fine = run_alone(script, task, {"a": np.ones(3)})
+    fine = run_isolated(script, task, {"a": np.ones(3)})
     assert (fine.error, fine.imported) == ("", "")
-    assert "AssertionError" in run_alone(script, {**task, "wanted": 4}, {"a": np.ones(3)}).error
-    assert run_alone("sys.modules['accelerate'] = sys", task).imported == "accelerate"
+    assert "AssertionError" in run_isolated(script, {**task, "wanted": 4}, {"a": np.ones(3)}).error
+    assert run_isolated("sys.modules['accelerate'] = sys", task).imported == "accelerate"
