@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,14 +18,15 @@ from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.errors import NluKitError, TrainingError
+from nlu_kit.files import write_whole
 from nlu_kit.locking import is_held, only_one
 from nlu_kit.model.folder import PIPELINE, ModelInfo, save_model
 from nlu_kit.model.protocols import Callback
 from nlu_kit.registry import Registry
-from nlu_kit.specs import CallbackContext
+from nlu_kit.training import listeners
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.distributed import make_accelerator
-from nlu_kit.training.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.training.events import RunEnd, RunStart
 from nlu_kit.training.findings import data_findings
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
@@ -38,7 +39,6 @@ from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, rehearse
 
 MODEL, CHECKPOINTS = "model", "checkpoints"
-HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ def train(
     Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written;
     TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has its own.
     """
-    overrides, callbacks, runs = strings("overrides", overrides), _listening(callbacks), a_path("runs", runs)
+    overrides, callbacks, runs = strings("overrides", overrides), listeners.checked(callbacks), a_path("runs", runs)
     if not isinstance(pipeline, Pipeline):
         pipeline = load_pipeline(a_path("pipeline", pipeline), overrides=overrides, registry=registry)
     elif overrides or registry is not None:
@@ -84,7 +84,8 @@ def train(
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             sweep(runs)
-            _write_json(run_dir / PIPELINE, _rerunnable(job.pipeline, run_dir))
+            resolved = json.dumps(_rerunnable(job.pipeline, run_dir), indent=2, ensure_ascii=False)
+            write_whole(run_dir / PIPELINE, resolved + "\n")
         job.begin(run_dir, callbacks)
         with _nothing_lost(job):
             return job.end(job.fit())
@@ -96,7 +97,7 @@ def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry:
     Raises TrainingError where the run has no checkpoint, has its model already, or is still going on; else what
     ``train`` raises.
     """
-    run_dir, callbacks = a_path("run", run), _listening(callbacks)
+    run_dir, callbacks = a_path("run", run), listeners.checked(callbacks)
     checkpoint = Checkpoint(run_dir / CHECKPOINTS)
     if (run_dir / MODEL).exists():
         raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
@@ -141,7 +142,8 @@ class _Job:
         pipeline, accelerator, prepared = self.pipeline, self.accelerator, self.prepared
         self.run_dir = run_dir
         self.recorder = Recorder(run_dir)
-        self.listeners = _listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
+        heard = listeners.all_listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
+        self.notify = listeners.notifiers(heard)
         labels = {name: codec.labels.names for name, codec in prepared.codecs().items()}
         self.checkpoint = Checkpoint(run_dir / CHECKPOINTS, labels)
         self.static = StaticLayers(
@@ -173,9 +175,9 @@ class _Job:
             checkpoint=self.checkpoint,
             validate=lambda: self.validator.validate(self.prepared.dev),
             static=self.static,
-            listeners=Listeners(step=self.notifier("on_step_end"), epoch=self.notifier("on_epoch_end")),
+            listeners=Listeners(step=self.notify["on_step_end"], epoch=self.notify["on_epoch_end"]),
         )
-        self.notifier("on_run_start")(_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))
+        self.notify["on_run_start"](_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))
         try:
             return trainer.fit()
         except BaseException:
@@ -217,7 +219,7 @@ class _Job:
             seconds=result.seconds,
             peak_memory_mb=peak_memory_mb(self.accelerator.device),
         )
-        self.notifier("on_run_end")(end)
+        self.notify["on_run_end"](end)
         if self.accelerator.num_processes > 1:
             self.accelerator.end_training()
         return result
@@ -244,13 +246,6 @@ class _Job:
         self.checkpoint.remove()
         point_latest(self.run_dir)
 
-    def notifier(self, method: str) -> Callable[[Any], None]:
-        def notify(event: RunStart | StepEnd | EpochEnd | RunEnd) -> None:
-            for listener in self.listeners:
-                getattr(listener, method)(event)
-
-        return notify
-
 
 @contextmanager
 def _locked(job: _Job, run_dir: Path) -> Iterator[None]:
@@ -276,19 +271,6 @@ def _nothing_lost(job: _Job) -> Iterator[None]:
         raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
 
 
-def _listening(callbacks: Iterable[Callback]) -> list[Callback]:
-    """Raises TypeError for what can't hear of a run, before the run."""
-    if not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
-    listening = list(callbacks)
-    for callback in listening:
-        missing = [name for name in HEARD if not callable(getattr(callback, name, None))]
-        if missing or isinstance(callback, type):
-            what = f"has no {', '.join(missing)}" if missing else "is a class, not an object of it"
-            raise TypeError(f"callbacks: {callback!r} {what}")
-    return listening
-
-
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
     """The main process names the folder, the others hear of it."""
     box = [new_run_folder(runs, name) if accelerator.is_main_process else None]
@@ -296,12 +278,6 @@ def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
         broadcast_object_list(box)
     assert box[0] is not None
     return box[0]
-
-
-def _listeners(pipeline: Pipeline, recorder: Recorder, callbacks: Sequence[Callback]) -> list[Callback]:
-    context = CallbackContext(run_dir=recorder.log_file.parent)
-    built: list[Callback] = [c.provided.spec.build(c.params, context) for c in pipeline.callbacks]  # type: ignore[attr-defined]
-    return [recorder, *built, *callbacks]
 
 
 def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:
@@ -330,7 +306,3 @@ def _rerunnable(pipeline: Pipeline, run_dir: Path) -> dict[str, Any]:
         if resolved["data"][split]:
             resolved["data"][split] = os.path.relpath(pipeline.path(resolved["data"][split]), run_dir)
     return resolved
-
-
-def _write_json(file: Path, value: dict[str, Any]) -> None:
-    file.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
