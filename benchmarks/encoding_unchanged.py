@@ -119,7 +119,7 @@ def count_lost(head: str, examples: Sequence[Example], encodings: Sequence[Any])
     spec: Any = Registry.load().get("head", head).spec
     params = spec.params()
     codec = spec.codec(params, CodecContext(name=head, labels=spec.fit(params, examples)))
-    return sum(codec.lost(example, encoding) for example, encoding in zip(examples, encodings, strict=True))
+    return sum(len(codec.lost(example, encoding)) for example, encoding in zip(examples, encodings, strict=True))
 
 
 if __name__ == "__main__":
