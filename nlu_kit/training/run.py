@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from nlu_kit.errors import NluKitError, TrainingError
 from nlu_kit.files import write_json
 from nlu_kit.locking import is_held, only_one
 from nlu_kit.model.folder import PIPELINE, save_model
-from nlu_kit.plugin.contracts import Callback, CallbackContext
-from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
+from nlu_kit.plugin.contracts import Callback
+from nlu_kit.plugin.events import RunEnd, RunStart
 from nlu_kit.registry import Registry
+from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
@@ -35,7 +36,6 @@ from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, dry_run
 
 MODEL, CHECKPOINTS = "model", "checkpoints"
-HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
 
 
 def train(
@@ -52,7 +52,7 @@ def train(
     Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written;
     TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has its own.
     """
-    overrides, callbacks, runs = strings("overrides", overrides), _listening(callbacks), a_path("runs", runs)
+    overrides, callbacks, runs = strings("overrides", overrides), listeners.checked(callbacks), a_path("runs", runs)
     if not isinstance(pipeline, Pipeline):
         pipeline = load_pipeline(a_path("pipeline", pipeline), overrides=overrides, registry=registry)
     elif overrides or registry is not None:
@@ -75,7 +75,7 @@ def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry:
     Raises TrainingError where the run has no checkpoint, has its model already, or is still going on; else what
     ``train`` raises.
     """
-    run_dir, callbacks = a_path("run", run), _listening(callbacks)
+    run_dir, callbacks = a_path("run", run), listeners.checked(callbacks)
     checkpoint = Checkpoint(run_dir / CHECKPOINTS)
     if (run_dir / MODEL).exists():
         raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
@@ -121,7 +121,8 @@ class _Job:
         pipeline, accelerator, prepared = self.pipeline, self.accelerator, self.prepared
         self.run_dir = run_dir
         self.recorder = Recorder(run_dir)
-        self.listeners = _listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
+        heard = listeners.all_listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
+        self.notify = listeners.notifiers(heard)
         labels = {name: codec.labels.names for name, codec in prepared.codecs.items()}
         self.checkpoint = Checkpoint(run_dir / CHECKPOINTS, labels)
         self.static = StaticLayers(
@@ -153,9 +154,9 @@ class _Job:
             checkpoint=self.checkpoint,
             validate=lambda: self.validator.validate(self.prepared.dev),
             static=self.static,
-            listeners=Listeners(step=self.notifier("on_step_end"), epoch=self.notifier("on_epoch_end")),
+            listeners=Listeners(step=self.notify["on_step_end"], epoch=self.notify["on_epoch_end"]),
         )
-        self.notifier("on_run_start")(_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))
+        self.notify["on_run_start"](_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))
         try:
             return trainer.fit()
         except BaseException:
@@ -201,17 +202,10 @@ class _Job:
                 self.checkpoint.remove()
                 point_latest(self.run_dir)
         self.accelerator.wait_for_everyone()
-        self.notifier("on_run_end")(result)
+        self.notify["on_run_end"](result)
         if self.accelerator.num_processes > 1:
             self.accelerator.end_training()
         return result
-
-    def notifier(self, method: str) -> Callable[[Any], None]:
-        def notify(event: RunStart | StepEnd | EpochEnd | RunEnd) -> None:
-            for listener in self.listeners:
-                getattr(listener, method)(event)
-
-        return notify
 
 
 @contextmanager
@@ -238,19 +232,6 @@ def _nothing_lost(job: _Job) -> Iterator[None]:
         raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
 
 
-def _listening(callbacks: Iterable[Callback]) -> list[Callback]:
-    """Raises TypeError for what can't hear of a run, before the run."""
-    if not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
-    listening = list(callbacks)
-    for callback in listening:
-        missing = [name for name in HEARD if not callable(getattr(callback, name, None))]
-        if missing or isinstance(callback, type):
-            what = f"has no {', '.join(missing)}" if missing else "is a class, not an object of it"
-            raise TypeError(f"callbacks: {callback!r} {what}")
-    return listening
-
-
 def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
     """The main process names the folder, the others hear of it."""
     box = [new_run_folder(runs, name) if accelerator.is_main_process else None]
@@ -258,12 +239,6 @@ def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
         broadcast_object_list(box)
     assert box[0] is not None
     return box[0]
-
-
-def _listeners(pipeline: Pipeline, recorder: Recorder, callbacks: Sequence[Callback]) -> list[Callback]:
-    context = CallbackContext(run_dir=recorder.log_file.parent)
-    built: list[Callback] = [callback.make(context) for callback in pipeline.callbacks]
-    return [recorder, *built, *callbacks]
 
 
 def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:

@@ -7,6 +7,7 @@ tried, a question that was asked). tests/hostile/test_folders.py runs it.
 
 from __future__ import annotations
 
+import argparse
 import builtins
 import copy
 import hashlib
@@ -15,7 +16,6 @@ import os
 import resource
 import shutil
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -339,4 +339,6 @@ def main(source: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]))))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", type=Path, help="a model folder that is whole")
+    print(json.dumps(main(parser.parse_args().model)))

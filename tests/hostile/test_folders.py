@@ -19,6 +19,7 @@ def test_hostile_folders(trained: Any) -> None:
     )
     assert done.returncode == 0, done.stderr[-2000:]
     found = json.loads(done.stdout.splitlines()[-1])
+    print(found)
     assert found["faults"] == []
     assert found["clean errors"] + found["loads"] >= 300
     assert found["clean errors"] > found["loads"]
