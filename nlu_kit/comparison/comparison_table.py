@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from nlu_kit.report.columns import columns
 from nlu_kit.report.numbers import epochs, mean_sd, megabytes, p_value, percent, points, seconds
 
 
@@ -62,16 +63,6 @@ def against(test: Mapping[str, Any], a: int, b: int) -> Mapping[str, Any]:
 
 def interval(pair: Mapping[str, Any]) -> str:
     return f"[{points(pair['low'])}, {points(pair['high'])}]"
-
-
-def columns(names: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> list[str]:
-    """Aligned: the first column to the left, the others to the right."""
-    everything = [*([] if names is None else [names]), *rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*everything, strict=True)]
-    return [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in everything
-    ]
 
 
 def cell_line(record: Mapping[str, Any]) -> str:

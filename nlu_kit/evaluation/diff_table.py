@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nlu_kit.comparison.comparison_table import columns
 from nlu_kit.data.printable import one_line
 from nlu_kit.evaluation.diff import BETTER, WORSE
+from nlu_kit.report.columns import columns
 from nlu_kit.report.numbers import p_value, percent, points
 
 SHOWN = 5

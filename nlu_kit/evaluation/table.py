@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nlu_kit.comparison.comparison_table import columns
 from nlu_kit.evaluation.summary import Summary
+from nlu_kit.report.columns import columns
 from nlu_kit.report.matrix import most_confused
 from nlu_kit.report.numbers import megabytes, percent
 

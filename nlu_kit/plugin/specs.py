@@ -82,8 +82,8 @@ class HeadSpec(Spec[P]):
     the module's outputs are; the head's loss must consume it (``"own_loss"``: the head computes its loss itself).
 
     ``reads`` names the heads of the pipeline whose decoded predictions this one's codec wants (see
-    ``Codec.decode_reading``). ``samples`` gives a few annotated examples for `nlu-kit plugins check`, where the head
-    learns from something else than the fields ``intent`` and ``entities``."""
+    ``Codec.decode_reading``). ``samples`` gives a few annotated examples for `nlu-kit plugins check`; a head of a
+    family that learns from plain labels or entities, in whatever field, does not need them."""
 
     kind: ClassVar[str] = "head"
     build: Callable[[P, HeadContext], Head]

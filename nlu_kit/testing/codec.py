@@ -19,6 +19,9 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import Codec, CodecContext
+from nlu_kit.heads.label import LabelCodec
+from nlu_kit.heads.label_set import LabelSetCodec
+from nlu_kit.heads.spans import SpanCodec
 from nlu_kit.testing.clauses import NotTried, clause
 from nlu_kit.testing.isolated import place, run_isolated
 from nlu_kit.testing.material import AWKWARD, encoded, random_arrays, tokenizer, usual_prediction, utterances
@@ -27,6 +30,7 @@ from nlu_kit.testing.trial import ComponentContract
 NAME = "head"
 RUBBISH = (7, 0.5, True, "", ["x"], {"a": 1}, [{"start": 0}], [None])
 """What stands in a field by mistake."""
+_LEARNS_FROM = ((LabelCodec, "intent"), (LabelSetCodec, "intent"), (SpanCodec, "entities"))
 RESERVED = {"text", "truncated", OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE}
 _DECODE = """
 import numpy as np
@@ -55,12 +59,17 @@ class CodecContract(ComponentContract, ABC):
 
     @cached_property
     def examples(self) -> Sequence[Example]:
-        """Annotated examples: those given, the spec's samples, or utterances with intents and entities."""
+        """Annotated examples: those given, the spec's samples, or utterances with intents and entities. For a head of
+        a family that names another field, these stand in that one."""
         if self.trial.examples is not None:
             return self.trial.examples
         if self.spec.samples is not None:
             return list(self.spec.samples(self.params))
-        return utterances()
+        codec = self.codec_of(LabelSpace(()))
+        learns_from = next((field for family, field in _LEARNS_FROM if isinstance(codec, family)), None)
+        if learns_from is None or self.params.field in ("intent", "entities"):
+            return utterances()
+        return [replace(each, labels={self.params.field: each.get(learns_from)}) for each in utterances()]
 
     @cached_property
     def labels(self) -> LabelSpace:

@@ -64,7 +64,7 @@ def test_a_line_for_each_run_then_the_table(grid: Any) -> None:
 
 def test_json_holds_figures_that_follow_from_the_runs(summary: Any) -> None:
     assert [metric["name"] for metric in summary["metrics"]] == METRICS
-    assert [metric["resampled"] for metric in summary["metrics"]] == ["right", "spans", "right"]
+    assert [metric["resampled"] for metric in summary["metrics"]] == [True, True, True]
     assert (summary["evaluated_on"], summary["utterances"], summary["seeds"]) == ("test", 19, 2)
     assert summary["vary"] == {"freezing": ["freeze_backbone", "discriminative"]}
     for row in summary["combinations"]:

@@ -122,8 +122,7 @@ def test_json_holds_the_same_whatever_a_component_prints(registry: Registry, cap
 
 def test_what_could_not_be_tried_says_why(capsys: Captured) -> None:
     from nlu_kit.cli.output import shown
-    from nlu_kit.cli.plugin_checks import NOT_TRIED, Tried
-    from nlu_kit.cli.plugins_check import _line
+    from nlu_kit.cli.plugins_check import NOT_TRIED, Tried, _line
 
     tried = Tried(clause="resumes", says="It resumes.", outcome=NOT_TRIED, found="it names no resume points")
     assert click.unstyle(shown(_line(tried))) == "  not tried  resumes: it names no resume points"

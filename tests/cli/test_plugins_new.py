@@ -16,8 +16,7 @@ import pytest
 from nlu_kit import __version__
 from nlu_kit.cli import writing
 from nlu_kit.cli.main import main
-from nlu_kit.cli.plugin_name import LONGEST, plugin_name
-from nlu_kit.cli.plugins_new import NEW
+from nlu_kit.cli.plugins_new import LONGEST, NEW, plugin_name
 from nlu_kit.registry import Registry
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +52,7 @@ def test_it_says_what_it_wrote_and_what_comes_next(nlu_kit: Any, tmp_path: Path)
     ]  # fmt: skip
     assert {
         ".github/workflows/ci.yml", ".gitignore", "README.md", "pyproject.toml", "pipeline.json",
-        "nlu_kit_my_sentiment/__init__.py", "nlu_kit_my_sentiment/params.py", "nlu_kit_my_sentiment/py.typed",
+        "nlu_kit_my_sentiment/__init__.py", "nlu_kit_my_sentiment/py.typed",
         "tests/test_contract.py", "tests/test_nlu_kit_my_sentiment.py",
     } <= set(tree(folder))  # fmt: skip
     assert list(tmp_path.iterdir()) == [folder], "nothing else is left"
@@ -134,7 +133,7 @@ def test_a_full_disk_leaves_nothing(
     write = Path.write_bytes
 
     def full(self: Path, content: bytes) -> int:
-        if self.name == "params.py":
+        if self.name == "loss.py":
             raise OSError(28, "No space left on device")
         return write(self, content)
 

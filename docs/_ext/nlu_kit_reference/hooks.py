@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import Any
 
 import nlu_kit
-from nlu_kit.plugin import contracts as protocols
+from nlu_kit import plugin
 from nlu_kit.plugin import specs
 from nlu_kit.plugin.hooks import KINDS, NluKitSpecs
 from nlu_kit.registry import Registry
@@ -22,11 +22,17 @@ from .markdown import code, inline, join, prose, table
 INTRO = """# Hooks
 
 A plugin is an importable module with plain functions marked `@hookimpl`, found through the entry-point group
-`nlu_kit`. A hook hands back *descriptors* (specs) and never acts: it must be cheap and must not import torch. This page
-is generated from `nlu_kit.plugin`, `nlu_kit.plugin` and the contracts in `nlu_kit.model`. How to write a plugin is in
-{doc}`../writing-plugins`, and what each must do in {doc}`contracts`.
+`nlu_kit`. A hook hands back *descriptors* (specs) and never acts: it must be cheap and must not import torch.
+Everything on this page is imported from `nlu_kit.plugin`. {doc}`../writing-plugins` says how to write a plugin,
+{doc}`contracts` what each component must do.
 
-Every spec starts with the same fields; what else it holds is said with its hook."""
+Every spec starts with these fields; each hook's section has the rest."""
+
+CONTRACTS = ("nlu_kit.plugin.contracts", "nlu_kit.plugin.modules", "nlu_kit.heads.codec", "nlu_kit.heads.modules")
+"""The modules whose classes a spec's ``build`` returns."""
+
+# Most heads have one of these as their codec.
+FAMILIES = ("LabelCodec", "LabelSetCodec", "SpanCodec", "SentenceClassifier")
 
 # The plain data that the contracts speak of.
 TYPES = (
@@ -41,7 +47,7 @@ TYPES = (
 def page(registry: Registry) -> str:
     """The page. What is installed makes no difference; ``registry`` lists who implements each hook."""
     common = [_fields(specs.Spec), prose(specs.Spec.__doc__)]
-    return join([INTRO, *common, *(_hook(hook, registry) for hook in hooks()), _types()])
+    return join([INTRO, *common, *(_hook(hook, registry) for hook in hooks()), _families(), _types()])
 
 
 def hooks() -> list[FunctionType]:
@@ -77,13 +83,21 @@ def _spec(spec_class: type[specs.AnySpec]) -> list[str]:
     types = " ".join(str(field.type) for field in own)
     blocks = [f"### `{spec_class.__name__}`", _docstring(spec_class), _fields(spec_class, own)]
     for name in dict.fromkeys(re.findall(r"\w+Context", types)):
-        context = getattr(specs, name)
-        blocks += [f"`{name}`, which the function receives:", _docstring(context), _fields(context)]
+        context = getattr(plugin, name)
+        blocks += [f"`{name}`, which it is made with:", _docstring(context), _fields(context)]
     for name in dict.fromkeys(re.findall(r"\w+", types)):
-        if name in protocols.__all__:
-            module, source = _classes()[name]
-            blocks += [f"`{name}` (in `{module}`), which it returns:", code(source)]
+        module, source = _classes().get(name, ("", ""))
+        if module in CONTRACTS and not name.endswith("Context"):
+            blocks += [f"`{name}`, which it is:", code(source)]
     return blocks
+
+
+def _families() -> str:
+    blocks = ["(hook-families)=\n## What heads are made of"]
+    for name in FAMILIES:
+        module, source = _classes()[name]
+        blocks += [f"### `{name}`", f"In `{module}`.", prose(ast.get_docstring(ast.parse(source).body[0]))]  # type: ignore[arg-type]
+    return join(blocks).rstrip()
 
 
 def _types() -> str:
