@@ -283,6 +283,9 @@ class Registry:
             cli.add_command(provided.command, name)
 
 
+MOVING = f"docs/contract-{CONTRACT}.md"
+
+
 def _refused(plugin: object, origin: _Origin) -> str | None:
     """What to say of a plugin that was written for another contract; None where it was written for ours.
 
@@ -292,7 +295,10 @@ def _refused(plugin: object, origin: _Origin) -> str | None:
     if written_for == CONTRACT:
         return None
     newer = isinstance(written_for, int) and written_for > CONTRACT
-    upgrade = "pip install --upgrade nlu-kit" if newer else f"pip install --upgrade {origin.distribution}"
+    if newer:
+        upgrade = "pip install --upgrade nlu-kit"
+    else:
+        upgrade = f"pip install --upgrade {origin.distribution} (if it is yours, {MOVING} says how to move it)"
     return (
         f"it was written for contract {written_for!r}, and nlu-kit {__version__} has contract {CONTRACT}: {upgrade}, "
         f"or switch it off with {DISABLE_VARIABLE}={origin.plugin}"

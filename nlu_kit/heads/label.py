@@ -43,12 +43,14 @@ class LabelCodec(Codec[P]):
     def fields(self) -> Sequence[str]:
         return self.field, f"{self.field}s"
 
-    def annotation(self, example: Example) -> str | None:
-        """The label that the example is annotated with; None where it has none.
+    def annotation(self, example: Example) -> Any:
+        """What the example is annotated with, or None: what ``field`` holds. Override it where that is not the label;
+        what it returns is checked afterwards."""
+        return example.get(self.field)
 
-        Raises DataError where the field holds a list or an object: a text has one label here.
-        """
-        value = example.get(self.field)
+    def label(self, example: Example) -> str | None:
+        """The annotation as a label. Raises DataError for a list or an object: a text has one label here."""
+        value = self.annotation(example)
         if value is None:
             return None
         if not isinstance(value, (str, int, float)):
@@ -61,19 +63,19 @@ class LabelCodec(Codec[P]):
 
     def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
         """Every label, sorted. Raises NothingToLearnError where no example has one."""
-        labels = LabelSpace.fit(label for example in examples if (label := self.annotation(example)) is not None)
+        labels = LabelSpace.fit(label for example in examples if (label := self.label(example)) is not None)
         if not len(labels):
             raise NothingToLearnError(f"no training example has a label in its field '{self.field}'")
         return labels
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels``: a scalar class index; IGNORE without annotation or for a label that train never had."""
-        label = self.annotation(example)
+        label = self.label(example)
         index = None if label is None else self.labels.index(label)
         return {"labels": np.asarray(IGNORE if index is None else index, dtype=np.int64)}
 
     def unseen(self, example: Example) -> Sequence[str]:
-        label = self.annotation(example)
+        label = self.label(example)
         return () if label is None or label in self.labels else (label,)
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
@@ -100,11 +102,11 @@ class LabelCodec(Codec[P]):
         return {"temperature": fit_temperature(np.stack([output["logits"] for output in outputs]), labels)}
 
     def gold(self, example: Example) -> Mapping[str, Any] | None:
-        label = self.annotation(example)
+        label = self.label(example)
         return None if label is None else {self.field: LabelPrediction(name=label, confidence=1.0)}
 
     def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
-        label = self.annotation(example)
+        label = self.label(example)
         return None if label is None else bool(prediction[self.field].name == label)
 
     def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
@@ -133,6 +135,6 @@ class LabelCodec(Codec[P]):
         pairs = [
             (label, prediction[self.field].name)
             for example, prediction in zip(examples, predictions, strict=True)
-            if (label := self.annotation(example)) is not None
+            if (label := self.label(example)) is not None
         ]
         return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]

@@ -59,14 +59,16 @@ class LabelSetCodec(Codec[P]):
     def fields(self) -> Sequence[str]:
         return (self.field,)
 
-    def annotation(self, example: Example) -> tuple[str, ...] | None:
-        """The labels in the example's ``<field>s`` or else ``field``, without repeats; None where it has neither.
+    def annotation(self, example: Example) -> Any:
+        """What the example is annotated with, or None: what ``<field>s`` or else ``field`` holds. Override it where
+        that is not the labels; what it returns is checked afterwards."""
+        value = example.get(self.field)
+        return example.get(self.params.field) if value is None else value
 
-        A list is taken as it is, a string is one label or, with a ``separator``, cut there. Raises DataError for
-        anything else, and for a label that is blank.
-        """
-        name = self.field if example.get(self.field) is not None else self.params.field
-        value = example.get(name)
+    def label_set(self, example: Example) -> tuple[str, ...] | None:
+        """The annotation as labels, without repeats. A list is taken as it is, a string is one label or, with a
+        ``separator``, cut there. Raises DataError for anything else, and for a label that is blank."""
+        value = self.annotation(example)
         if value is None:
             return None
         if isinstance(value, str) and self.params.separator:
@@ -75,21 +77,21 @@ class LabelSetCodec(Codec[P]):
         for item in items:
             if not isinstance(item, (str, int, float)) or not str(item).strip():
                 raise DataError(
-                    f"{example.source}: '{name}' must be a label or a list of labels (strings that are not empty) to "
-                    f"train a head on it, got {example.get(name)!r}"
+                    f"{example.source}: '{self.params.field}' must be a label or a list of labels (strings that are "
+                    f"not empty) to train a head on it, got {self.annotation(example)!r}"
                 )
         return tuple(dict.fromkeys(str(item) for item in items))
 
     def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
         """Every label, sorted. Raises NothingToLearnError where no example has one."""
-        labels = LabelSpace.fit(label for example in examples for label in self.annotation(example) or ())
+        labels = LabelSpace.fit(label for example in examples for label in self.label_set(example) or ())
         if not len(labels):
             raise NothingToLearnError(f"no training example has a label in its field '{self.params.field}'")
         return labels
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels`` [C] float32: 1 for each label of the text, 0 for the others; NaN without annotation."""
-        annotated = self.annotation(example)
+        annotated = self.label_set(example)
         targets = np.full(len(self.labels), np.nan if annotated is None else 0.0, dtype=np.float32)
         for name in annotated or ():
             index = self.labels.index(name)
@@ -98,7 +100,7 @@ class LabelSetCodec(Codec[P]):
         return {"labels": targets}
 
     def unseen(self, example: Example) -> Sequence[str]:
-        return [name for name in self.annotation(example) or () if name not in self.labels]
+        return [name for name in self.label_set(example) or () if name not in self.labels]
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
         """A sigmoid on each of ``logits`` [B, C]; the confidence is that probability, not how far above its threshold
@@ -127,30 +129,28 @@ class LabelSetCodec(Codec[P]):
         return {"threshold": common, "thresholds": {self.labels.names[index]: own[index] for index in own}}
 
     def gold(self, example: Example) -> Mapping[str, Any] | None:
-        annotated = self.annotation(example)
+        annotated = self.label_set(example)
         if annotated is None:
             return None
         return {self.field: tuple(LabelPrediction(name=name, confidence=1.0) for name in annotated)}
 
     def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
-        annotated = self.annotation(example)
+        annotated = self.label_set(example)
         return None if annotated is None else set(annotated) == self._names(prediction)
 
     def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
         """``micro_f1``, ``micro_precision``, ``micro_recall`` and ``accuracy`` (exactly the annotated set) over the
         annotated examples; nothing where none of these has a label."""
-        golds, pairs = [self.annotation(example) for example in examples], zip(examples, predictions, strict=True)
-        if not any(golds):
+        golds = [self.label_set(example) for example in examples]
+        micro = set_counts(
+            [None if gold is None else set(gold) for gold in golds],
+            [self._names(prediction) for prediction in predictions],
+        )
+        if not micro:
             return {}
-        names = [
-            self._names(prediction) if gold is not None else set[str]()
-            for gold, prediction in zip(golds, predictions, strict=True)
-        ]
-        both = [len(set(gold or ()) & guessed) for gold, guessed in zip(golds, names, strict=True)]
-        micro = set_counts(both, [len(gold or ()) for gold in golds], [len(guessed) for guessed in names])
         return {
             "micro_f1": micro["f1"],
-            "accuracy": accuracy(self.matches(*pair) for pair in pairs),
+            "accuracy": accuracy(self.matches(*pair) for pair in zip(examples, predictions, strict=True)),
             "micro_precision": micro["precision"],
             "micro_recall": micro["recall"],
         }
@@ -162,7 +162,7 @@ class LabelSetCodec(Codec[P]):
 
     def confidence_pairs(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
         """Each label predicted: its confidence, and whether it is annotated."""
-        annotated = self.annotation(example)
+        annotated = self.label_set(example)
         if annotated is None:
             return ()
         return [(label.confidence, label.name in annotated) for label in prediction[self.field]]
@@ -179,7 +179,7 @@ class LabelSetCodec(Codec[P]):
         pairs = [
             (annotated, self._names(prediction))
             for example, prediction in zip(examples, predictions, strict=True)
-            if (annotated := self.annotation(example)) is not None
+            if (annotated := self.label_set(example)) is not None
         ]
         return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
 

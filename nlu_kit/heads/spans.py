@@ -41,12 +41,14 @@ class SpanCodec(Codec[P]):
     def fields(self) -> Sequence[str]:
         return (self.field,)
 
-    def annotation(self, example: Example) -> Sequence[Entity] | None:
-        """The spans that the example is annotated with, in any order; None where it has no such field.
+    def annotation(self, example: Example) -> Any:
+        """What the example is annotated with, or None: what ``field`` holds. Override it where that is not the spans;
+        what it returns is checked afterwards."""
+        return example.get(self.field)
 
-        Raises DataError where the field holds something else.
-        """
-        value = example.get(self.field)
+    def spans(self, example: Example) -> Sequence[Entity] | None:
+        """The annotation as spans, in any order. Raises DataError where it is something else."""
+        value = self.annotation(example)
         if value is None:
             return None
         if not isinstance(value, Sequence) or not all(isinstance(item, Entity) for item in value):
@@ -58,7 +60,7 @@ class SpanCodec(Codec[P]):
 
     def span_labels(self, examples: Sequence[Example]) -> list[str]:
         """Every label of the annotation, sorted. Raises NothingToLearnError where there is none."""
-        names = {entity.label for example in examples for entity in self.annotation(example) or ()}
+        names = {entity.label for example in examples for entity in self.spans(example) or ()}
         if not names:
             raise NothingToLearnError(f"no training example has an entity in its field '{self.field}'")
         return sorted(names)
@@ -68,14 +70,14 @@ class SpanCodec(Codec[P]):
         """The annotated spans that targets can't tell: cut off, beginning or ending inside a word."""
 
     def unseen(self, example: Example) -> Sequence[str]:
-        return [entity.label for entity in self.annotation(example) or () if not self.knows(entity.label)]
+        return [entity.label for entity in self.spans(example) or () if not self.knows(entity.label)]
 
     def knows(self, label: str) -> bool:
         """Whether the label space has a class for it."""
         return label in self.labels
 
     def gold(self, example: Example) -> Mapping[str, Any] | None:
-        entities = self.annotation(example)
+        entities = self.spans(example)
         if entities is None:
             return None
         in_order = sorted(entities, key=lambda entity: (entity.start, -entity.end, entity.label))
@@ -88,24 +90,21 @@ class SpanCodec(Codec[P]):
         return EntityPrediction(start=start, end=end, text=text[start:end], label=entity.label, confidence=1.0)
 
     def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
-        entities = self.annotation(example)
+        entities = self.spans(example)
         return None if entities is None else set(map(triple, entities)) == set(map(triple, prediction[self.field]))
 
     def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
         """Strict ``precision``, ``recall`` and ``f1`` over the annotated examples. A span that is there twice counts
         once. Nothing where none of the examples has a span: an F1 would say nothing there."""
-        golds = [self.annotation(example) for example in examples]
-        if not any(golds):
-            return {}
-        pairs = [
-            (set(map(triple, gold or ())), set(map(triple, () if gold is None else prediction[self.field])))
-            for gold, prediction in zip(golds, predictions, strict=True)
-        ]
-        return set_counts([len(g & p) for g, p in pairs], [len(g) for g, _ in pairs], [len(p) for _, p in pairs])
+        golds = [self.spans(example) for example in examples]
+        return set_counts(
+            [None if gold is None else set(map(triple, gold)) for gold in golds],
+            [set(map(triple, prediction[self.field])) for prediction in predictions],
+        )
 
     def confidence_pairs(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
         """Each predicted span: its confidence, and whether boundaries and label are right."""
-        entities = self.annotation(example)
+        entities = self.spans(example)
         if entities is None:
             return ()
         right = set(map(triple, entities))
@@ -116,7 +115,7 @@ class SpanCodec(Codec[P]):
         gold: list[Sequence[Span]] = []
         predicted: list[Sequence[Span]] = []
         for example, prediction in zip(examples, predictions, strict=True):
-            entities = self.annotation(example)
+            entities = self.spans(example)
             if entities is not None:
                 gold.append(entities)
                 predicted.append(prediction[self.field])

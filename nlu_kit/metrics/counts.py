@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -36,8 +37,17 @@ def accuracy(verdicts: Iterable[bool | None]) -> Counts:
     return Counts.of((0, 0) if verdict is None else (verdict, 1) for verdict in verdicts)
 
 
-def set_counts(found: Sequence[int], annotated: Sequence[int], predicted: Sequence[int]) -> dict[str, Counts]:
-    """``precision``, ``recall`` and ``f1`` of sets, micro-averaged: for each utterance how many are on both sides [N],
-    how many annotated [N], how many predicted [N]."""
-    both, gold, guessed = (np.asarray(column, dtype=np.float64) for column in (found, annotated, predicted))
+def set_counts(
+    annotated: Sequence[AbstractSet[Any] | None], predicted: Sequence[AbstractSet[Any]]
+) -> dict[str, Counts]:
+    """``precision``, ``recall`` and ``f1`` of N sets, micro-averaged; None is no annotation and does not count.
+
+    Nothing at all where every annotated set is empty: an F1 would say nothing there.
+    """
+    if not any(annotated):
+        return {}
+    nothing: AbstractSet[Any] = frozenset()
+    pairs = [(nothing, nothing) if a is None else (a, p) for a, p in zip(annotated, predicted, strict=True)]
+    sizes = np.array([(len(a & p), len(a), len(p)) for a, p in pairs], dtype=np.float64)
+    both, gold, guessed = sizes.T
     return {"precision": Counts(both, guessed), "recall": Counts(both, gold), "f1": Counts(2 * both, gold + guessed)}

@@ -95,6 +95,7 @@ if TYPE_CHECKING:
     from nlu_kit.metrics.calibration import HIGHEST as HIGHEST
     from nlu_kit.metrics.calibration import LOWEST as LOWEST
     from nlu_kit.metrics.calibration import fit_temperature as fit_temperature
+    from nlu_kit.metrics.classification import label_row as label_row
     from nlu_kit.metrics.counts import Counts as Counts
     from nlu_kit.metrics.counts import accuracy as accuracy
     from nlu_kit.metrics.counts import set_counts as set_counts
@@ -121,6 +122,7 @@ _LATER = {
     "nlu_kit.heads.params": "LabelParams LabelSetParams SentenceParams SpanParams TemperatureState",
     "nlu_kit.heads.spans": "MIN_SPANS SpanCodec",
     "nlu_kit.metrics.calibration": "HIGHEST LOWEST fit_temperature",
+    "nlu_kit.metrics.classification": "label_row",
     "nlu_kit.metrics.counts": "Counts accuracy set_counts",
     "nlu_kit.metrics.numerics": "log_softmax logsumexp sigmoid softmax",
     "nlu_kit.metrics.report": "HeadReport LabelScore",

@@ -20,6 +20,7 @@ from nlu_kit.testing.codec import NAME, CodecContract
 from nlu_kit.testing.material import encoded
 from nlu_kit.testing.parts import CPU, WIDTH, embed, numpy_outputs, same, tokens_of
 
+HANDFUL = 6
 LONG = "a long text that makes every other text of its batch shorter, so that these get padding at their ends"
 
 
@@ -193,7 +194,8 @@ class HeadContract(CodecContract):
         """Some steps of AdamW on a handful of examples halve the loss, at least."""
         head = self.build()
         criterion = self.criterion(head)
-        batch = self.batch(range(len(self.examples)))
+        # So few that a linear head can learn them: the vectors are random, and nothing that it learns is general.
+        batch = self.batch(range(0, len(self.examples), max(1, len(self.examples) // HANDFUL)))
         inputs, below = self.encoded(batch), criterion.denominator(batch.targets[NAME])
         groups = [{"params": list(module.parameters())} for module in (head, criterion)]
         known = {id(parameter) for parameter in groups[0]["params"]}

@@ -92,14 +92,15 @@ def sample_lines(sample: Sample) -> list[str]:
 
 
 def _comparable(value: Any) -> Any:
-    """What must agree: everything but the confidence, whatever a plugin's head decodes to. Offsets count, for the same
-    words may occur twice."""
+    """What must agree: everything but the confidence and what a plugin's dataclass leaves out of comparison. Offsets
+    count, for the same words may occur twice."""
     if _labels(value):  # a set: predictions come by confidence, annotations as the corpus lists them
         return sorted(item.name for item in value)
     if isinstance(value, tuple):
         return tuple(_comparable(item) for item in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return [_comparable(getattr(value, field.name)) for field in fields(value) if field.name != "confidence"]
+        compared = [field.name for field in fields(value) if field.compare and field.name != "confidence"]
+        return [_comparable(getattr(value, name)) for name in compared]
     return value
 
 

@@ -63,7 +63,7 @@ class NerCodec(SpanCodec[P]):
         """``labels`` [T]: the tag index at each word's first subword, IGNORE everywhere else, and at the words that an
         annotation touches which is lost."""
         labels = np.full(len(encoding), IGNORE, dtype=np.int64)
-        entities = self.annotation(example)
+        entities = self.spans(example)
         if entities is not None:
             for word, tag in zip(encoding.words, tag_words(encoding.words, entities, self.params.scheme), strict=True):
                 index = None if tag is None else self.labels.index(tag)
@@ -134,7 +134,7 @@ class NerCodec(SpanCodec[P]):
 
     def unlearnable(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
         """Those that begin or end inside a word or beyond the truncation, or that overlap one before them."""
-        return place(encoding.words, self.annotation(example) or ()).lost
+        return place(encoding.words, self.spans(example) or ()).lost
 
 
 def _entity(span: TaggedSpan, chosen: np.ndarray, encoding: Encoding) -> EntityPrediction:

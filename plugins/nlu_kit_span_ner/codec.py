@@ -54,7 +54,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
         wide; IGNORE where there is no such span, where an annotation that is lost may be meant, and for a label that
         train never had."""
         labels = np.full((len(encoding), self.params.max_width), IGNORE, dtype=np.int64)
-        if self.annotation(example) is not None:
+        if self.spans(example) is not None:
             placed = self._placed(example, encoding)
             labels[self._valid(encoding)] = NOTHING
             for cell in placed.unclear:
@@ -100,7 +100,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
         return self._placed(example, encoding).lost
 
     def _placed(self, example: Example, encoding: Encoding) -> Placed:
-        return place(self.annotation(example) or (), encoding, self.params.max_width, self.params.overlap)
+        return place(self.spans(example) or (), encoding, self.params.max_width, self.params.overlap)
 
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]

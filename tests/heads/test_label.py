@@ -50,7 +50,7 @@ def test_several_labels_are_refused_with_their_place(value: Any) -> None:
     example = Example(text="x", labels={"mood": value}, source="train.jsonl:4")
     mood = LabelCodec(LabelParams(field="mood"), CodecContext(name="mood", labels=LabelSpace(())))
     with pytest.raises(DataError, match=r"train\.jsonl:4: 'mood' must be one label .* takes several"):
-        mood.annotation(example)
+        mood.label(example)
 
 
 def test_the_ranking_is_of_logits_and_confidences_of_a_softmax() -> None:

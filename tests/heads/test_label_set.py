@@ -46,13 +46,13 @@ def predicted(*names: str) -> dict[str, Any]:
     ],
 )
 def test_forms_of_annotation(labels: dict[str, Any], separator: str | None, expected: Any) -> None:
-    assert codec(separator=separator).annotation(example(**labels)) == expected
+    assert codec(separator=separator).label_set(example(**labels)) == expected
 
 
 @pytest.mark.parametrize("value", ["", "  ", [""], {"a": 1}, ["a", None]])
 def test_what_is_no_label_is_refused_with_its_place(value: Any) -> None:
     with pytest.raises(DataError, match=r"train\.jsonl:4: 'topic' must be a label or a list of labels"):
-        codec().annotation(example(topic=value))
+        codec().label_set(example(topic=value))
 
 
 def test_targets_are_one_for_each_label_and_nan_without_annotation() -> None:

@@ -146,7 +146,7 @@ def test_what_holds_no_spans_is_refused_with_its_place(value: Any) -> None:
     example = Example(text=TEXT, labels={"places": value}, source="corpus.jsonl:7")
     places = Found(SpanParams(field="places"), CodecContext(name="ner", labels=LabelSpace(())))
     with pytest.raises(DataError, match=r"corpus\.jsonl:7: 'places' must be a list"):
-        places.annotation(example)
+        places.spans(example)
 
 
 def test_gold_is_right_by_its_own_judgement() -> None:

@@ -23,20 +23,23 @@ def test_nothing_counted_is_zero() -> None:
 
 
 def test_sets_by_hand() -> None:
-    counts = set_counts([1, 0, 2], [2, 0, 2], [1, 1, 2])
+    counts = set_counts([{"a", "b"}, set(), {"a", "b"}, None], [{"a"}, {"c"}, {"a", "b"}, {"d"}])
     assert {name: one.value for name, one in counts.items()} == pytest.approx(
         {"precision": 3 / 4, "recall": 3 / 4, "f1": 3 / 4}
     )
-    assert counts["f1"].denominators.tolist() == [3, 1, 4]
+    assert counts["f1"].denominators.tolist() == [3, 1, 4, 0]
 
 
-sizes = st.integers(0, 5)
+labels = st.sets(st.sampled_from("abcd"))
 
 
-@given(st.lists(st.tuples(sizes, sizes, sizes), min_size=1, max_size=6))
-def test_f1_is_the_harmonic_mean(rows: list[tuple[int, int, int]]) -> None:
-    found, gold, guessed = ([row[i] + (row[0] if i else 0) for row in rows] for i in range(3))
-    counts = {name: one.value for name, one in set_counts(found, gold, guessed).items()}
+@given(st.lists(st.tuples(st.none() | labels, labels), min_size=1, max_size=6))
+def test_f1_is_the_harmonic_mean(rows: list[tuple[set[str] | None, set[str]]]) -> None:
+    gold, guessed = [row[0] for row in rows], [row[1] for row in rows]
+    counts = {name: one.value for name, one in set_counts(gold, guessed).items()}
+    if not any(gold):
+        assert counts == {}
+        return
     precision, recall = counts["precision"], counts["recall"]
     expected = 2 * precision * recall / (precision + recall) if precision + recall else 0
     assert counts["f1"] == pytest.approx(expected)

@@ -12,38 +12,51 @@ from nlu_kit.plugin import (
     Codec,
     CodecContext,
     ConfigError,
+    Counts,
     Encoding,
     Entity,
     EntityPrediction,
     Example,
     HeadReport,
     LabelSpace,
+    NothingToLearnError,
     Problem,
+    TemperatureState,
     did_you_mean,
     fit_temperature,
+    set_counts,
     softmax,
 )
-from nlu_kit_relations.annotation import entities_of, relations_of
+from nlu_kit_relations.annotation import NO_RELATION, entities_of, relations_of
 from nlu_kit_relations.pairs import pair_logits
 from nlu_kit_relations.params import RelationsParams
 from nlu_kit_relations.places import Place, exact, place
 from nlu_kit_relations.prediction import RelationEnd, RelationPrediction
-from nlu_kit_relations.scores import Key, relation_report, relation_scores
+from nlu_kit_relations.report import Key, relation_report
 
 NOTHING = 0  # the class of a pair that has no relation
 
 
-class RelationsCodec(Codec):
+class RelationsCodec(Codec[RelationsParams]):
     """Fills ``field`` with a tuple of RelationPrediction, in the order of their heads and then their tails."""
 
     main_metric = "f1"
+    State = TemperatureState
 
     def __init__(self, params: RelationsParams, context: CodecContext) -> None:
-        self.params, self.name = params, context.name
-        self.labels: LabelSpace = context.labels
-        self.reads: Sequence[str] = context.reads
-        self.fields: Sequence[str] = (params.field,)
-        self.temperature = float(context.state.get("temperature", 1.0))
+        super().__init__(params, context)
+        self.name = context.name
+
+    @property
+    def fields(self) -> Sequence[str]:
+        return (self.params.field,)
+
+    def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
+        """``none`` for a pair without relation, then every relation's label, sorted."""
+        names = {relation.label for example in examples for relation in relations_of(example, self.params) or ()}
+        if not names:
+            raise NothingToLearnError(f"no training example has a relation in its field '{self.params.field}'")
+        return LabelSpace((NO_RELATION, *sorted(names)))
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``pairs`` [P, 4], the first and last token of a head and a tail, for each ordered pair of annotated entities;
@@ -103,7 +116,7 @@ class RelationsCodec(Codec):
         if len(placed) < 2:
             return ()
         logits = pair_logits(queries, keys, [where for _, where in placed])
-        best, probabilities = logits.argmax(axis=2), softmax(logits / self.temperature)
+        best, probabilities = logits.argmax(axis=2), softmax(logits / self.state.temperature)
         found = []
         for i, j in np.argwhere(best != NOTHING).tolist():
             if i != j:
@@ -138,25 +151,27 @@ class RelationsCodec(Codec):
         gold = self.gold(example)
         return None if gold is None else self._keys(gold) == self._keys(prediction)
 
-    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-        """Strict ``precision``, ``recall`` and ``f1`` over the annotated examples: a relation between spans that are
-        not exactly the annotated ones is wrong. Nothing where there is no relation to find."""
-        return relation_scores(*self._pairs(examples, predictions))
+    def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
+        """Strict ``precision``, ``recall`` and ``f1`` over the annotated examples. Nothing where there is no relation
+        to find.
+
+        Strict: the relation's label, and boundaries and labels of both entities must be exact (Bekoulis et al. 2018,
+        "Joint entity recognition and relation extraction as a multi-head selection problem").
+        """
+        golds = [self.gold(example) for example in examples]
+        return set_counts(
+            [None if gold is None else self._keys(gold) for gold in golds],
+            [self._keys(prediction) for prediction in predictions],
+        )
 
     def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport:
         """Strict figures of each label, and of pairs whatever their label."""
-        return relation_report(*self._pairs(examples, predictions))
-
-    def _pairs(
-        self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
-    ) -> tuple[list[set[Key]], list[set[Key]]]:
-        """(annotated, predicted) relations of the annotated examples."""
         pairs = [
             (self._keys(gold), self._keys(prediction))
             for example, prediction in zip(examples, predictions, strict=True)
             if (gold := self.gold(example)) is not None
         ]
-        return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
+        return relation_report([gold for gold, _ in pairs], [predicted for _, predicted in pairs])
 
     def _keys(self, fields: Mapping[str, Any]) -> set[Key]:
         return {_key(relation) for relation in fields[self.params.field]}
@@ -175,14 +190,14 @@ class RelationsCodec(Codec):
                     labels.append(label[None])
         return {"temperature": fit_temperature(np.concatenate(logits), np.concatenate(labels))}
 
-    def judged(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
+    def confidence_pairs(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
         gold = self.gold(example)
         if gold is None:
             return ()
         right = self._keys(gold)
         return [(relation.confidence, _key(relation) in right) for relation in prediction[self.params.field]]
 
-    def lost(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
+    def unlearnable(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
         """Relations of which an end can't be found: truncated away, or not on the boundaries of words."""
         return [
             Entity(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from nlu_kit.plugin import Encoded, Head, Loss
+from nlu_kit.plugin import Encoded, Head, HeadContext, Loss
 from nlu_kit_relations.loss import PairLoss
 from nlu_kit_relations.params import RelationsParams
 
@@ -24,12 +24,12 @@ class RelationsHead(Head):
     decoded ones.
     """
 
-    def __init__(self, params: RelationsParams, *, width: int, classes: int) -> None:
+    def __init__(self, params: RelationsParams, context: HeadContext) -> None:
         super().__init__()
         self.dropout = nn.Dropout(params.dropout)
-        self.head = nn.Linear(width, params.hidden)
-        self.tail = nn.Linear(width, params.hidden)
-        self.biaffine = Biaffine(params.hidden, classes)
+        self.head = nn.Linear(context.width, params.hidden)
+        self.tail = nn.Linear(context.width, params.hidden)
+        self.biaffine = Biaffine(params.hidden, len(context.labels))
         self.layers = ["head", "tail", "biaffine"]
 
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-import nlu_kit_relations
-from nlu_kit.plugin import DataError, Entity, Example
-from nlu_kit.registry import Registry
+from nlu_kit.plugin import CodecContext, DataError, Entity, Example, LabelSpace, NothingToLearnError
 from nlu_kit_relations.annotation import Relation, relations_of
+from nlu_kit_relations.codec import RelationsCodec
 from nlu_kit_relations.params import RelationsParams
 
 TEXT = "play Misty by Ella"
@@ -78,8 +77,8 @@ def test_two_entities_at_one_place_leave_open_which_is_meant() -> None:
 
 
 def test_labels_are_those_of_train_after_none() -> None:
-    spec: Any = Registry.of({"relations": nlu_kit_relations}).get("head", "relations").spec
+    codec = RelationsCodec(RelationsParams(), CodecContext(name="relations", labels=LabelSpace(())))
     backwards = {"label": "sang", "head": TAIL, "tail": HEAD}
-    assert spec.fit(RelationsParams(), [example([backwards, BY])]).names == ("none", "by", "sang")
-    with pytest.raises(DataError, match="no training example has a relation in its field 'relations'"):
-        spec.fit(RelationsParams(), [example([]), example(None)])
+    assert codec.fit_labels([example([backwards, BY])]).names == ("none", "by", "sang")
+    with pytest.raises(NothingToLearnError, match="no training example has a relation in its field 'relations'"):
+        codec.fit_labels([example([]), example(None)])

@@ -6,19 +6,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nlu_kit.plugin import Encoded
+from nlu_kit.plugin import Encoded, HeadContext, LabelSpace
 from nlu_kit_relations.head import RelationsHead
 from nlu_kit_relations.loss import PairLoss
 from nlu_kit_relations.pairs import pair_logits
 from nlu_kit_relations.params import RelationsParams
 from nlu_kit_relations.places import Place
 
-WIDTH, CLASSES = 12, 4
+WIDTH, LABELS = 12, LabelSpace(("none", "a", "b", "c"))
 
 
 def outputs(length: int) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    head = RelationsHead(RelationsParams(hidden=8), width=WIDTH, classes=CLASSES).eval()
+    head = RelationsHead(RelationsParams(hidden=8), HeadContext(name="relations", width=WIDTH, labels=LABELS)).eval()
     tokens = torch.randn(2, length, WIDTH)
     mask = torch.ones(2, length, dtype=torch.bool)
     with torch.no_grad():

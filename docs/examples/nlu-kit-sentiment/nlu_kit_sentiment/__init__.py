@@ -3,39 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from nlu_kit.plugin import CodecContext, DataError, HeadContext, HeadSpec, LabelSpace, hookimpl
-from nlu_kit_sentiment.annotation import stars_of
-from nlu_kit_sentiment.params import SentimentParams
-from nlu_kit_sentiment.samples import samples
+from pydantic import Field, model_validator
 
-if TYPE_CHECKING:
-    from nlu_kit.plugin import Codec, Example, Head
+from nlu_kit.plugin import Example, HeadSpec, Params, hookimpl, lazy
 
 NLU_KIT_CONTRACT = 2
 
 
-def _build(params: SentimentParams, context: HeadContext) -> Head:
-    from nlu_kit_sentiment.head import SentimentHead
+class SentimentParams(Params):
+    """Parameters of `sentiment`."""
 
-    return SentimentHead(params, width=context.width, steps=len(context.labels))
+    field: str = Field(
+        default="stars",
+        min_length=1,
+        description="The field of the examples it learns from, a whole number, and of the prediction it fills.",
+    )
+    lowest: int = Field(default=1, ge=-1000, le=1000, description="The worst that can be given.")
+    highest: int = Field(default=5, ge=-1000, le=1000, description="The best that can be given.")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the sentence vector while training.")
+
+    @model_validator(mode="after")
+    def _is_a_scale(self) -> SentimentParams:
+        if not self.lowest < self.highest:
+            raise ValueError(f"lowest must be below highest: {self.lowest} is not below {self.highest}")
+        return self
 
 
-def _codec(params: SentimentParams, context: CodecContext) -> Codec:
-    from nlu_kit_sentiment.codec import SentimentCodec
-
-    return SentimentCodec(params, context.labels, context.state)
-
-
-def _fit(params: SentimentParams, examples: Sequence[Example]) -> LabelSpace:
-    """Every step of the scale, lowest first, also those that no example has: their order is known all the same.
-
-    Raises DataError where no example has stars.
-    """
-    if all(stars_of(example, params) is None for example in examples):
-        raise DataError(f"no training example has stars in its field '{params.field}'")
-    return LabelSpace(tuple(str(stars) for stars in range(params.lowest, params.highest + 1)))
+def samples(params: SentimentParams) -> Sequence[Example]:
+    """For `nlu-kit plugins check`: texts that are spread over the scale, whatever it is."""
+    texts = ("cold soup, rude waiters", "too loud", "nothing special", "quite pleasant", "the best evening in years")
+    width, last = params.highest - params.lowest, len(texts) - 1
+    return [Example(text=t, labels={params.field: params.lowest + width * i // last}) for i, t in enumerate(texts)]
 
 
 @hookimpl
@@ -45,9 +45,8 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             name="sentiment",
             summary="Stars on an ordered scale, from the sentence vector: ordinal regression (CORAL).",
             params=SentimentParams,
-            build=_build,
-            codec=_codec,
-            fit=_fit,
+            codec=lazy("nlu_kit_sentiment.codec:SentimentCodec"),
+            build=lazy("nlu_kit_sentiment.head:SentimentHead"),
             produces="own_loss",
             samples=samples,
         )

@@ -1,110 +1,93 @@
-"""The torch-free half of the `sentiment` head: targets, decoding, metrics."""
+"""The half of the `sentiment` head that needs no torch: what stars are, and how close a guess comes."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from nlu_kit.plugin import IGNORE, Codec, Encoding, Example, HeadReport, LabelSpace, classification_report
-from nlu_kit_sentiment.annotation import stars_of
-from nlu_kit_sentiment.ordinal import above, fit_temperature, steps
-from nlu_kit_sentiment.params import SentimentParams
-from nlu_kit_sentiment.prediction import SentimentPrediction
+from nlu_kit.plugin import (
+    Counts,
+    DataError,
+    Encoding,
+    Example,
+    LabelCodec,
+    LabelPrediction,
+    LabelSpace,
+    accuracy,
+    softmax,
+)
+from nlu_kit_sentiment import SentimentParams
+
+_WHOLE = re.compile(r"[+-]?[0-9]{1,9}(\.0*)?")  # also as text: a reader of tables gives nothing else
 
 
-class SentimentCodec(Codec):
-    """Fills ``output`` with a SentimentPrediction."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StarsPrediction(LabelPrediction):
+    """``name``: the stars that the head decides for; ``value``: their mean, with fractions."""
+
+    value: float = field(compare=False)
+
+
+class SentimentCodec(LabelCodec[SentimentParams]):
+    """One label a text, as the family has it, but the labels have an order. Fills ``field`` with a StarsPrediction."""
 
     main_metric = "closeness"
 
-    def __init__(self, params: SentimentParams, labels: LabelSpace, state: Mapping[str, Any]) -> None:
-        self.params, self.labels = params, labels
-        self.output = params.output
-        self.fields: Sequence[str] = (self.output,)
-        self.temperature = float(state.get("temperature", 1.0))
+    @property
+    def fields(self) -> Sequence[str]:
+        return (self.field,)
 
-    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
-        """``labels``: the steps above the lowest; IGNORE without stars."""
-        stars = stars_of(example, self.params)
-        return {"labels": np.asarray(IGNORE if stars is None else stars - self.params.lowest, dtype=np.int64)}
+    def label(self, example: Example) -> str | None:
+        """Raises DataError, with the example's source, for anything that is no whole number on the scale."""
+        value = example.get(self.params.field)
+        if value is None:
+            return None
+        written, lowest, highest = str(value).strip(), self.params.lowest, self.params.highest
+        if not _WHOLE.fullmatch(written) or not lowest <= float(written) <= highest:
+            raise DataError(
+                f"{example.source}: '{self.params.field}' must be a whole number from {lowest} to {highest}, got "
+                f"{value!r}; mend it, leave it out where nobody has rated, or set lowest and highest of the head"
+            )
+        return str(int(float(written)))
+
+    def fit_labels(self, examples: Sequence[Example]) -> LabelSpace:
+        """Every step of the scale, lowest first, also those that no example has: their order is known all the same."""
+        super().fit_labels(examples)  # which raises where nobody has rated
+        return LabelSpace(tuple(str(stars) for stars in range(self.params.lowest, self.params.highest + 1)))
 
     def decode(self, outputs: Mapping[str, np.ndarray], encodings: Sequence[Encoding]) -> list[Mapping[str, Any]]:
-        """From ``cumulative`` [B, K - 1]: as many steps up as are more likely passed than not. That is the median,
-        which has the least absolute error to be expected, and no temperature changes it."""
-        chances = above(outputs["cumulative"], temperature=self.temperature)
-        return [
-            {self.output: self._prediction(*row)}
-            for row in zip(outputs["cumulative"], chances, steps(chances), strict=True)
-        ]
+        """The median of the steps, which has the least absolute error to be expected; no temperature changes it."""
+        logits = outputs["logits"].astype(np.float64)
+        medians = (np.cumsum(softmax(logits), axis=1)[:, :-1] < 0.5).sum(axis=1)
+        chances = softmax(logits / self.state.temperature)
+        means = self.params.lowest + chances @ np.arange(len(self.labels))
+        rows = zip(medians, chances, means, strict=True)
+        return [{self.field: self._stars(int(median), row[median], mean)} for median, row, mean in rows]
 
-    def _prediction(self, logits: np.ndarray, chances: np.ndarray, probabilities: np.ndarray) -> SentimentPrediction:
-        step = int((np.minimum.accumulate(logits) > 0).sum())
-        return SentimentPrediction(
-            value=self.params.lowest + float(chances.sum()),
-            stars=self.params.lowest + step,
-            confidence=float(probabilities[step]),
-        )
+    def _stars(self, step: int, confidence: float, value: float) -> StarsPrediction:
+        return StarsPrediction(name=self.labels.names[step], confidence=float(confidence), value=float(value))
 
     def gold(self, example: Example) -> Mapping[str, Any] | None:
-        stars = stars_of(example, self.params)
-        if stars is None:
-            return None
-        return {self.output: SentimentPrediction(value=float(stars), stars=stars, confidence=1.0)}
+        label = self.label(example)
+        return None if label is None else {self.field: StarsPrediction(name=label, confidence=1.0, value=float(label))}
 
-    def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
-        stars = stars_of(example, self.params)
-        return None if stars is None else bool(prediction[self.output].stars == stars)
-
-    def evaluate(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, float]:
-        """Over the examples with stars: ``closeness``, 1 less the mean absolute error in parts of the scale;
-        ``accuracy``, the share that is exact; ``within_one``, the share that is one step off at most."""
-        gold, predicted = self._rated(examples, predictions)
-        if not gold:
+    def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
+        """``closeness``, 1 less the mean absolute error in parts of the scale; ``accuracy``, the share that is exact;
+        ``within_one``, the share that is one step off at most."""
+        found = super().counts(examples, predictions)
+        if not found:
             return {}
-        errors = np.abs(np.array(gold) - np.array(predicted))
-        return {
-            "closeness": 1 - float(errors.mean()) / (self.params.highest - self.params.lowest),
-            "accuracy": float((errors == 0).mean()),
-            "within_one": float((errors <= 1).mean()),
-        }
-
-    def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport:
-        """A row for each number of stars, and which was taken for which."""
-        gold, predicted = self._rated(examples, predictions)
-        return classification_report([str(stars) for stars in gold], [str(stars) for stars in predicted])
-
-    def _rated(
-        self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]
-    ) -> tuple[list[int], list[int]]:
-        """(annotated, predicted) stars, where there are some."""
-        pairs = [
-            (stars, prediction[self.output].stars)
+        scale = self.params.highest - self.params.lowest
+        errors = [
+            None if (label := self.label(example)) is None else abs(int(label) - int(prediction[self.field].name))
             for example, prediction in zip(examples, predictions, strict=True)
-            if (stars := stars_of(example, self.params)) is not None
         ]
-        return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
-
-    def calibrate(
-        self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
-    ) -> Mapping[str, Any]:
-        """``temperature``; nothing where no example has stars."""
-        rated = [
-            (output["cumulative"], int(target["labels"]))
-            for output, target in zip(outputs, targets, strict=True)
-            if target["labels"] != IGNORE
-        ]
-        if not rated:
-            return {}
         return {
-            "temperature": fit_temperature(np.stack([o for o, _ in rated]), np.array([label for _, label in rated]))
+            **found,
+            "closeness": Counts.of((0, 0) if error is None else (scale - error, scale) for error in errors),
+            "within_one": accuracy(None if error is None else error <= 1 for error in errors),
         }
-
-    def judged(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:
-        right = self.matches(example, prediction)
-        return () if right is None else [(prediction[self.output].confidence, right)]
-
-    def unseen(self, example: Example) -> Sequence[str]:
-        """A step that train never had lies between others, or beyond them: it can be got right."""
-        return ()

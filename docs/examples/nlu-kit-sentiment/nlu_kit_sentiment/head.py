@@ -1,4 +1,7 @@
-"""The torch half of the `sentiment` head."""
+"""The torch half of the `sentiment` head: K - 1 questions, "is it more than k steps up?", that share their weights.
+
+Cao, Mirjalili and Raschka 2020, "Rank consistent ordinal regression for neural networks".
+"""
 
 from __future__ import annotations
 
@@ -6,44 +9,46 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
-from nlu_kit.plugin import Encoded, Head, Loss
-from nlu_kit_sentiment.loss import CumulativeLoss
-from nlu_kit_sentiment.params import SentimentParams
+from nlu_kit.plugin import Encoded, Head, HeadContext, Loss
+from nlu_kit_sentiment import SentimentParams
 
-_APART = 2.0
+_APART = 2.0  # biases that start close together leave next to nothing to the steps in the middle
+_LEAST = 1e-12
 
 
 class SentimentHead(Head):
-    """Sentence vector [B, D] -> dropout -> ``cumulative`` [B, K - 1]: the logits of "more than k steps up"."""
+    """Sentence vector [B, D] -> ``cumulative`` [B, K - 1], the questions' logits, and ``logits`` [B, K], the logarithms
+    of the steps' probabilities that follow from them."""
 
-    def __init__(self, params: SentimentParams, *, width: int, steps: int) -> None:
+    def __init__(self, params: SentimentParams, context: HeadContext) -> None:
         super().__init__()
+        steps = len(context.labels)
         self.dropout = nn.Dropout(params.dropout)
-        self.classifier = OrdinalLayer(width, steps)
-        self.layers = ["classifier"]
+        self.score = nn.Linear(context.width, 1, bias=False)
+        self.biases = nn.Parameter(_APART * (steps / 2 - torch.arange(1.0, steps)))
+        self.layers = ["score", "biases"]
 
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
-        return {"cumulative": self.classifier(self.dropout(encoded.pooled_BD))}
+        cumulative = self.score(self.dropout(encoded.pooled_BD)) + self.biases
+        above = cumulative.float().cummin(dim=-1).values.sigmoid()  # in order, also where training hasn't got there
+        edge = torch.ones_like(above[:, :1])
+        steps = torch.cat([edge, above], dim=-1) - torch.cat([above, torch.zeros_like(edge)], dim=-1)
+        return {"cumulative": cumulative, "logits": steps.clamp_min(_LEAST).log()}
 
     def own_loss(self) -> Loss:
         return CumulativeLoss()
 
 
-class OrdinalLayer(nn.Module):
-    """One score for all K - 1 questions, and a bias for each.
+class CumulativeLoss(Loss):
+    """Binary cross-entropy of the K - 1 questions: two steps off costs more than one."""
 
-    As all questions share the weights, the answers can't contradict each other once the biases are in order, which they
-    are where the loss is least (Cao, Mirjalili and Raschka 2020, "Rank consistent ordinal regression for neural
-    networks"). They start in order and ``_APART``: a step's probability is what lies between its two biases, so biases
-    that start close together hardly leave anything to the steps in the middle, and learning moves them slowly.
-    """
+    def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
+        rated = targets["labels"] >= 0
+        logits, labels = outputs["cumulative"].float()[rated], targets["labels"][rated]
+        passed = labels[:, None] > torch.arange(logits.shape[1], device=logits.device)
+        return F.binary_cross_entropy_with_logits(logits, passed.float(), reduction="sum")
 
-    def __init__(self, width: int, steps: int) -> None:
-        super().__init__()
-        self.score = nn.Linear(width, 1, bias=False)
-        self.biases = nn.Parameter(_APART * (steps / 2 - torch.arange(1.0, steps)))
-
-    def forward(self, sentence_BD: Tensor) -> Tensor:
-        logits: Tensor = self.score(sentence_BD) + self.biases
-        return logits
+    def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
+        return (targets["labels"] >= 0).sum().float()

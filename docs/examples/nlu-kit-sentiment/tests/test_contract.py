@@ -13,7 +13,7 @@ CHECKS = contract_checks("head", "sentiment", registry=REGISTRY)
 OTHER = contract_checks(
     "head",
     "sentiment",
-    params={"field": "mood", "output": "mood_guess", "lowest": -1, "highest": 1, "dropout": 0.0},
+    params={"field": "mood", "lowest": -1, "highest": 1, "dropout": 0.0},
     registry=REGISTRY,
 )
 
