@@ -4,29 +4,66 @@ import nlu_kit
 
 nlu_kit.train("pipeline.json")
 model = nlu_kit.load("runs/latest")
-model("book a table in Paris").intent.name
+prediction = model("book a table in Paris")
+print(prediction.intent, prediction.entities)
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load", "train"]
+
+# What is asked for is imported then, so that ``import nlu_kit`` stays fast.
+_WHERE = {
+    "train": "nlu_kit.training.run",
+    "load": "nlu_kit.runtime.predictor",
+    "evaluate": "nlu_kit.evaluation.run",
+    "compare": "nlu_kit.comparison.run",
+    "Predictor": "nlu_kit.runtime.predictor",
+    "Prediction": "nlu_kit.data.prediction",
+    "LabelPrediction": "nlu_kit.data.prediction",
+    "EntityPrediction": "nlu_kit.data.prediction",
+    "NluKitError": "nlu_kit.errors",
+    "ConfigError": "nlu_kit.errors",
+    "DataError": "nlu_kit.errors",
+    "ModelError": "nlu_kit.errors",
+    "PluginError": "nlu_kit.errors",
+    "TrainingError": "nlu_kit.errors",
+}
+__all__ = [
+    "ConfigError",
+    "DataError",
+    "EntityPrediction",
+    "LabelPrediction",
+    "ModelError",
+    "NluKitError",
+    "PluginError",
+    "Prediction",
+    "Predictor",
+    "TrainingError",
+    "__version__",
+    "compare",
+    "evaluate",
+    "load",
+    "train",
+]
 
 if TYPE_CHECKING:
-    from nlu_kit.runtime.predictor import load
+    from nlu_kit.comparison.run import compare
+    from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
+    from nlu_kit.errors import ConfigError, DataError, ModelError, NluKitError, PluginError, TrainingError
+    from nlu_kit.evaluation.run import evaluate
+    from nlu_kit.runtime.predictor import Predictor, load
     from nlu_kit.training.run import train
 
 
 def __getattr__(name: str) -> Any:
-    """Import torch only with the first call, so that ``import nlu_kit`` is fast."""
-    if name == "load":
-        from nlu_kit.runtime.predictor import load
+    if name not in _WHERE:
+        raise AttributeError(f"module 'nlu_kit' has no attribute '{name}'")
+    return getattr(import_module(_WHERE[name]), name)
 
-        return load
-    if name == "train":
-        from nlu_kit.training.run import train
 
-        return train
-    raise AttributeError(f"module 'nlu_kit' has no attribute '{name}'")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_WHERE})

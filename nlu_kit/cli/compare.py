@@ -55,21 +55,14 @@ def command(
     """
     plan = make_plan(pipeline, axes=parse_axes(vary), settings=overrides, seeds=seeds, registry=load_registry())
     # Imported late: numpy is not needed to find a mistake.
-    from nlu_kit.comparison.cell import CELL
-    from nlu_kit.comparison.comparison import summarise
-    from nlu_kit.comparison.comparison_files import write_files
     from nlu_kit.comparison.comparison_table import table_lines
-    from nlu_kit.experiments.runner import run_plan
+    from nlu_kit.comparison.run import compare_plan, failure
 
     with GridProgress(quiet=quiet) as progress:
-        results = run_plan(plan, output, progress, worker=CELL, keep_models=keep_models)
-    if results.records:
-        summary = summarise(plan, results)
-        files = write_files(output, summary)  # first: whoever reads the table may close the pipe early
-        for line in table_lines(summary):
+        found, results = compare_plan(plan, output, progress, keep_models=keep_models)
+    if found is not None:
+        for line in table_lines(found.summary):
             say(line)
-        say(f"wrote {', '.join(str(file) for file in files)}")
+        say(f"wrote {', '.join(str(file) for file in found.files)}")
     if results.failed:
-        first, error = results.failed[0]
-        count = f"{len(results.failed)} of {len(plan.cells)} runs failed"
-        raise TrainingError(f"{count}; the same command tries them again. The first, {first.label}: {error}")
+        raise TrainingError(failure(plan, results))

@@ -147,10 +147,10 @@ def _one_model(
     folder = find_model(model)
     read = read_data(data, model=folder, registry=registry, reader=reader)
     places.prepare(folder, read.path)
-    from nlu_kit.evaluation.run import evaluate_model  # loads torch
+    from nlu_kit.evaluation.run import evaluate  # loads torch
 
     with bar(len(read.examples), quiet=quiet) as on_progress:
-        return evaluate_model(folder, read, registry=registry, on_progress=on_progress, **settings)
+        return evaluate(folder, read, registry=registry, on_progress=on_progress, **settings)
 
 
 def _folds(

@@ -31,20 +31,48 @@ class EntityPrediction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
-    """All heads' results for one text. ``fields`` maps each output field (``intent``, ``entities``, …) to its value;
-    a field is also an attribute: ``prediction.intent.name``. ``truncated``: the text was longer than the encoder reads.
+    """All heads' results for one text. ``fields`` maps each output field to its value.
+
+    The usual fields are typed attributes, None or empty where no head fills them; every field is also reached by its
+    name, as in ``prediction["stars"]``. ``truncated``: the text was longer than the encoder reads.
     """
 
     text: str
     truncated: bool
     fields: Mapping[str, Any]
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name == "fields":  # while unpickling or copying, before `fields` is set
-            raise AttributeError(name)
-        if name in self.fields:
-            return self.fields[name]
-        raise AttributeError(f"no field '{name}' in this prediction; this model predicts: {', '.join(self.fields)}")
+    @property
+    def intent(self) -> LabelPrediction | None:
+        """The most probable intent."""
+        found: LabelPrediction | None = self.fields.get("intent")
+        return found
+
+    @property
+    def intents(self) -> tuple[LabelPrediction, ...]:
+        """The intents by confidence: the ranking of a head for one intent, or all that a head for several found."""
+        found: tuple[LabelPrediction, ...] = self.fields.get("intents", ())
+        return found
+
+    @property
+    def entities(self) -> tuple[EntityPrediction, ...]:
+        """The entities in text order."""
+        found: tuple[EntityPrediction, ...] = self.fields.get("entities", ())
+        return found
+
+    @property
+    def out_of_scope(self) -> bool | None:
+        """Whether the text is none of the intents; None where the model has no detector."""
+        found: bool | None = self.fields.get(OUT_OF_SCOPE)
+        return found
+
+    def __getitem__(self, field: str) -> Any:
+        """The field of this name. Raises KeyError where no head fills it."""
+        if field not in self.fields:
+            raise KeyError(f"no field '{field}' in this prediction; this model predicts: {', '.join(self.fields)}")
+        return self.fields[field]
+
+    def __contains__(self, field: object) -> bool:
+        return field in self.fields
 
     def to_json(self) -> dict[str, Any]:
         """The record that `nlu-kit predict --json` prints."""

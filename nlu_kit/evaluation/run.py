@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nlu_kit.arguments import a_path, whole_number
 from nlu_kit.data.example import Example
 from nlu_kit.evaluation.cost import OnProgress, cost, predict_all
-from nlu_kit.evaluation.data import TestData
+from nlu_kit.evaluation.data import TestData, read_data
 from nlu_kit.evaluation.predictions import Predictions, PredictionSet
 from nlu_kit.evaluation.summary import Evaluation, summarise
 from nlu_kit.model.build import build_codecs
+from nlu_kit.model.folder import find_model
 from nlu_kit.model.nlu_model import predict
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import Predictor, load
@@ -23,18 +25,28 @@ def no_progress(done: int) -> None:
     """For whoever does not want to hear of progress."""
 
 
-def evaluate_model(
-    model: Path,
-    data: TestData,
+def evaluate(
+    model: str | Path = "runs/latest",
+    data: str | Path | TestData | None = None,
     *,
-    registry: Registry | None = None,
+    reader: str | None = None,
     device: str = "cpu",
     threshold: float | None = None,
     batch_size: int = BATCH_SIZE,
+    registry: Registry | None = None,
     on_progress: OnProgress = no_progress,
 ) -> Evaluation:
-    """Predict ``data`` with the model folder ``model`` and measure everything. ``threshold`` is instead of the one that
-    the model has for what is out of scope. Raises ModelError or DataError."""
+    """Predict ``data`` with a model folder, or the model in a run's folder, and measure everything.
+
+    ``data`` is a file or folder that an installed reader knows (``reader`` names one, or is JSON with its parameters),
+    by default the test set that the model's pipeline names. ``threshold`` replaces the model's own for what is out of
+    scope. ``on_progress`` is called with how many more texts are done. Raises ModelError, DataError or PluginError.
+    """
+    batch_size = whole_number("batch_size", batch_size, least=1)
+    registry = registry if registry is not None else Registry.load()
+    model = find_model(a_path("model", model))
+    if not isinstance(data, TestData):
+        data = read_data(None if data is None else a_path("data", data), model=model, registry=registry, reader=reader)
     predictor = load(model, device=device, threshold=threshold, registry=registry)
     part, seconds = predict_examples(predictor, data.examples, batch_size=batch_size, on_progress=on_progress)
     texts = [example.text for example in data.examples]

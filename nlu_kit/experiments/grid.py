@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,14 +51,40 @@ def parse_axes(arguments: Sequence[str]) -> list[Axis]:
             axes.append(_parse_axis(argument))
         except ValueError as error:
             problems.append(Problem("--vary", f"can't read '{argument}': {error}", _EXAMPLE))
+    problems += _wrong(axes)
+    if problems:
+        raise ConfigError(problems)
+    return axes
+
+
+def axes_of(vary: Mapping[str, Sequence[Any]]) -> list[Axis]:
+    """The axes of ``{"training.batch_size": [16, 32]}``. Raises ConfigError with every problem found."""
+    axes = [Axis(path, tuple(_written(value) for value in values)) for path, values in vary.items()]
+    problems = _wrong(axes)
+    for axis in axes:
+        if not axis.values:
+            problems.append(Problem("vary", f"'{axis.path}' has no value", "name those that it is to take"))
+        elif len(set(axis.values)) < len(axis.values):
+            problems.append(Problem("vary", f"a value of '{axis.path}' occurs twice", "leave one out"))
+    if problems:
+        raise ConfigError(problems)
+    return axes
+
+
+def _written(value: Any) -> str:
+    """As for ``--set``: text stays as it is, unless it would be read as something else."""
+    return value if isinstance(value, str) and json_value(value) == value else json.dumps(value, ensure_ascii=False)
+
+
+def _wrong(axes: Sequence[Axis]) -> list[Problem]:
+    """What can't be varied, or not twice."""
+    problems = []
     for path in {axis.path for axis in axes}:
         if sum(axis.path == path for axis in axes) > 1:
             problems.append(Problem("--vary", f"'{path}' is varied twice", "name all its values at once"))
         if path == SEED:
             problems.append(Problem("--vary", f"'{SEED}' is what the seeds are for", "set how many with --seeds"))
-    if problems:
-        raise ConfigError(problems)
-    return axes
+    return problems
 
 
 def combinations(axes: Sequence[Axis]) -> list[Combination]:

@@ -34,6 +34,25 @@ class Watcher(Protocol):
     def on_cell_failed(self, cell: Cell, error: str) -> None: ...
 
 
+class Unwatched:
+    """Says nothing."""
+
+    def on_start(self, cells: int, finished: int) -> None:
+        return
+
+    def on_cell_start(self, cell: Cell) -> None:
+        return
+
+    def on_epoch(self, cell: Cell, epoch: int, epochs: int, score: float) -> None:
+        return
+
+    def on_cell_end(self, cell: Cell, record: dict[str, Any]) -> None:
+        return
+
+    def on_cell_failed(self, cell: Cell, error: str) -> None:
+        return
+
+
 @dataclass(frozen=True, slots=True)
 class Results:
     """``records`` in the order of the plan's cells, where there is one; ``failed`` says why there is none."""

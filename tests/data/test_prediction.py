@@ -57,8 +57,21 @@ def test_what_else_a_plugin_may_decode_to(value: Any, plain: Any) -> None:
     assert to_json(field=value)["field"] == plain
 
 
-def test_a_field_is_an_attribute() -> None:
-    prediction = Prediction(text="hi", truncated=False, fields={"mood": "fine"})
-    assert prediction.mood == "fine"
-    with pytest.raises(AttributeError, match="this model predicts: mood"):
-        _ = prediction.modo
+def test_the_usual_fields_are_attributes_and_all_are_items() -> None:
+    intent = LabelPrediction(name="greet", confidence=0.5)
+    prediction = Prediction(
+        text="hi", truncated=False, fields={"intent": intent, "out_of_scope": False, "mood": "fine"}
+    )
+    assert prediction.intent is prediction["intent"] is intent
+    assert prediction.out_of_scope is False
+    assert prediction["mood"] == "fine"
+    assert "mood" in prediction
+    assert "modo" not in prediction
+    with pytest.raises(KeyError, match="no field 'modo' in this prediction; this model predicts: intent, out_of_scope"):
+        _ = prediction["modo"]
+
+
+def test_what_no_head_fills_is_none_or_empty() -> None:
+    prediction = Prediction(text="hi", truncated=False, fields={})
+    assert (prediction.intent, prediction.intents, prediction.entities) == (None, (), ())
+    assert prediction.out_of_scope is None

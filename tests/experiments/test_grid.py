@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlu_kit.errors import ConfigError
-from nlu_kit.experiments.grid import combinations, json_value, parse_axes, shown, split_values
+from nlu_kit.experiments.grid import axes_of, combinations, json_value, parse_axes, shown, split_values
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -113,3 +113,9 @@ def test_every_problem_at_once() -> None:
         parse_axes(["a=1,2", "a=3,4", "training.seed=1,2", "b"])
     said = {problem.message.partition(":")[0] for problem in caught.value.problems}
     assert said == {"can't read 'b'", "'a' is varied twice", "'training.seed' is what the seeds are for"}
+
+
+def test_axes_of_python_values_are_written_as_for_set() -> None:
+    (axis,) = axes_of({"x": [16, "random", "16", {"type": "a", "n": 2}, None, True]})
+    assert axis.values == ("16", "random", '"16"', '{"type": "a", "n": 2}', "null", "true")
+    assert [json_value(value) for value in axis.values] == [16, "random", "16", {"type": "a", "n": 2}, None, True]

@@ -116,5 +116,5 @@ def test_a_model_from_before_there_were_detectors_loads(model: Path) -> None:
 def test_it_sees_the_same_whatever_the_batch(taught: Any) -> None:
     model = load(taught.model_dir)
     texts = ["play jazz", "book a table in New York please", "zzz", ""]
-    together = [prediction.out_of_scope_score for prediction in model.parse_many(texts)]
-    assert together == pytest.approx([model(text).out_of_scope_score for text in texts], rel=1e-3)
+    together = [prediction["out_of_scope_score"] for prediction in model.parse_many(texts)]
+    assert together == pytest.approx([model(text)["out_of_scope_score"] for text in texts], rel=1e-3)
