@@ -138,7 +138,8 @@ def test_plugins_import_the_public_rooms_only_and_never_each_other(file: Path) -
         "from nlu_kit.cli.main import main; main(['compare', '--help'])",
         "from nlu_kit.cli.main import main; main(['evaluate', '--help'])",
         "from nlu_kit.cli.main import main; main(['diff', '--help'])",
-        "import nlu_kit.evaluation.summary, nlu_kit.evaluation.page, nlu_kit.evaluation.diff, nlu_kit.evaluation.folds",
+        "import nlu_kit.evaluation.summary, nlu_kit.evaluation.evaluation_page",
+        "import nlu_kit.evaluation.diff, nlu_kit.evaluation.folds",
         "import nlu_kit.experiments.plan, nlu_kit.experiments.runner, nlu_kit.comparison.comparison",
     ],
 )

@@ -173,9 +173,9 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], places: Places) -> bo
     Raises ConfigError, after all that, for thresholds of figures that there are not.
     """
     from nlu_kit.evaluation.errors import errors_text
+    from nlu_kit.evaluation.evaluation_page import evaluation_page
     from nlu_kit.evaluation.files import json_text, write_files
     from nlu_kit.evaluation.junit import junit_text
-    from nlu_kit.evaluation.page import evaluation_page
     from nlu_kit.evaluation.table import table_lines
 
     summary = evaluation.summary

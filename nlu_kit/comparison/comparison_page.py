@@ -6,13 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from nlu_kit.comparison.comparison_table import against, figures_table, interval
 from nlu_kit.report.bars import Bar, bar_chart
 from nlu_kit.report.curves import Series, learning_curves
-from nlu_kit.report.html import chip, figure, page, section, table
 from nlu_kit.report.numbers import p_value, points
+from nlu_kit.report.pages import page
 from nlu_kit.report.scatter import Cloud, scatter
-from nlu_kit.report.svg import tag, text
 
 Summary = Mapping[str, Any]
 _EXACT = "exact_match"
@@ -20,96 +21,90 @@ _EXACT = "exact_match"
 
 def compare_page(summary: Summary) -> str:
     """The whole document; needs nothing but itself."""
-    parts = [_header(summary), *(tag("p", text(note), class_="warning") for note in summary["notes"])]
-    parts.append(_table(summary))
-    if len(summary["combinations"]) > 1 and summary["comparisons"]:
-        parts.append(_better(summary))
-    parts += [_bars(summary), _trade_off(summary), _curves(summary), _failed(summary), _pipeline(summary)]
-    count = max(row["number"] for row in summary["combinations"])
-    return page(*(part for part in parts if part), title=f"{summary['name']}: comparison", series=count)
+    columns, figures = _figures(summary)
+    return page(
+        "comparison.html",
+        title=f"{summary['name']}: comparison",
+        series=max(row["number"] for row in summary["combinations"]),
+        facts=_facts(summary),
+        notes=summary["notes"],
+        evaluated_on=summary["evaluated_on"],
+        combinations=summary["combinations"],
+        columns=columns,
+        figures=figures,
+        better=_better(summary),
+        bars=_bars(summary),
+        trade_off=_trade_off(summary),
+        curves=_curves(summary),
+        failed=summary["failed"],
+        pipeline=json.dumps(summary["pipeline"], indent=2, ensure_ascii=False),
+    )
 
 
-def _header(summary: Summary) -> str:
+def _facts(summary: Summary) -> str:
     count, seeds = len(summary["combinations"]), summary["seeds"]
     varied = ", ".join(summary["vary"]) or "nothing but the seed"
-    facts = (
+    return (
         f"{count} combination{'s' if count > 1 else ''} × {seeds} seed{'s' if seeds > 1 else ''}, varying {varied}. "
         f"Figures on {summary['evaluated_on']}, {summary['utterances']:,} utterances. "
         f"nlu-kit {summary['nlu_kit']}, {summary['created']}."
     )
-    return tag("header", tag("h1", text(f"{summary['name']}: comparison")), tag("p", text(facts), class_="facts"))
 
 
-def _table(summary: Summary) -> str:
-    names, rows = figures_table(summary)
+def _figures(summary: Summary) -> tuple[list[str], list[dict[str, Any]]]:
+    """(column names, rows of cells); the best of each metric is marked."""
+    columns, rows = figures_table(summary)
     metrics = [metric["name"] for metric in summary["metrics"]]
     top = {name: max(row["metrics"][name]["mean"] for row in summary["combinations"]) for name in metrics}
-    cells = []
-    for row, combination in zip(rows, summary["combinations"], strict=True):
+    found = []
+    for cells, combination in zip(rows, summary["combinations"], strict=True):
         best = [combination["metrics"][name]["mean"] == top[name] for name in metrics]
-        figures = [
-            tag("span", text(cell), class_="best") if is_best else text(cell)
-            for cell, is_best in zip(row[1:], [*best, False, False, False], strict=True)
-        ]
-        cells.append([chip(combination["number"], combination["label"]), *figures])
-    note = (
-        "In percent, mean ± standard deviation over the seeds; the best of each column is bold. Best epoch, time and "
-        "memory are those of one run, on average."
-    )
-    return section("Figures", table(names, cells, class_="figures"), note=note)
+        marked = zip(cells[1:], [*best, False, False, False], strict=True)  # epoch, time and memory have no best
+        found.append({**_named(combination), "cells": [{"text": text, "best": is_best} for text, is_best in marked]})
+    return columns, found
 
 
-def _better(summary: Summary) -> str:
+def _named(combination: Mapping[str, Any]) -> dict[str, Any]:
+    return {"number": combination["number"], "label": combination["label"]}
+
+
+def _better(summary: Summary) -> dict[str, Any] | None:
+    if len(summary["combinations"]) < 2 or not summary["comparisons"]:
+        return None
     metrics = list(summary["comparisons"])
     rows = [
-        [chip(row["number"], row["label"]), *(_pair(summary, name, row["number"]) for name in metrics)]
+        {**_named(row), "pairs": [_pair(summary["comparisons"][name], row["number"]) for name in metrics]}
         for row in summary["combinations"]
     ]
-    note = (
-        "Each combination against the best of its column: the difference in percentage points with its 95 % interval, "
-        "and p, the share of 10,000 resamples of the test utterances in which the best is not better (ties count "
-        "half). A small p says that the lead would hold on other utterances of this kind, with these trained models; "
-        "how much another seed changes is what ± tells above. p is not corrected for how many combinations there are."
-    ).replace("test utterances", f"{summary['evaluated_on']} utterances")
-    return section("Is the best really better?", table(["combination", *metrics], rows), note=note)
+    return {"metrics": metrics, "rows": rows}
 
 
-def _pair(summary: Summary, metric: str, number: int) -> str:
-    test = summary["comparisons"][metric]
+def _pair(test: Mapping[str, Any], number: int) -> dict[str, str] | None:
+    """A combination against the best; None for the best itself."""
     if number == test["best"]:
-        return tag("span", "best", class_="best")
+        return None
     pair = against(test, test["best"], number)
     behind = {"low": -pair["high"], "high": -pair["low"]}
-    detail = tag("span", text(f"{interval(behind)}, p {p_value(pair['p'])}"), class_="tiny")
-    return tag("span", text(points(-pair["difference"])), detail)
+    return {"difference": points(-pair["difference"]), "detail": f"{interval(behind)}, p {p_value(pair['p'])}"}
 
 
-def _legend(summary: Summary) -> str:
-    items = (tag("li", chip(row["number"], row["label"])) for row in summary["combinations"])
-    return tag("ul", *items, class_="legend")
-
-
-def _bars(summary: Summary) -> str:
-    figures = []
+def _bars(summary: Summary) -> list[tuple[str, Markup]]:
+    charts = []
     for metric in (metric["name"] for metric in summary["metrics"]):
         bars = []
         for row in summary["combinations"]:
             found = row["metrics"][metric]
             edges = tuple(found["interval"]) if found.get("interval") else None
             bars.append(Bar(row["number"], row["label"], found["mean"], found["by_seed"], edges))
-        figures.append(figure(metric, bar_chart(bars, name=metric)))
-    note = (
-        f"Means over the seeds; the line is the 95 % bootstrap interval over the {summary['evaluated_on']} utterances, "
-        "each dot a seed."
-    )
-    return section("Figures with intervals", tag("div", *figures, class_="charts"), note=note)
+        charts.append((metric, bar_chart(bars, name=metric)))
+    return charts
 
 
-def _trade_off(summary: Summary) -> str:
+def _trade_off(summary: Summary) -> dict[str, Any] | None:
     """The first two heads; nothing for a single one."""
     mains = [metric["name"] for metric in summary["metrics"] if metric["name"] != _EXACT][:2]
     if len(mains) < 2:
-        return ""
+        return None
     first, second = mains
     clouds = [
         Cloud(
@@ -119,13 +114,11 @@ def _trade_off(summary: Summary) -> str:
         )
         for row in summary["combinations"]
     ]
-    note = "Up and to the right is better. A filled mark is a mean, an open one a seed. The axes need not begin at 0."
-    drawing = figure(f"↑ {second}", scatter(clouds, x_name=first, y_name=second), class_="trade")
-    return section("Trade-off", _legend(summary), drawing, note=note)
+    return {"up": second, "drawing": scatter(clouds, x_name=first, y_name=second)}
 
 
-def _curves(summary: Summary) -> str:
-    figures = []
+def _curves(summary: Summary) -> list[tuple[str, Markup]]:
+    charts = []
     for metric in (metric["name"] for metric in summary["metrics"]):
         series = []
         for row in summary["combinations"]:
@@ -134,29 +127,5 @@ def _curves(summary: Summary) -> str:
             if all(curves):
                 series.append(Series(row["number"], row["label"], curves))
         if series:
-            figures.append(figure(metric, learning_curves(series, name=metric)))
-    note = (
-        "On dev, in percent: the mean over the seeds, in a band from the lowest to the highest. Dotted: the mean of "
-        "the seeds that had not stopped yet."
-    )
-    return section("Learning curves", _legend(summary), tag("div", *figures, class_="charts"), note=note)
-
-
-def _failed(summary: Summary) -> str:
-    if not summary["failed"]:
-        return ""
-    items = [
-        tag("li", tag("strong", text(f"{run['label']}, seed {run['seed']}")), tag("pre", text(run["error"])))
-        for run in summary["failed"]
-    ]
-    return section("Runs that failed", tag("ul", *items))
-
-
-def _pipeline(summary: Summary) -> str:
-    rows = [
-        [chip(row["number"], row["label"]), "<br>".join(tag("code", text(o)) for o in row["overrides"]) or "nothing"]
-        for row in summary["combinations"]
-    ]
-    resolved = json.dumps(summary["pipeline"], indent=2, ensure_ascii=False)
-    shown = tag("details", tag("summary", "The pipeline, with every default"), tag("pre", text(resolved)))
-    return section("What was run", table(["combination", "what it sets"], rows, class_="sets"), shown)
+            charts.append((metric, learning_curves(series, name=metric)))
+    return charts

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from nlu_kit.report.numbers import percent
 from nlu_kit.report.scales import Scale
 from nlu_kit.report.svg import chart, tag, text
@@ -25,7 +27,7 @@ class Bar:
     interval: tuple[float, float] | None
 
 
-def bar_chart(bars: Sequence[Bar], *, name: str) -> str:
+def bar_chart(bars: Sequence[Bar], *, name: str) -> Markup:
     """The chart. Bars begin at 0, so that their lengths may be compared."""
     x = Scale(0, 100, LEFT, RIGHT)
     bottom = TOP + ROW * len(bars)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from markupsafe import Markup
+
 from nlu_kit.report.numbers import epochs as short
 from nlu_kit.report.scales import Scale, spread_out, ticks
 from nlu_kit.report.svg import chart, path, tag, text
@@ -33,7 +35,7 @@ class Series:
         return [fmean(run[epoch] for run in self.runs if epoch < len(run)) for epoch in range(longest)]
 
 
-def learning_curves(series: Sequence[Series], *, name: str) -> str:
+def learning_curves(series: Sequence[Series], *, name: str) -> Markup:
     """The chart. A line is solid as far as all of its runs go, and dotted where the mean is of fewer."""
     everything = [100 * value for one in series for run in one.runs for value in run]
     y_ticks = ticks(min(everything), max(everything))

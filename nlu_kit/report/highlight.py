@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+from markupsafe import Markup
+
 from nlu_kit.report.svg import tag, text
 
 
@@ -19,8 +21,8 @@ class Marked:
     wrong: bool = False
 
 
-def highlight(content: str, spans: Sequence[Marked]) -> str:
-    """Markup: each span is underlined, its label behind it. Spans may nest or overlap; whatever lies outside the text
+def highlight(content: str, spans: Sequence[Marked]) -> Markup:
+    """Each span is underlined, its label behind it. Spans may nest or overlap; whatever lies outside the text
     is cut off. The text keeps its own direction, whatever the page's is."""
     size = len(content)
     inside = [replace(span, start=max(span.start, 0), end=min(span.end, size)) for span in spans]
@@ -35,4 +37,4 @@ def highlight(content: str, spans: Sequence[Marked]) -> str:
         pieces.append(piece)
         for span in sorted((span for span in inside if span.end == end), key=lambda span: -span.start):
             pieces.append(tag("bdi", text(span.label), class_="label wrong s2" if span.wrong else "label"))
-    return tag("bdi", *pieces, dir="auto", class_="text")
+    return Markup(tag("bdi", *pieces, dir="auto", class_="text"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from nlu_kit.report.numbers import percent
 from nlu_kit.report.scales import Scale
 from nlu_kit.report.svg import chart, tag, text
@@ -23,7 +25,7 @@ class LabelBar:
     support: int
 
 
-def label_bars(bars: Sequence[LabelBar], *, name: str) -> str:
+def label_bars(bars: Sequence[LabelBar], *, name: str) -> Markup:
     """The chart: above each bar its label, how often it occurs, and the figure."""
     x = Scale(0, 1, LEFT, RIGHT)
     parts = []

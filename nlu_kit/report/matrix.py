@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from nlu_kit.report.svg import chart, tag, text
 
 MOST = 24  # labels in the drawing
@@ -51,7 +53,7 @@ def reduce(
     return [*(labels[i] for i in kept), OTHERS], reduced
 
 
-def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], *, name: str) -> str:
+def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], *, name: str) -> Markup:
     """A row per annotated label, a column per predicted one; the darker, the larger the share of its row.
 
     The last of reduced labels, ``all others``, mixes right and wrong in its own cell, which is left grey.

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+from markupsafe import Markup
+
 from nlu_kit.report.scales import Scale, ticks
 from nlu_kit.report.svg import chart, path, tag, text
 
@@ -23,7 +25,7 @@ class Bin:
     accuracy: float
 
 
-def reliability_diagram(bins: Sequence[Bin], *, name: str) -> str:
+def reliability_diagram(bins: Sequence[Bin], *, name: str) -> Markup:
     """A mark per bin, the larger the more predictions it has. Below the dashed line, it is too sure of itself."""
     x, y = Scale(0, 100, LEFT, RIGHT), Scale(0, 100, BOTTOM, TOP)
     parts = []
@@ -45,7 +47,7 @@ def reliability_diagram(bins: Sequence[Bin], *, name: str) -> str:
     return chart(*parts, width=WIDTH, height=HEIGHT, label=f"Reliability of {name}: percent right by confidence")
 
 
-def confidence_histogram(right: Sequence[int], wrong: Sequence[int], *, name: str) -> str:
+def confidence_histogram(right: Sequence[int], wrong: Sequence[int], *, name: str) -> Markup:
     """How many predictions have which confidence: the right ones above, the wrong ones below, each on its own scale."""
     parts, top = [], float(TOP + 12)
     for number, what, counts in ((3, "right", right), (2, "wrong", wrong)):

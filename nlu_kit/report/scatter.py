@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from markupsafe import Markup
+
 from nlu_kit.report.numbers import percent
 from nlu_kit.report.scales import Scale, spread_out, ticks
 from nlu_kit.report.svg import chart, tag, text
@@ -27,7 +29,7 @@ class Cloud:
         return fmean(x for x, _ in self.points), fmean(y for _, y in self.points)
 
 
-def scatter(clouds: Sequence[Cloud], *, x_name: str, y_name: str) -> str:
+def scatter(clouds: Sequence[Cloud], *, x_name: str, y_name: str) -> Markup:
     """The chart: a large numbered mark at each mean, a small one for each run. The axes need not begin at 0."""
     points = [(100 * x, 100 * y) for cloud in clouds for x, y in cloud.points]
     x_ticks, y_ticks = (ticks(min(p[axis] for p in points), max(p[axis] for p in points)) for axis in (0, 1))

@@ -1,14 +1,13 @@
-"""Elements as text. Whatever a user wrote is escaped here, and nowhere else: children are markup, text goes in by
-``text``."""
+"""The elements of a chart. Children are markup, a user's text goes in by ``text``, which escapes it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from nlu_kit.data.printable import printable
+from markupsafe import Markup
 
-_VOID = {"br", "hr", "input", "meta"}
+from nlu_kit.data.printable import printable
 
 
 def tag(name: str, /, *children: str, **attributes: str | float | None) -> str:
@@ -16,7 +15,7 @@ def tag(name: str, /, *children: str, **attributes: str | float | None) -> str:
     attribute that is None is left out."""
     given = {_name(key): printable(_value(value)) for key, value in attributes.items() if value is not None}
     written = "".join(f' {key}="{escape(value, quote=True)}"' for key, value in given.items())
-    return f"<{name}{written}>" + ("" if name in _VOID else f"{''.join(children)}</{name}>")
+    return f"<{name}{written}>{''.join(children)}</{name}>"
 
 
 def text(value: object) -> str:
@@ -24,14 +23,14 @@ def text(value: object) -> str:
     return escape(printable(str(value)), quote=False)
 
 
-def chart(*children: str, width: float, height: float, label: str, fixed: bool = False) -> str:
+def chart(*children: str, width: float, height: float, label: str, fixed: bool = False) -> Markup:
     """An ``<svg>`` that scales with its place; ``label`` tells those who can't see it what it shows.
 
     ``fixed``: it keeps its size, for drawings that would be too small to read on a phone; put it into ``scroll``.
     """
     box = f"0 0 {_value(width)} {_value(height)}"
     style = f"width:{_value(width)}px" if fixed else None
-    return tag("svg", *children, viewBox=box, role="img", aria_label=label, style=style)
+    return Markup(tag("svg", *children, viewBox=box, role="img", aria_label=label, style=style))
 
 
 def path(points: Sequence[tuple[float, float]], *, close: bool = False) -> str:

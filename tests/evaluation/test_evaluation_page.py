@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from nlu_kit.evaluation.cards import CARDS, Card, card
+from nlu_kit.evaluation.evaluation_page import evaluation_page
 from nlu_kit.evaluation.gates import Gate, check_gates
-from nlu_kit.evaluation.page import evaluation_page
-from nlu_kit.evaluation.page_errors import CARDS, card
 from nlu_kit.evaluation.predictions import Predictions
 from nlu_kit.evaluation.summary import summarise
 from nlu_kit.evaluation.table import table_lines
+from nlu_kit.report.pages import environment
 
 EVIL = '<img src=x onerror="alert(1)"> & co'
 VOID = {"meta", "br", "input"}
@@ -89,7 +90,7 @@ def test_without_errors_there_is_no_script(make_part: Any) -> None:
     evaluation = summarise(Predictions([part]), name="x", model="m", data="d")
     markup = evaluation_page(evaluation)
     assert "<script" not in markup
-    assert "Not one: every annotated utterance is entirely right." in markup
+    assert "None: every annotated utterance is entirely right." in markup
     assert not any("lowest F1" in line for line in table_lines(evaluation.summary))
 
 
@@ -120,11 +121,13 @@ def test_many_errors_are_cut_and_many_labels_stay_readable(make_part: Any) -> No
     assert len(markup) < 1_500_000
 
 
-def error(text: str, gold: Any, predicted: Any) -> dict[str, Any]:
-    return {
-        "text": text, "source": "f:1", "confidence": None, "heads": ["ner"], "kinds": ["ner: boundary"],
-        "labels": ["city"], "gold": gold, "predicted": predicted, "truncated": False,
-    }  # fmt: skip
+def markup_of(it: Card) -> str:
+    parts: Any = environment().get_template("parts.html").module
+    return str(parts.card(it))
+
+
+def made(text: str, gold: Any, predicted: Any) -> str:
+    return markup_of(card(text, {"annotated": gold, "predicted": predicted}, facts=["ner: boundary", "", "f:1"]))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def error(text: str, gold: Any, predicted: Any) -> dict[str, Any]:
 )
 def test_a_card_marks_characters_not_bytes(text: str, start: int, end: int) -> None:
     span = {"start": start, "end": end, "text": text[start:end], "label": "city", "confidence": 1.0}
-    markup = card(error(text, {"entities": [span]}, {"entities": []}))
+    markup = made(text, {"entities": [span]}, {"entities": []})
     assert f">{text[start:end]}</mark>" in markup
     assert 'dir="auto"' in markup
     plain = re.sub(r"<bdi class=\"label.*?</bdi>|<[^>]+>", "", markup)
@@ -141,8 +144,8 @@ def test_a_card_marks_characters_not_bytes(text: str, start: int, end: int) -> N
 
 
 def test_a_card_of_other_things() -> None:
-    markup = card(error("x", {"out_of_scope": True, "intent": None, "topics": [{"name": "a"}]}, {
-        "out_of_scope": False, "intent": {"name": "book", "confidence": 0.99}, "topics": []}))  # fmt: skip
+    markup = made("x", {"out_of_scope": True, "intent": None, "topics": [{"name": "a"}]}, {
+        "out_of_scope": False, "intent": {"name": "book", "confidence": 0.99}, "topics": []})  # fmt: skip
     shown = re.sub(r"<[^>]+>", "", markup)
     assert "out_of_scopeyes · predicted no" in shown
     assert "intentnone · predicted book 0.99" in shown
