@@ -141,10 +141,9 @@ class LabelSetCodec(Codec[P]):
     def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
         """``micro_f1``, ``micro_precision``, ``micro_recall`` and ``accuracy`` (exactly the annotated set) over the
         annotated examples; nothing where none of these has a label."""
-        golds = [self.label_set(example) for example in examples]
         micro = set_counts(
-            [None if gold is None else set(gold) for gold in golds],
-            [self._names(prediction) for prediction in predictions],
+            None if (gold := self.label_set(example)) is None else (set(gold), self._names(prediction))
+            for example, prediction in zip(examples, predictions, strict=True)
         )
         if not micro:
             return {}

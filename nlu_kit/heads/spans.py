@@ -14,7 +14,7 @@ from nlu_kit.heads.codec import Codec
 from nlu_kit.heads.params import SpanParams, TemperatureState
 from nlu_kit.metrics.counts import Counts, set_counts
 from nlu_kit.metrics.report import HeadReport
-from nlu_kit.metrics.spans import Span, span_report, triple
+from nlu_kit.metrics.spans import Span, Triple, span_report, triple
 
 P = TypeVar("P", bound=SpanParams)
 
@@ -91,15 +91,17 @@ class SpanCodec(Codec[P]):
 
     def matches(self, example: Example, prediction: Mapping[str, Any]) -> bool | None:
         entities = self.spans(example)
-        return None if entities is None else set(map(triple, entities)) == set(map(triple, prediction[self.field]))
+        return None if entities is None else set(map(triple, entities)) == self._triples(prediction)
+
+    def _triples(self, prediction: Mapping[str, Any]) -> set[Triple]:
+        return set(map(triple, prediction[self.field]))
 
     def counts(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> Mapping[str, Counts]:
         """Strict ``precision``, ``recall`` and ``f1`` over the annotated examples. A span that is there twice counts
         once. Nothing where none of the examples has a span: an F1 would say nothing there."""
-        golds = [self.spans(example) for example in examples]
         return set_counts(
-            [None if gold is None else set(map(triple, gold)) for gold in golds],
-            [set(map(triple, prediction[self.field])) for prediction in predictions],
+            None if (gold := self.spans(example)) is None else (set(map(triple, gold)), self._triples(prediction))
+            for example, prediction in zip(examples, predictions, strict=True)
         )
 
     def confidence_pairs(self, example: Example, prediction: Mapping[str, Any]) -> Sequence[tuple[float, bool]]:

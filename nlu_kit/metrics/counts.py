@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
@@ -37,17 +37,18 @@ def accuracy(verdicts: Iterable[bool | None]) -> Counts:
     return Counts.of((0, 0) if verdict is None else (verdict, 1) for verdict in verdicts)
 
 
-def set_counts(
-    annotated: Sequence[AbstractSet[Any] | None], predicted: Sequence[AbstractSet[Any]]
-) -> dict[str, Counts]:
-    """``precision``, ``recall`` and ``f1`` of N sets, micro-averaged; None is no annotation and does not count.
+def set_counts(pairs: Iterable[tuple[AbstractSet[Any], AbstractSet[Any]] | None]) -> dict[str, Counts]:
+    """``precision``, ``recall`` and ``f1`` of sets, micro-averaged: for each utterance what is annotated and what is
+    predicted, or None for one without annotation, which does not count.
 
     Nothing at all where every annotated set is empty: an F1 would say nothing there.
     """
-    if not any(annotated):
-        return {}
-    nothing: AbstractSet[Any] = frozenset()
-    pairs = [(nothing, nothing) if a is None else (a, p) for a, p in zip(annotated, predicted, strict=True)]
-    sizes = np.array([(len(a & p), len(a), len(p)) for a, p in pairs], dtype=np.float64)
+    sizes = np.array([(0, 0, 0) if pair is None else _sizes(*pair) for pair in pairs], dtype=np.float64).reshape(-1, 3)
     both, gold, guessed = sizes.T
+    if not gold.any():
+        return {}
     return {"precision": Counts(both, guessed), "recall": Counts(both, gold), "f1": Counts(2 * both, gold + guessed)}
+
+
+def _sizes(annotated: AbstractSet[Any], predicted: AbstractSet[Any]) -> tuple[int, int, int]:
+    return len(annotated & predicted), len(annotated), len(predicted)

@@ -55,7 +55,8 @@ def test_nobody_else_prints(file: Path) -> None:
         names & {"print", "click.echo", "click.secho", "click.style", "click.echo_via_pager", "sys.stdout.write"}
         == set()
     )
-    assert "json.dumps" not in names or file.name in ("config.py", "plugins.py", "plugins_check.py")  # values in a line
+    if file.name not in ("config.py", "plugins.py", "plugins_check.py", "plugins_new.py"):  # values in a line, files
+        assert "json.dumps" not in names
 
 
 @given(ANY, ANY)

@@ -158,10 +158,9 @@ class RelationsCodec(Codec[RelationsParams]):
         Strict: the relation's label, and boundaries and labels of both entities must be exact (Bekoulis et al. 2018,
         "Joint entity recognition and relation extraction as a multi-head selection problem").
         """
-        golds = [self.gold(example) for example in examples]
         return set_counts(
-            [None if gold is None else self._keys(gold) for gold in golds],
-            [self._keys(prediction) for prediction in predictions],
+            None if (gold := self.gold(example)) is None else (self._keys(gold), self._keys(prediction))
+            for example, prediction in zip(examples, predictions, strict=True)
         )
 
     def report(self, examples: Sequence[Example], predictions: Sequence[Mapping[str, Any]]) -> HeadReport:
