@@ -91,7 +91,7 @@ def test_the_loaded_model_decides_as_the_run_measured(run: Any, detector: str) -
     assert set(result.confidence["dev"]) == {name for name in figures if name.startswith("out_of_scope.")}
     stored = description(result)
     assert stored["detector"]["head"] == "intent"
-    assert all(p.out_of_scope == (p.out_of_scope_score > stored["detector"]["threshold"]) for p in predictions)
+    assert all(p.out_of_scope == (p["out_of_scope_score"] > stored["detector"]["threshold"]) for p in predictions)
     assert stored["detector"]["chosen"].startswith("the most right decisions over 19 examples in scope and 10 out of")
     assert stored["training"]["confidence"] == result.confidence
     assert ("detector", detector) in {(entry["kind"], entry["type"]) for entry in stored["providers"]}
