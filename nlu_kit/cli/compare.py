@@ -18,19 +18,19 @@ from nlu_kit.experiments.plan import make_plan
 @pipeline_argument
 @click.option(
     "--vary", "vary", multiple=True, metavar="PATH=VALUE,…",
-    help="A setting and the values that it takes; may be given several times, for all combinations.",
+    help="A setting and its values. Repeatable; all combinations are trained.",
 )  # fmt: skip
 @click.option(
     "--seeds", type=click.IntRange(min=1), default=3, show_default=True,
-    help="Runs of each combination: with training.seed, that plus 1, and so on.",
+    help="Runs per combination, with training.seed, training.seed + 1, and so on.",
 )  # fmt: skip
 @set_option
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("compare"), show_default=True,
-    metavar="DIR", help="Folder for the results; runs that are finished there are not run again.",
+    metavar="DIR", help="Folder for the results. Finished runs in it are not repeated.",
 )  # fmt: skip
-@click.option("--keep-models", is_flag=True, help="Keep every run's model; else only its figures and logs stay.")
-@click.option("--quiet", "-q", is_flag=True, help="Only the table.")
+@click.option("--keep-models", is_flag=True, help="Keep every run's model, not only its figures and logs.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the table.")
 def command(
     pipeline: Path,
     vary: tuple[str, ...],
@@ -42,9 +42,9 @@ def command(
 ) -> None:
     """Train PIPELINE (default: pipeline.json) with every combination of settings, and say which is better.
 
-    Each run is a process of its own. Prints a table with mean and standard deviation over the seeds and a paired
-    bootstrap test, and writes compare.json, compare.csv and compare.html. After Ctrl-C, the same command goes on with
-    what is not finished; with more values or seeds, it runs only what is new.
+    Prints a table with mean and standard deviation over the seeds and a paired bootstrap test, and writes
+    compare.json, compare.csv and compare.html. Each run is a process of its own. After Ctrl-C, the same command
+    continues; with more values or seeds, it runs only what is new.
 
     \b
     Examples:

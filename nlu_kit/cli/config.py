@@ -35,7 +35,7 @@ def command() -> None:
 @pipeline_argument
 @set_option
 def check(pipeline: Path, overrides: tuple[str, ...]) -> None:
-    """Report every problem of PIPELINE (default: pipeline.json) at once, or say what it composes.
+    """Report every problem of PIPELINE (default: pipeline.json) at once. If there is none, list what it composes.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def check(pipeline: Path, overrides: tuple[str, ...]) -> None:
 @set_option
 @click.option(
     "--parameters", is_flag=True,
-    help="Print each layer's state, learning rate and size instead, epoch by epoch; reads the data, loads the encoder.",
+    help="Print each layer's state, learning rate and size instead, by epoch. Reads the data and loads the encoder.",
 )  # fmt: skip
 def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
     """Print PIPELINE (default: pipeline.json) with every default written out.
@@ -75,7 +75,7 @@ def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
 @command.command("schema", short_help="Write the JSON schema that editors complete and check with.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here instead of to stdout.")
 def schema(output: Path | None) -> None:
-    """Print the JSON schema of pipeline.json for what is installed: editors complete and check with it.
+    """Print the JSON schema of pipeline.json for what is installed. Editors use it to complete and check.
 
     \b
     Example:

@@ -19,7 +19,7 @@ _PATH = click.Path(path_type=Path)
 @click.argument("data", type=_PATH)
 @click.option(
     "--reader", metavar="NAME",
-    help='The format of DATA, or {"type": …} with parameters; when absent, the installed readers are asked.',
+    help='The format of DATA, or {"type": …} with parameters. By default, the reader that recognises it.',
 )  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("diff"), show_default=True,
@@ -31,7 +31,7 @@ _PATH = click.Path(path_type=Path)
     "annotated head and, where both models have a detector, whether it rejects the utterance.",
 )  # fmt: skip
 @device_option
-@click.option("--quiet", "-q", is_flag=True, help="Only the table.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the table.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -44,7 +44,7 @@ def command(
     device: str,
     quiet: bool,
 ) -> None:
-    """Say which utterances of DATA got better and which got worse from MODEL_A to MODEL_B.
+    """Show which utterances of DATA MODEL_B gets better than MODEL_A, and which worse.
 
     Models are model folders or runs' folders. Figures come with a paired bootstrap test, counts with McNemar's. Prints
     a table and writes diff.json and diff.html.

@@ -31,7 +31,7 @@ _FILES = ("evaluation.json", "errors.jsonl", "report.html")
 )  # fmt: skip
 @click.option(
     "--reader", metavar="NAME",
-    help='The format of DATA, or {"type": …} with parameters; when absent, the installed readers are asked.',
+    help='The format of DATA, or {"type": …} with parameters. By default, the reader that recognises it.',
 )  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), default=Path("evaluation"), show_default=True,
@@ -42,22 +42,22 @@ _FILES = ("evaluation.json", "errors.jsonl", "report.html")
 )
 @click.option(
     "--fail-under", "minima", multiple=True, metavar="METRIC=VALUE",
-    help="End with exit code 1 where a figure is below a value from 0 to 1; may be given several times.",
+    help="Exit with 1 if a figure is below a value from 0 to 1. Repeatable.",
 )  # fmt: skip
 @click.option(
     "--fail-over", "maxima", multiple=True, metavar="METRIC=VALUE",
-    help="The same for figures that should be low: out_of_scope.false_rejection, out_of_scope.fpr95, intent.ece.",
+    help="The same for figures that should be low, such as out_of_scope.false_rejection or intent.ece.",
 )  # fmt: skip
 @device_option
 @threshold_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Texts in a batch.")
 @click.option(
     "--folds", type=click.IntRange(min=2),
-    help="Cross-validation instead: DATA is a pipeline (default: pipeline.json), trained so many times.",
+    help="Cross-validate instead, with this many folds; DATA is then a pipeline (default: pipeline.json).",
 )  # fmt: skip
 @set_option
-@click.option("--keep-models", is_flag=True, help="With --folds: keep every fold's model.")
-@click.option("--quiet", "-q", is_flag=True, help="Only the table.")
+@click.option("--keep-models", is_flag=True, help="With --folds, keep every fold's model.")
+@click.option("--quiet", "-q", is_flag=True, help="Print only the table.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -78,8 +78,8 @@ def command(
 ) -> None:
     """Measure a trained model on DATA (default: the test set that its pipeline names).
 
-    Figures with 95 % intervals, calibration, out-of-scope detection, errors, speed and memory. Prints a table and
-    writes evaluation.json, errors.jsonl (worst first) and report.html. --set and --keep-models belong to --folds.
+    Reports figures with 95 % intervals, calibration, out-of-scope detection, errors, speed and memory. Prints a table
+    and writes evaluation.json, errors.jsonl (worst first) and report.html. --set and --keep-models need --folds.
 
     \b
     Examples:

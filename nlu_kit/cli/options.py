@@ -20,7 +20,7 @@ set_option = click.option(
     "overrides",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Override a setting, for instance training.epochs=3; may be given several times.",
+    help="Override a setting, such as training.epochs=3. Repeatable.",
 )
 
 _DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
@@ -47,7 +47,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, value: float |
 
 threshold_option = click.option(
     "--threshold", type=float, metavar="SCORE", callback=_finite,
-    help="The score above which a text is out of scope, in place of the model's own.",
+    help="Scores above it are out of scope. By default, the model's own threshold.",
 )  # fmt: skip
 
 

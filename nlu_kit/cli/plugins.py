@@ -21,7 +21,7 @@ from nlu_kit.registry import Provided, ProvidedCommand, Registry
 
 @click.group("plugins", cls=Group)
 def command() -> None:
-    """List the installed components, explain their parameters, check them against their contracts, write new ones.
+    """List and explain the installed components, check them against their contracts, write new ones.
 
     \b
     Example:
@@ -36,8 +36,8 @@ command.add_command(check)
 @command.command("list", short_help="Every installed component, by kind, and the plugins' commands.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_components(as_json: bool) -> None:
-    """Every installed component by kind: summary, distribution and version; * marks the default. Then the commands that
-    plugins add to `nlu-kit`.
+    """List every installed component by kind, with its summary, distribution and version, and the commands that plugins
+    add to `nlu-kit`. * marks a default.
 
     A plugin that fails to load is listed with its error, and the exit code is 2.
 

@@ -31,20 +31,18 @@ _COLOURS = {OK: "green", BROKEN: "red", NOT_TRIED: "yellow"}
 
 @click.command("check", short_help="Try components against every clause of their contracts.")
 @click.argument("name")
-@click.option(
-    "--kind", metavar="KIND", help="Only components of this kind (or 'command'), where several have the name."
-)
+@click.option("--kind", metavar="KIND", help="Check only components of this kind (or 'command').")
 @click.option(
     "--params", metavar="JSON",
-    help="Parameters to try the component with, as in pipeline.json; when absent, those that its plugin suggests.",
+    help="Parameters to try the component with, as in pipeline.json. By default, those that its plugin suggests.",
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def check(context: click.Context, name: str, kind: str | None, params: str | None, as_json: bool) -> None:
-    """Try every clause of their contracts on the components that NAME means: all that are called so or, where none is,
-    those of the plugin or distribution of that name.
+    """Check the component called NAME against every clause of its contract. NAME may also be a plugin or a
+    distribution: then all of its components are checked.
 
-    The exit code is 0 where no clause is broken, else 1. A command must answer --help.
+    The exit code is 1 if a clause is broken. A command must answer --help.
 
     \b
     Examples:

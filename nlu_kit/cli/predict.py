@@ -32,11 +32,11 @@ STDIN = "-"
     help="Read texts from FILE: one a line; .jsonl with a \"text\" each; or data that a reader knows. '-' is stdin.",
 )  # fmt: skip
 @click.option(
-    "--jsonl", is_flag=True, help='Lines are JSON objects with a "text" each, whatever FILE is called; for stdin, too.'
+    "--jsonl", is_flag=True, help='Lines are JSON objects with a "text" each, whatever FILE is called; also for stdin.'
 )
 @click.option(
     "--reader", metavar="NAME",
-    help='The format of FILE, or {"type": …} with parameters; when absent, the installed readers are asked.',
+    help='The format of FILE, or {"type": …} with parameters. By default, the reader that recognises it.',
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @device_option
@@ -53,9 +53,9 @@ def command(
 ) -> None:
     """Parse TEXTS: the intent with its confidence, the entities marked in the text, and whether it is out of scope.
 
-    '-' as the only text reads stdin, one text a line, and answers each line when it comes. Every line has its answer, a
-    blank one too. With --json, other keys of a JSON line (such as "id") are kept in its answer, under "input" where a
-    prediction has the same key. A broken line ends it, with exit code 2, after those before it are answered.
+    '-' as the only text reads stdin, one text a line, and answers each line when it comes, blank lines included. With
+    --json, other keys of a JSON line (such as "id") are kept in its answer, under "input" if a prediction has the same
+    key. A broken line ends the command with exit code 2, after the lines before it are answered.
 
     \b
     Examples:

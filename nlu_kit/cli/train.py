@@ -26,7 +26,7 @@ _PATIENCE = 5.0  # seconds
 )  # fmt: skip
 @click.option(
     "--finish", "unfinished", metavar="RUN", type=click.Path(path_type=Path, file_okay=False),
-    help="Make a model of the checkpoint that a run which ended too early has left; trains no more.",
+    help="Make a model of the checkpoint of a run that ended too early, without training.",
 )  # fmt: skip
 @click.option("--quiet", "-q", is_flag=True, help="Only the final figures.")
 @click.pass_context
@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Train PIPELINE (default: pipeline.json) and write the model to runs/<time>-<name>/model.
 
-    Shows each epoch's dev figures and a few decoded dev utterances, gold beside predicted; ends with the test figures.
+    Shows each epoch's dev figures and a few dev utterances, gold beside predicted, and at the end the test figures.
     Ctrl-C, SIGTERM and SIGHUP end it with the best epoch so far, as a finished model. Everything shown is in the run's
     log.txt and metrics.jsonl too.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -114,14 +113,3 @@ def test_monitored_unknown_metric() -> None:
 def test_monitored_without_any_annotation() -> None:
     with pytest.raises(DataError, match=r"no example of the dev set is annotated.*data\.dev"):
         monitored({}, "mean", CODECS)
-
-
-def test_a_prediction_gives_its_fields_as_attributes_and_as_json() -> None:
-    prediction = predicted("book", CITY)
-    assert prediction.intent.name == "book"
-    with pytest.raises(AttributeError, match=r"no field 'mood'.*intent, entities"):
-        _ = prediction.mood
-    entity = {"start": 7, "end": 12, "text": "Paris", "label": "city", "confidence": 0.5}
-    intent = {"name": "book", "confidence": 0.5}
-    assert prediction.to_json() == {"text": TEXT, "intent": intent, "entities": [entity], "truncated": False}
-    assert dataclasses.replace(prediction, truncated=True).to_json()["truncated"] is True
