@@ -124,7 +124,7 @@ def measure(encoder: str, batch: int, precision: str, steps: int) -> dict[str, f
 def build(encoder: str) -> Any:
     from transformers import AutoModel, BertConfig, BertModel
 
-    from nlu_kit_backbones.embedded import embedded_folder
+    from nlu_kit_backbones.source import embedded_folder
 
     if encoder == "minilm":
         return AutoModel.from_pretrained(embedded_folder(), add_pooling_layer=False)

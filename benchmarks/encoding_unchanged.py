@@ -26,7 +26,7 @@ from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.heads.codec import CodecContext
 from nlu_kit.registry import Registry
-from nlu_kit_backbones.embedded import embedded_folder
+from nlu_kit_backbones.source import embedded_folder
 from nlu_kit_readers.jsonl import read_jsonl
 from nlu_kit_readers.parallel import read_parallel
 from nlu_kit_readers.params import JsonlParams, ParallelParams

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from transformers import AutoTokenizer, BertForMaskedLM, DataCollatorForLanguageModeling
 
-from nlu_kit_backbones.embedded import embedded_folder
+from nlu_kit_backbones.source import embedded_folder
 
 BATCH = 32
 

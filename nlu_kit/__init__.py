@@ -19,8 +19,8 @@ __version__ = "0.1.0"
 _WHERE = {
     "train": "nlu_kit.training.run",
     "load": "nlu_kit.runtime.predictor",
-    "evaluate": "nlu_kit.evaluation.run",
-    "compare": "nlu_kit.comparison.run",
+    "evaluate": "nlu_kit.evaluation.evaluate",
+    "compare": "nlu_kit.comparison.compare",
     "Predictor": "nlu_kit.runtime.predictor",
     "Prediction": "nlu_kit.data.prediction",
     "LabelPrediction": "nlu_kit.data.prediction",
@@ -51,10 +51,10 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from nlu_kit.comparison.run import compare
+    from nlu_kit.comparison.compare import compare
     from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
     from nlu_kit.errors import ConfigError, DataError, ModelError, NluKitError, PluginError, TrainingError
-    from nlu_kit.evaluation.run import evaluate
+    from nlu_kit.evaluation.evaluate import evaluate
     from nlu_kit.runtime.predictor import Predictor, load
     from nlu_kit.training.run import train
 

@@ -86,7 +86,7 @@ def test_the_reader_of_imports_reads_them(tmp_path: Path) -> None:
     found = {name for name, _ in imports(CORE / "registry.py")}
     assert {"nlu_kit.errors", "nlu_kit.plugin.specs", "pluggy", "click"} <= found
     assert "nlu_kit.heads.codec" in {name for name, _ in imports(CORE / "plugin" / "specs.py")}, "for types, too"
-    assert "nlu_kit.plugin.events" in {name for name, _ in imports(CORE / "training" / "recorder.py")}
+    assert "nlu_kit.plugin.events" in {name for name, _ in imports(CORE / "training" / "listeners.py")}
 
 
 @pytest.mark.parametrize("file", modules(CORE), ids=lambda file: str(file.relative_to(ROOT)))
@@ -139,7 +139,7 @@ def test_plugins_import_the_public_rooms_only_and_never_each_other(file: Path) -
         "from nlu_kit.cli.main import main; main(['evaluate', '--help'])",
         "from nlu_kit.cli.main import main; main(['diff', '--help'])",
         "import nlu_kit.evaluation.summary, nlu_kit.evaluation.evaluation_page",
-        "import nlu_kit.evaluation.diff, nlu_kit.evaluation.folds",
+        "import nlu_kit.evaluation.diff, nlu_kit.evaluation.cross_validation",
         "import nlu_kit.experiments.plan, nlu_kit.experiments.runner, nlu_kit.comparison.comparison",
     ],
 )

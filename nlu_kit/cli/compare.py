@@ -55,8 +55,8 @@ def command(
     """
     plan = make_plan(pipeline, axes=parse_axes(vary), settings=overrides, seeds=seeds, registry=load_registry())
     # Imported late: numpy is not needed to find a mistake.
+    from nlu_kit.comparison.compare import compare_plan, failure
     from nlu_kit.comparison.comparison_table import table_lines
-    from nlu_kit.comparison.run import compare_plan, failure
 
     with GridProgress(quiet=quiet) as progress:
         found, results = compare_plan(plan, output, progress, keep_models=keep_models)

@@ -59,14 +59,14 @@ def command(
     from nlu_kit.evaluation.diff import compare, gate
     from nlu_kit.evaluation.diff_page import diff_page
     from nlu_kit.evaluation.diff_table import diff_lines
-    from nlu_kit.evaluation.files import json_text, prepare_folder, write_files
+    from nlu_kit.evaluation.evaluation_files import json_text, prepare_folder, write_files
     from nlu_kit.model.folder import find_model
 
     registry = load_registry()
     folders = [find_model(model) for model in (model_a, model_b)]
     read = read_data(data, model=folders[1], registry=registry, reader=reader, beside=folders[:1])
     prepare_folder(output)
-    from nlu_kit.evaluation.run import predict_examples  # loads torch
+    from nlu_kit.evaluation.evaluate import predict_examples  # loads torch
     from nlu_kit.runtime.predictor import load
 
     parts = []

@@ -111,7 +111,7 @@ class Places:
     def prepare(self, *read: Path) -> None:
         """After everything was found and before anything is computed. Raises DataError where something can't be
         written, or would be written over what is ``read``."""
-        from nlu_kit.evaluation.files import prepare_file, prepare_folder
+        from nlu_kit.evaluation.evaluation_files import prepare_file, prepare_folder
 
         prepare_folder(self.output)
         if self.junit is not None:
@@ -147,7 +147,7 @@ def _one_model(
     folder = find_model(model)
     read = read_data(data, model=folder, registry=registry, reader=reader)
     places.prepare(folder, read.path)
-    from nlu_kit.evaluation.run import evaluate  # loads torch
+    from nlu_kit.evaluation.evaluate import evaluate  # loads torch
 
     with bar(len(read.examples), quiet=quiet) as on_progress:
         return evaluate(folder, read, registry=registry, on_progress=on_progress, **settings)
@@ -172,10 +172,10 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], places: Places) -> bo
 
     Raises ConfigError, after all that, for thresholds of figures that there are not.
     """
-    from nlu_kit.evaluation.errors import errors_text
+    from nlu_kit.evaluation.evaluation_files import json_text, write_files
     from nlu_kit.evaluation.evaluation_page import evaluation_page
-    from nlu_kit.evaluation.files import json_text, write_files
     from nlu_kit.evaluation.junit import junit_text
+    from nlu_kit.evaluation.mistakes import errors_text
     from nlu_kit.evaluation.table import table_lines
 
     summary = evaluation.summary

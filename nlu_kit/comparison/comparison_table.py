@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nlu_kit.report.columns import columns
-from nlu_kit.report.numbers import epochs, mean_sd, megabytes, p_value, percent, points, seconds
+from nlu_kit.report.numbers import columns, epochs, mean_sd, megabytes, p_value, percent, points, seconds
 
 
 def table_lines(summary: Mapping[str, Any]) -> list[str]:

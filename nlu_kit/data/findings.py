@@ -96,7 +96,7 @@ _LONGEST = 60  # characters of an entity's text, of a word's
 
 @dataclass(frozen=True, slots=True)
 class Unlearnable:
-    """``entity`` says what is lost, of the text of ``example``."""
+    """``entity`` says what is unlearnable, of the text of ``example``."""
 
     example: Example
     encoding: Encoding
@@ -123,11 +123,11 @@ class Unlearnable:
         return any(word.start == start for word in words) and any(word.end == end for word in words)
 
 
-def refuse_unlearnable(head: str, lost: Sequence[Unlearnable], counts: Mapping[str, int]) -> None:
-    """Raises DataError where most annotations of a label are lost, and not just a few: what is then wrong is wrong with
-    all of them. ``counts`` has how many each label has in all."""
+def refuse_unlearnable(head: str, unlearnable: Sequence[Unlearnable], counts: Mapping[str, int]) -> None:
+    """Raises DataError where most annotations of a label are unlearnable, and not just a few: they are then wrong in
+    one way. ``counts`` has how many each label has in all."""
     by_label: dict[str, list[Unlearnable]] = defaultdict(list)
-    for one in lost:
+    for one in unlearnable:
         by_label[one.entity.label].append(one)
     refused = {
         label: rows for label, rows in by_label.items() if len(rows) >= FEW and 2 * len(rows) > counts.get(label, 0)
@@ -144,14 +144,14 @@ def refuse_unlearnable(head: str, lost: Sequence[Unlearnable], counts: Mapping[s
     )
 
 
-def likely_cause(lost: Sequence[Unlearnable]) -> str:
+def likely_cause(unlearnable: Sequence[Unlearnable]) -> str:
     """What would explain most of them, and what to do then."""
-    if 2 * sum(one.cut_off for one in lost) > len(lost):
+    if 2 * sum(one.cut_off for one in unlearnable) > len(unlearnable):
         return "they lie beyond what the encoder reads: set a larger backbone.max_length, or shorten the texts"
     for said, reading in _READINGS.items():
-        if 2 * sum(one.fits(*reading(one.example.text, one.entity)) for one in lost) > len(lost):
+        if 2 * sum(one.fits(*reading(one.example.text, one.entity)) for one in unlearnable) > len(unlearnable):
             return f"{said}; start and end must count characters from 0, and end is exclusive"
-    example = next((one for one in lost if _around(one)), None)
+    example = next((one for one in unlearnable if _around(one)), None)
     word = "" if example is None else f" (to it {_quoted(_around(example))} is one word)"
     return (
         "check the offsets, which count characters from 0 with an exclusive end, and whether the encoder's tokenizer "

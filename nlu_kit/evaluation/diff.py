@@ -10,9 +10,9 @@ from nlu_kit import __version__
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import OUT_OF_SCOPE
 from nlu_kit.errors import DataError, ModelError
-from nlu_kit.evaluation.errors import plain
+from nlu_kit.evaluation.figures import mcnemar, paired
+from nlu_kit.evaluation.mistakes import plain
 from nlu_kit.evaluation.predictions import PredictionSet
-from nlu_kit.evaluation.significance import mcnemar, paired
 from nlu_kit.model.score import EXACT_MATCH, main_metrics, measure
 
 BETTER, WORSE, MIXED = "better", "worse", "mixed"

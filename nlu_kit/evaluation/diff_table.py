@@ -7,8 +7,7 @@ from typing import Any
 
 from nlu_kit.data.printable import one_line
 from nlu_kit.evaluation.diff import BETTER, WORSE
-from nlu_kit.report.columns import columns
-from nlu_kit.report.numbers import p_value, percent, points
+from nlu_kit.report.numbers import columns, p_value, percent, points
 
 SHOWN = 5
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from nlu_kit.data.prediction import OUT_OF_SCOPE
 from nlu_kit.evaluation.cards import CARDS, Card, card
-from nlu_kit.evaluation.errors import Error
+from nlu_kit.evaluation.mistakes import Error
 from nlu_kit.evaluation.summary import Evaluation, Summary
 from nlu_kit.evaluation.table import cost_rows, interval_text
 from nlu_kit.report.label_bars import LabelBar, label_bars

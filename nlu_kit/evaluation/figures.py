@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from nlu_kit.evaluation.predictions import ConfidencePairs, Predictions
-from nlu_kit.metrics.bootstrap import Outcomes, bounds, resample
+from nlu_kit.metrics.bootstrap import Outcomes, bounds, difference, resample
 from nlu_kit.metrics.calibration import expected_calibration_error, reliability
+from nlu_kit.metrics.counts import Counts
 from nlu_kit.metrics.report import HeadReport
 from nlu_kit.model.score import measure
 
@@ -88,3 +89,25 @@ def _columns(found: Sequence[ConfidencePairs]) -> tuple[np.ndarray, np.ndarray]:
     pairs = [pair for one in found for pair in one]
     confidences = np.array([confidence for confidence, _ in pairs], dtype=np.float64)
     return confidences, np.array([right for _, right in pairs], dtype=bool)
+
+
+def mcnemar(better: int, worse: int) -> float:
+    """Two-sided exact p of so unequal a pair of counts, were each change as likely for the better as for the worse.
+
+    1 where nothing changed.
+    """
+    from scipy.stats import binomtest
+
+    return float(binomtest(better, better + worse).pvalue) if better + worse else 1.0
+
+
+def paired(first: Mapping[str, Counts], second: Mapping[str, Counts]) -> dict[str, dict[str, Any]]:
+    """For each figure of both models: ``difference``, second minus first, its 95 % interval as ``low`` and ``high``,
+    and ``p``, the share of resamples in which the second is not better."""
+    found = {}
+    for name in first:
+        if name in second:
+            before, after = Outcomes.of([first[name]]), Outcomes.of([second[name]])
+            rows = resample([before, after])
+            found[name] = asdict(difference(after, before, rows[1], rows[0]))
+    return found

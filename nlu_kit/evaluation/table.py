@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlu_kit.evaluation.summary import Summary
-from nlu_kit.report.columns import columns
 from nlu_kit.report.matrix import most_confused
-from nlu_kit.report.numbers import megabytes, percent
+from nlu_kit.report.numbers import columns, megabytes, percent
 
 WORST = 5
 

@@ -1,8 +1,8 @@
-"""How figures are written, the same in the terminal and on the page."""
+"""How figures and tables of them are written, the same in the terminal and on the page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -47,3 +47,13 @@ def epochs(value: float) -> str:
 def mean_sd(spread: Mapping[str, Any]) -> str:
     """``97.50 ± 0.35``; the mean alone for a single seed."""
     return percent(spread["mean"]) + ("" if spread["sd"] is None else f" ± {percent(spread['sd'])}")
+
+
+def columns(names: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned: the first column to the left, the others to the right."""
+    everything = [*([] if names is None else [names]), *rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*everything, strict=True)]
+    return [
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in everything
+    ]

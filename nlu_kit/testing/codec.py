@@ -239,7 +239,7 @@ class CodecContract(ComponentContract, ABC):
 
     @clause
     def nothing_annotated(self) -> None:
-        """Without annotation nothing is judged: `gold` and `matches` are None, `counts` count nothing,
+        """Without annotation nothing is measured: `gold` and `matches` are None, `counts` count nothing,
         `confidence_pairs` are empty, and nothing is unlearnable or unseen."""
         codec, encodings = self.codec(), encoded([example.text for example in self.bare])
         prediction = self._whole(codec, next(filter(None, map(codec.gold, self.examples)), {}))

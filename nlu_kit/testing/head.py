@@ -72,7 +72,7 @@ class HeadContract(CodecContract):
                 return built
         raise NotTried(f"no loss is installed that takes '{self.spec.produces}'")
 
-    def lost(self, head: Head, batch: Batch, criterion: Loss, inputs: Encoded | None = None) -> Tensor:
+    def summed_loss(self, head: Head, batch: Batch, criterion: Loss, inputs: Encoded | None = None) -> Tensor:
         """The summed loss of a batch."""
         outputs = head(self.encoded(batch) if inputs is None else inputs)
         loss: Tensor = criterion(outputs, batch.targets[NAME])
@@ -138,7 +138,7 @@ class HeadContract(CodecContract):
         """The loss of a batch is a finite scalar, not negative, and its denominator positive."""
         head, batch = self.build(), self.batch(range(len(self.examples)))
         criterion = self.criterion(head)
-        loss = self.lost(head, batch, criterion)
+        loss = self.summed_loss(head, batch, criterion)
         self.require(loss.ndim == 0 and torch.isfinite(loss) and loss >= 0, f"it is {loss}")
         below = criterion.denominator(batch.targets[NAME])
         self.require(below.ndim == 0 and below > 0, f"the denominator is {below}")
@@ -150,7 +150,7 @@ class HeadContract(CodecContract):
         head, middle = self.build(), len(self.examples) // 2
         parts = [range(len(self.examples)), range(middle), range(middle, len(self.examples))]
         batches, criterion = [self.batch(part) for part in parts], self.criterion(head)
-        whole, *halves = (self.lost(head, batch, criterion) for batch in batches)
+        whole, *halves = (self.summed_loss(head, batch, criterion) for batch in batches)
         self.require(same(whole, sum(halves), tolerance=1e-3), f"{whole:.6g} against {sum(halves):.6g}")
         below, *lower = (criterion.denominator(batch.targets[NAME]) for batch in batches)
         self.require(same(below, sum(lower)), f"the denominators: {below:.6g} against {sum(lower):.6g}")
@@ -160,7 +160,7 @@ class HeadContract(CodecContract):
         """An example without annotation for this head has a loss of 0 and moves no weight."""
         head = self.build()
         batch = collate(self.dataset_of(self.bare), range(3), pad_id=0, device=CPU)
-        loss = self.lost(head, batch, self.criterion(head))
+        loss = self.summed_loss(head, batch, self.criterion(head))
         self.require(loss == 0, f"the loss is {loss}")
         if loss.requires_grad:
             torch.autograd.backward(loss)
@@ -176,7 +176,7 @@ class HeadContract(CodecContract):
         inputs = self.encoded(batch)
         leaves = [inputs.tokens_BTD.requires_grad_(), inputs.pooled_BD.requires_grad_()]
         inputs = replace(inputs, tokens_BTD=leaves[0], pooled_BD=leaves[1])
-        torch.autograd.backward(self.lost(head, batch, self.criterion(head), inputs))
+        torch.autograd.backward(self.summed_loss(head, batch, self.criterion(head), inputs))
         for name, parameter in head.named_parameters():
             reached = parameter.grad is not None and bool((parameter.grad != 0).any())
             self.require(reached or not parameter.requires_grad, f"'{name}' gets none")
@@ -203,13 +203,13 @@ class HeadContract(CodecContract):
         optimiser = torch.optim.AdamW([group for group in groups if group["params"]], lr=3e-2)
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            first = (self.lost(head.eval(), batch, criterion, inputs) / below).item()
+            first = (self.summed_loss(head.eval(), batch, criterion, inputs) / below).item()
             head.train()
             for _ in range(60):
                 optimiser.zero_grad()
-                torch.autograd.backward(self.lost(head, batch, criterion, inputs) / below)
+                torch.autograd.backward(self.summed_loss(head, batch, criterion, inputs) / below)
                 optimiser.step()
-            last = (self.lost(head.eval(), batch, criterion, inputs) / below).item()
+            last = (self.summed_loss(head.eval(), batch, criterion, inputs) / below).item()
         self.require(last < first / 2, f"it went from {first:.4g} to {last:.4g} in 60 steps")
 
     @clause

@@ -1,4 +1,4 @@
-"""What a run says of its data before the first step: what is lost, contradicts itself, flatters or serves nothing."""
+"""What a run warns of before the first step: what can't be learnt, contradicts itself, flatters or has no use."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def data_findings(prepared: Prepared) -> list[Finding]:
         dataset: EncodedDataset = getattr(prepared, split)
         found += contradicting(split, dataset.examples, codecs)
         found += cut_off(split, dataset.truncated)
-        for head, lost in dataset.unlearnable.items():
-            found += losses(split, head, lost)
+        for head, unlearnable in dataset.unlearnable.items():
+            found += not_learnt(split, head, unlearnable)
         if split != "train" and len(dataset):
             for head, codec in codecs.items():
                 found += unseen(split, head, codec, dataset.examples)
@@ -53,11 +53,12 @@ def data_findings(prepared: Prepared) -> list[Finding]:
 # --- what evaluate says, too ------------------------------------------------------------------------------------------
 
 
-def losses(split: str, head: str, lost: Sequence[Unlearnable]) -> list[Finding]:
+def not_learnt(split: str, head: str, unlearnable: Sequence[Unlearnable]) -> list[Finding]:
     """Annotations that a head can't learn, of which it says which they are."""
-    reasons = "cut off, or start or end inside a word, or overlap or are wider than this head can tell"
-    said = f"{split}: {_several(len(lost), 'annotation is', 'annotations are')} lost for '{head}': {reasons}"
-    return [Finding(said, [str(one) for one in lost], shown=UNLEARNABLE_SHOWN)] if lost else []
+    reasons = "cut off, or inside a word, or overlapping, or too wide for it"
+    count = _several(len(unlearnable), "annotation", "annotations")
+    said = f"{split}: '{head}' can't learn {count}: {reasons}"
+    return [Finding(said, [str(one) for one in unlearnable], shown=UNLEARNABLE_SHOWN)] if unlearnable else []
 
 
 def unseen(split: str, head: str, codec: Codec[Any], examples: Sequence[Example]) -> list[Finding]:

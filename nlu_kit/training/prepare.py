@@ -89,9 +89,9 @@ def prepare(pipeline: Pipeline) -> Prepared:
 
 def _refuse_unlearnable(train: EncodedDataset, codecs: Codecs) -> None:
     """Raises DataError where most annotations of a label can't be learnt."""
-    for head, lost in train.unlearnable.items():
-        golds = filter(None, map(codecs[head].gold, train.examples)) if lost else ()
-        refuse_unlearnable(head, lost, Counter(label for gold in golds for label in _labels(gold)))
+    for head, unlearnable in train.unlearnable.items():
+        golds = filter(None, map(codecs[head].gold, train.examples)) if unlearnable else ()
+        refuse_unlearnable(head, unlearnable, Counter(label for gold in golds for label in _labels(gold)))
 
 
 def _labels(gold: Mapping[str, Any]) -> list[str]:

@@ -28,8 +28,8 @@ from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
+from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import Prepared, prepare
-from nlu_kit.training.recorder import Recorder
 from nlu_kit.training.signals import held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
 from nlu_kit.training.trainer import FitResult, Listeners, Trainer

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
 from nlu_kit.plugin import Assets, Backbone, Encoded, ModelError, Params, TokenBatch, Tokenizer, check_stored
+from nlu_kit_backbones import MOST_TOKENS
 from nlu_kit_backbones.guard import check_config, offline
 from nlu_kit_backbones.layers import describe, find_layers, set_aside, token_limit
-from nlu_kit_backbones.params import MOST_TOKENS
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.resume import Blocks
 from nlu_kit_backbones.trial import proven_starts, refuse_unknown_ids, try_out

@@ -9,12 +9,11 @@ from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 
 from nlu_kit.plugin import Backbone, BackboneContext, ModelError
-from nlu_kit_backbones.embedded import embedded_folder
+from nlu_kit_backbones import EMBEDDED, MOST_TOKENS, SentenceTransformerParams
 from nlu_kit_backbones.encoder import EncoderBackbone
 from nlu_kit_backbones.guard import offline
-from nlu_kit_backbones.params import EMBEDDED, MOST_TOKENS, SentenceTransformerParams
 from nlu_kit_backbones.quiet import quiet
-from nlu_kit_backbones.source import local_folder
+from nlu_kit_backbones.source import embedded_folder, local_folder
 
 _LONGEST = 512
 

@@ -6,9 +6,9 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from nlu_kit.plugin import Backbone, BackboneContext, ModelError
+from nlu_kit_backbones import TransformerParams
 from nlu_kit_backbones.encoder import EncoderBackbone
 from nlu_kit_backbones.guard import offline
-from nlu_kit_backbones.params import TransformerParams
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import local_folder
 

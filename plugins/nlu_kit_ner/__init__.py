@@ -26,7 +26,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             name="crf_ner",
             summary="Entities as `ner`, with a CRF that learns which tag follows which; computes its own loss.",
             params=CrfNerParams,
-            codec=lazy("nlu_kit_ner.crf_codec:CrfNerCodec"),
+            codec=lazy("nlu_kit_ner.codec:CrfNerCodec"),
             build=lazy("nlu_kit_ner.crf_head:CrfNerHead"),
             produces="own_loss",
         ),

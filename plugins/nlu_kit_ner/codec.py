@@ -20,10 +20,10 @@ from nlu_kit.plugin import (
     SpanCodec,
     log_softmax,
 )
-from nlu_kit_ner.calibration import fit_confidences
-from nlu_kit_ner.lattice import Lattice, best_paths
-from nlu_kit_ner.params import TaggerParams
+from nlu_kit_ner.lattice import Lattice, best_paths, marginals
+from nlu_kit_ner.params import CrfNerParams, TaggerParams
 from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, place, spans_of, tag_names, tag_words
+from nlu_kit_ner.temperature import fit_confidences
 
 MOST_TAGS = 2_001
 
@@ -61,7 +61,7 @@ class NerCodec(SpanCodec[P]):
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels`` [T]: the tag index at each word's first subword, IGNORE everywhere else, and at the words that an
-        annotation touches which is lost."""
+        annotation touches that can't be learnt."""
         labels = np.full(len(encoding), IGNORE, dtype=np.int64)
         entities = self.spans(example)
         if entities is not None:
@@ -134,7 +134,7 @@ class NerCodec(SpanCodec[P]):
 
     def unlearnable(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
         """Those that begin or end inside a word or beyond the truncation, or that overlap one before them."""
-        return place(encoding.words, self.spans(example) or ()).lost
+        return place(encoding.words, self.spans(example) or ()).unlearnable
 
 
 def _entity(span: TaggedSpan, chosen: np.ndarray, encoding: Encoding) -> EntityPrediction:
@@ -148,3 +148,26 @@ def _entity(span: TaggedSpan, chosen: np.ndarray, encoding: Encoding) -> EntityP
 
 def _confidence(span: TaggedSpan, chosen: np.ndarray) -> float:
     return min(float(chosen[span.first : span.last + 1].mean()), 1.0)
+
+
+class CrfNerCodec(NerCodec[CrfNerParams]):
+    """As ``NerCodec``; words' probabilities are marginals over all legal sequences.
+
+    The outputs ``start`` [B, C], ``steps`` [B, C, C] (from, to) and ``end`` [B, C] are what the head has learnt of
+    transitions, the same for every text.
+    """
+
+    def lattice(self, outputs: Mapping[str, np.ndarray]) -> Lattice:
+        return Lattice.of(self.legal, outputs)
+
+    def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
+        """``labels`` [T] as for `ner`; and ``tokens`` [W], where each word's first subword is among the T."""
+        tokens = np.array([word.token for word in encoding.words], dtype=np.int64)
+        return {**super().targets(example, encoding), "tokens": tokens}
+
+    def probabilities(self, scores: Sequence[np.ndarray], lattice: Lattice, temperature: float) -> list[np.ndarray]:
+        """Marginals [W, C] of the chain whose scores, transitions included, are divided by the temperature."""
+        return marginals([rows / temperature for rows in scores], lattice.divided(temperature))
+
+    def places(self, target: Mapping[str, np.ndarray]) -> np.ndarray:
+        return target["tokens"]

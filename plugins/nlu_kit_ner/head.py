@@ -8,9 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nlu_kit.plugin import SHAPES, Encoded, Head, HeadContext, PluginError
-from nlu_kit_ner.dropout import TokenDropout
 from nlu_kit_ner.params import TaggerParams
-from nlu_kit_ner.pooling import MeanPooling
 
 
 class NerHead(Head):
@@ -52,3 +50,42 @@ def _given(encoded: Encoded, name: str) -> Tensor:
             "as NluModel does, to what collate_tokens makes"
         )
     return found
+
+
+_LEVELS = 256
+_LOWEST = -(2**63)  # from here upwards, `random_` draws all 64 bits
+
+
+class TokenDropout(nn.Module):
+    """As ``nn.Dropout``; on CPUs with the rate rounded to the nearest 256th (0.1 to 0.1016), the scale with it.
+
+    PyTorch draws one random number per element there, one after the other. With a frozen encoder that was a third of a
+    training step. Here 64 random bits decide on eight elements.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+        self.dropped = min(round(rate * _LEVELS), _LEVELS - 1)
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or not self.dropped:
+            return values
+        if values.device.type != "cpu":
+            return nn.functional.dropout(values, self.rate)
+        bits = torch.empty(values.numel() // 8 + 1, dtype=torch.int64).random_(_LOWEST, None)
+        kept = bits.view(torch.uint8)[: values.numel()].view(values.shape) >= self.dropped
+        return values * kept.to(values.dtype).mul_(_LEVELS / (_LEVELS - self.dropped))
+
+    def extra_repr(self) -> str:
+        return f"rate={self.rate}"
+
+
+class MeanPooling(nn.Module):
+    """Each token gets the mean of its word's subwords; special tokens and padding get zeros."""
+
+    def forward(self, tokens_BTD: Tensor, words_BT: Tensor) -> Tensor:
+        """[B, T, D]. One product of matrices: on GPUs, adding by index would give other last digits each time."""
+        same_BTT = (words_BT[:, :, None] == words_BT[:, None, :]) & (words_BT >= 0)[:, :, None]
+        shares_BTT = same_BTT / same_BTT.sum(dim=2, keepdim=True).clamp(min=1)
+        return shares_BTT.to(tokens_BTD.dtype) @ tokens_BTD

@@ -43,41 +43,41 @@ def tag_names(labels: Iterable[str], scheme: Scheme) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """``told``: entities with the positions of their words, in text order; ``lost``: those that tags can't tell."""
+    """``entities``: with the positions of their words, in text order; ``unlearnable``: what tags can't express."""
 
-    told: Sequence[tuple[Entity, range]]
-    lost: Sequence[Entity]
+    entities: Sequence[tuple[Entity, range]]
+    unlearnable: Sequence[Entity]
 
 
 def place(words: Sequence[Word], entities: Sequence[Entity]) -> Placed:
-    """Which entities tags of these words can tell: those that begin where a word does and end where one does.
+    """Which entities tags of these words can express: those that begin where a word does and end where one does.
 
-    A word has one tag: an entity that shares a word with one before it (of two that start together, the longer) is
-    lost as a whole, since its remaining words would be a span that nobody annotated.
+    A word has one tag: an entity that shares a word with one before it (of two that start together, the longer) can't
+    be learnt at all, since its remaining words would be a span that nobody annotated.
     """
     first = {word.start: position for position, word in enumerate(words)}
     last = {word.end: position for position, word in enumerate(words)}
-    told: list[tuple[Entity, range]] = []
-    lost: list[Entity] = []
+    placed: list[tuple[Entity, range]] = []
+    unlearnable: list[Entity] = []
     free = 0  # the first word that no entity has
     for entity in sorted(entities, key=lambda entity: (entity.start, -entity.end)):
         begins, ends = first.get(entity.start), last.get(entity.end)
         if begins is None or ends is None or begins < free:
-            lost.append(entity)
+            unlearnable.append(entity)
         else:
-            told.append((entity, range(begins, ends + 1)))
+            placed.append((entity, range(begins, ends + 1)))
             free = ends + 1
-    return Placed(told, lost)
+    return Placed(placed, unlearnable)
 
 
 def tag_words(words: Sequence[Word], entities: Sequence[Entity], scheme: Scheme = "bio") -> list[str | None]:
-    """One tag per word. None where an entity that is lost touches it: what its tag is, nobody knows."""
+    """One tag per word. None where an entity that can't be learnt touches it: its tag is unknown."""
     placed = place(words, entities)
     tags: list[str | None] = [
-        None if any(word.start < entity.end and entity.start < word.end for entity in placed.lost) else OUTSIDE
+        None if any(word.start < entity.end and entity.start < word.end for entity in placed.unlearnable) else OUTSIDE
         for word in words
     ]
-    for entity, taken in placed.told:
+    for entity, taken in placed.entities:
         for position, prefix in zip(taken, _prefixes(len(taken), scheme), strict=True):
             tags[position] = f"{prefix}-{entity.label}"
     return tags

@@ -51,7 +51,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels`` [T, K]: at a word's first subword, the class of the span that starts there and is k + 1 words
-        wide; IGNORE where there is no such span, where an annotation that is lost may be meant, and for a label that
+        wide; IGNORE where there is no such span, where an unlearnable annotation may be meant, and for a label that
         train never had."""
         labels = np.full((len(encoding), self.params.max_width), IGNORE, dtype=np.int64)
         if self.spans(example) is not None:
@@ -59,7 +59,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
             labels[self._valid(encoding)] = NOTHING
             for cell in placed.unclear:
                 labels[cell.token, cell.width] = IGNORE
-            for cell, entity in placed.told.items():
+            for cell, entity in placed.entities.items():
                 index = self.labels.index(entity.label)
                 labels[cell.token, cell.width] = IGNORE if index is None else index
         return {"labels": labels}
@@ -97,7 +97,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
 
     def unlearnable(self, example: Example, encoding: Encoding) -> Sequence[Entity]:
         """Those that can't come out exactly; see ``place``."""
-        return self._placed(example, encoding).lost
+        return self._placed(example, encoding).unlearnable
 
     def _placed(self, example: Example, encoding: Encoding) -> Placed:
         return place(self.spans(example) or (), encoding, self.params.max_width, self.params.overlap)

@@ -33,20 +33,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """``told``: each entity that the table can tell, at its cell; ``lost``: the others; ``unclear``: the cells of which
-    nobody knows what they are, because one that is lost may be meant by them."""
+    """``entities``: each that the table can hold, at its cell; ``unlearnable``: the others; ``unclear``: the cells
+    without a target, because one of the others may be meant by them."""
 
-    told: Mapping[Cell, Entity]
-    lost: Sequence[Entity]
+    entities: Mapping[Cell, Entity]
+    unlearnable: Sequence[Entity]
     unclear: Collection[Cell]
 
 
 def place(entities: Sequence[Entity], encoding: Encoding, max_width: int, overlap: Overlap) -> Placed:
-    """Which entities the table of spans of up to ``max_width`` words can tell, the earlier and longer first served.
+    """Which entities the table of spans of up to ``max_width`` words can hold, the earlier and longer first served.
 
-    Lost are those that begin or end inside a word or beyond the truncation, are wider, have the same words as another,
-    or overlap with one in a way that ``overlap`` rules out. One that does not fit the words may be any of the spans
-    that it touches; of one that fits but is too wide, every span within it is known to be none.
+    Unlearnable are those that begin or end inside a word or beyond the truncation, are wider, have the same words as
+    another, or overlap with one in a way that ``overlap`` rules out. One that does not fit the words may be any of the
+    spans that it touches; of one that fits but is too wide, every span within it is known to be none.
     """
     words = encoding.words
     first = {word.start: position for position, word in enumerate(words)}
@@ -66,11 +66,11 @@ def place(entities: Sequence[Entity], encoding: Encoding, max_width: int, overla
         elif ends - begins < max_width:
             fitting.setdefault(Cell(words[begins].token, ends - begins), entity)
     kept = {id(entity) for entity in compatible(list(fitting.values()), overlap)}
-    told = {cell: entity for cell, entity in fitting.items() if id(entity) in kept}
+    placed = {cell: entity for cell, entity in fitting.items() if id(entity) in kept}
     return Placed(
-        told=told,
-        lost=[entity for entity in in_order if id(entity) not in kept],
-        unclear=(unclear | fitting.keys()) - told.keys(),
+        entities=placed,
+        unlearnable=[entity for entity in in_order if id(entity) not in kept],
+        unclear=(unclear | fitting.keys()) - placed.keys(),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.cli import scaffold
-from nlu_kit.cli.scaffold import write_starter
+from nlu_kit.cli.init import write_starter
 from nlu_kit.errors import NluKitError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from nlu_kit.errors import DataError, ModelError
 from nlu_kit.evaluation.diff import compare, gate
 from nlu_kit.evaluation.diff_page import diff_page
 from nlu_kit.evaluation.diff_table import diff_lines
-from nlu_kit.evaluation.significance import mcnemar
+from nlu_kit.evaluation.figures import mcnemar
 
 A = [
     ("wake me", "wake", [], "wake", 0.9, []),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from nlu_kit.evaluation.errors import errors_text, find_errors, kind_counts
+from nlu_kit.evaluation.mistakes import errors_text, find_errors, kind_counts
 from nlu_kit.evaluation.predictions import Predictions
 
 

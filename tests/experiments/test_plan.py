@@ -11,8 +11,7 @@ import pytest
 
 from nlu_kit.errors import ConfigError
 from nlu_kit.experiments.grid import parse_axes
-from nlu_kit.experiments.key import content
-from nlu_kit.experiments.plan import Plan, make_plan
+from nlu_kit.experiments.plan import Plan, content, make_plan
 
 
 def plan_of(pipeline: Path, *vary: str, settings: tuple[str, ...] = (), seeds: int = 1) -> Plan:

@@ -17,8 +17,7 @@ import pytest
 import nlu_kit
 from nlu_kit.errors import ModelError
 from nlu_kit.plugin.contracts import BackboneContext
-from nlu_kit_backbones import sentence_transformer, transformer
-from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
+from nlu_kit_backbones import SentenceTransformerParams, TransformerParams, sentence_transformer, transformer
 
 EVIL = {"AutoConfig": "evil.EvilConfig", "AutoModel": "evil.EvilModel", "AutoTokenizer": ["evil.Evil", None]}
 MODULES = [

@@ -75,7 +75,7 @@ def test_lost_annotations_are_in_the_log_all_of_them(
     file = jsonl(tmp_path / "t.jsonl", [*records, *odd])
     result = train(write_pipeline(tmp_path, data={"train": str(file)}), runs=tmp_path / "runs")
     log = (result.run_dir / "log.txt").read_text(encoding="utf-8")
-    assert "train: 12 annotations are lost for 'ner'" in log
+    assert "train: 'ner' can't learn 12 annotations" in log
     assert log.count("t.jsonl:") >= 12
     assert "t.jsonl:58: 'Par' [4, 7) city" in log
 

@@ -17,10 +17,9 @@ from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import load as load_model
 from nlu_kit.testing import NotTried, contract_checks
 from nlu_kit.training.run import train
-from nlu_kit_backbones import guard
+from nlu_kit_backbones import TransformerParams, guard
 from nlu_kit_backbones.architectures import DECODERS, ENCODERS
 from nlu_kit_backbones.encoder import EncoderBackbone
-from nlu_kit_backbones.params import TransformerParams
 from nlu_kit_backbones.transformer import build
 
 REGISTRY = Registry.load()

@@ -13,8 +13,8 @@ import pytest
 
 from nlu_kit.errors import ModelError
 from nlu_kit.files import sha256
-from nlu_kit_backbones import embedded
-from nlu_kit_backbones.embedded import PACKAGE, SHA256, embedded_folder
+from nlu_kit_backbones import source
+from nlu_kit_backbones.source import PACKAGE, SHA256, embedded_folder
 
 installed = pytest.mark.skipif(find_spec(PACKAGE) is None, reason='needs pip install "nlu-kit[minilm]"')
 
@@ -23,7 +23,7 @@ def package_at(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
     """Let the package be found in ``folder``."""
     spec = ModuleSpec(PACKAGE, None, is_package=True)
     spec.submodule_search_locations = [str(folder)]
-    monkeypatch.setattr(embedded, "find_spec", lambda name: spec)
+    monkeypatch.setattr(source, "find_spec", lambda name: spec)
     (folder / "model").mkdir(parents=True)
     return folder / "model" / "model.safetensors"
 
@@ -57,7 +57,7 @@ def test_without_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_its_absence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "find_spec", lambda name: None)
+    monkeypatch.setattr(source, "find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r'pip install "nlu-kit\[minilm\]"'):
         embedded_folder()
 

@@ -18,7 +18,7 @@ from nlu_kit.heads.modules import Encoded
 from nlu_kit.model.build import layer_of
 from nlu_kit.plugin.contracts import BackboneContext
 from nlu_kit.plugin.modules import Backbone
-from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
+from nlu_kit_backbones import SentenceTransformerParams, TransformerParams
 from nlu_kit_backbones.transformer import build
 
 CPU = torch.device("cpu")

@@ -15,8 +15,8 @@ from nlu_kit.assets import Assets
 from nlu_kit.errors import ModelError
 from nlu_kit.model.build import layer_of
 from nlu_kit.plugin.contracts import BackboneContext
+from nlu_kit_backbones import SentenceTransformerParams, TransformerParams
 from nlu_kit_backbones.layers import find_layers, set_aside, token_limit, usable_positions
-from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 from nlu_kit_backbones.sentence_transformer import build as build_sentence_transformer
 from nlu_kit_backbones.transformer import build
 

@@ -14,8 +14,7 @@ from nlu_kit.assets import Assets
 from nlu_kit.data.batch import collate_tokens
 from nlu_kit.plugin.contracts import BackboneContext
 from nlu_kit.plugin.modules import Backbone
-from nlu_kit_backbones import sentence_transformer, transformer
-from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
+from nlu_kit_backbones import SentenceTransformerParams, TransformerParams, sentence_transformer, transformer
 
 CONTEXT = BackboneContext(base_dir=Path())
 COMMON = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}

@@ -14,8 +14,7 @@ from transformers import AutoModel, BertConfig, XLNetConfig
 from nlu_kit.assets import Assets
 from nlu_kit.plugin.contracts import BackboneContext
 from nlu_kit.plugin.modules import Backbone
-from nlu_kit_backbones import sentence_transformer, transformer
-from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
+from nlu_kit_backbones import SentenceTransformerParams, TransformerParams, sentence_transformer, transformer
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS, *(f"##{c}" for c in LETTERS), "book", "Book", "paris"]

@@ -12,9 +12,8 @@ import torch
 
 from nlu_kit.errors import ModelError
 from nlu_kit.plugin.contracts import BackboneContext
-from nlu_kit_backbones import sentence_transformer, transformer
+from nlu_kit_backbones import SentenceTransformerParams, TransformerParams, sentence_transformer, transformer
 from nlu_kit_backbones.guard import read_config
-from nlu_kit_backbones.params import SentenceTransformerParams, TransformerParams
 from nlu_kit_backbones.source import local_folder
 
 

@@ -15,7 +15,7 @@ from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.heads.codec import CodecContext
 from nlu_kit.registry import Registry
-from nlu_kit_ner.crf_codec import CrfNerCodec
+from nlu_kit_ner.codec import CrfNerCodec
 from nlu_kit_ner.lattice import Lattice
 from nlu_kit_ner.tags import spans_of, tag_names
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nlu_kit_ner.dropout import TokenDropout
+from nlu_kit_ner.head import TokenDropout
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5])

@@ -13,9 +13,8 @@ from nlu_kit.data.shapes import SHAPES
 from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded
-from nlu_kit_ner.head import NerHead
+from nlu_kit_ner.head import MeanPooling, NerHead
 from nlu_kit_ner.params import NerParams
-from nlu_kit_ner.pooling import MeanPooling
 
 N = NO_WORD
 # [CLS] a bb ccc [SEP], and a text without words

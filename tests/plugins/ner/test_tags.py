@@ -135,15 +135,15 @@ def test_an_entity_that_shares_a_word_with_one_before_it_is_lost_whole() -> None
 def test_each_is_either_told_by_tags_or_lost(entities: list[Entity], sizes: list[int]) -> None:
     given_words = words(*sizes)
     placed = place(given_words, entities)
-    told = [entity for entity, _ in placed.told]
-    assert sorted([*told, *placed.lost], key=repr) == sorted(entities, key=repr)
+    told = [entity for entity, _ in placed.entities]
+    assert sorted([*told, *placed.unlearnable], key=repr) == sorted(entities, key=repr)
     tags = tag_words(given_words, entities)
     found = spans_of([tag or OUTSIDE for tag in tags])
     assert [(given_words[s.first].start, given_words[s.last].end, s.label) for s in found] == [
         (entity.start, entity.end, entity.label) for entity in told
     ]
     for word, tag in zip(given_words, tags, strict=True):
-        touched = any(word.start < entity.end and entity.start < word.end for entity in placed.lost)
+        touched = any(word.start < entity.end and entity.start < word.end for entity in placed.unlearnable)
         assert (tag is None) == (touched and not any(e.start <= word.start < e.end for e in told))
 
 

@@ -26,23 +26,23 @@ def entity(start: int, end: int, label: str = "x") -> Entity:
 def test_an_entity_is_at_its_first_subword_and_width() -> None:
     bank, city, part = entity(4, 21, "org"), entity(12, 21, "city"), entity(17, 21, "city")
     placed = place([city, part, bank], ENCODING, 4, "nested")
-    assert placed.told == {Cell(2, 3): bank, Cell(4, 1): city, Cell(6, 0): part}
-    assert not placed.lost
+    assert placed.entities == {Cell(2, 3): bank, Cell(4, 1): city, Cell(6, 0): part}
+    assert not placed.unlearnable
     assert not placed.unclear
 
 
 def test_of_a_wide_one_every_span_within_it_is_known_to_be_none() -> None:
     wide = entity(4, 21)
-    assert place([wide], ENCODING, 3, "nested") == Placed(told={}, lost=[wide], unclear=set())
+    assert place([wide], ENCODING, 3, "nested") == Placed(entities={}, unlearnable=[wide], unclear=set())
 
 
 def test_one_that_fits_no_words_may_be_any_span_that_it_touches() -> None:
     shortened = Encoding(text=TEXT + " and more", ids=ENCODING.ids, words=WORDS, truncated=True)
     cut, beyond = entity(12, 30), entity(25, 30)
-    assert place([beyond, cut], shortened, 4, "nested").lost == [cut, beyond]
+    assert place([beyond, cut], shortened, 4, "nested").unlearnable == [cut, beyond]
     assert place([cut], shortened, 4, "nested").unclear == {Cell(4, 0), Cell(4, 1), Cell(6, 0)}
     inside = entity(5, 7)
-    assert place([inside], ENCODING, 4, "nested") == Placed(told={}, lost=[inside], unclear={Cell(2, 0)})
+    assert place([inside], ENCODING, 4, "nested") == Placed(entities={}, unlearnable=[inside], unclear={Cell(2, 0)})
     assert place([entity(5, 19)], ENCODING, 2, "nested").unclear == {
         *(Cell(token, 0) for token in (2, 3, 4, 6)),
         *(Cell(token, 1) for token in (2, 3, 4)),
@@ -69,15 +69,15 @@ spans_of_text = st.lists(
 def test_each_is_either_told_or_lost(entities: list[Entity], width: int, overlap: Overlap) -> None:
     placed = place(entities, ENCODING, width, overlap)
     key = lambda e: (e.start, e.end, e.label)  # noqa: E731
-    assert sorted([*placed.told.values(), *placed.lost], key=key) == sorted(entities, key=key)
-    assert not placed.told.keys() & set(placed.unclear)
+    assert sorted([*placed.entities.values(), *placed.unlearnable], key=key) == sorted(entities, key=key)
+    assert not placed.entities.keys() & set(placed.unclear)
     position = {word.token: number for number, word in enumerate(WORDS)}
-    for cell, told in placed.told.items():
+    for cell, told in placed.entities.items():
         first = position[cell.token]
         assert (told.start, told.end) == (WORDS[first].start, WORDS[first + cell.width].end)
     for cell in placed.unclear:  # of nothing else than what is lost
         first, last = WORDS[position[cell.token]], WORDS[position[cell.token] + cell.width]
-        assert any(first.start < lost.end and lost.start < last.end for lost in placed.lost)
+        assert any(first.start < lost.end and lost.start < last.end for lost in placed.unlearnable)
 
 
 def clash(a: Entity, b: Entity, overlap: Overlap) -> bool:

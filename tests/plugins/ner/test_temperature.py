@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu_kit_ner.minimum import lowest
+from nlu_kit_ner.temperature import lowest
 
 
 @given(at=st.floats(-3, 3))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.errors import DataError
-from nlu_kit.evaluation.folds import fold_corpus, stratified
+from nlu_kit.evaluation.cross_validation import fold_corpus, stratified
 
 
 def example(text: str, intent: str = "a", entities: bool = False) -> Example:

@@ -11,7 +11,7 @@ from typing import Any
 from nlu_kit.data.findings import Finding
 from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
 from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, Sample, StepEnd
-from nlu_kit.training.recorder import Recorder
+from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.run_lines import epoch_lines, figures, run_end_lines, run_start_lines, sample_lines, warning_lines
 
 TEXT = "fly to Tōkyō"
