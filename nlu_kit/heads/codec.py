@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -17,6 +17,12 @@ from nlu_kit.metrics.report import HeadReport
 from nlu_kit.params import Params
 
 P = TypeVar("P", bound=Params)
+
+
+class _Named(Protocol):
+    """What the parameters of most heads have."""
+
+    field: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +69,13 @@ class Codec(ABC, Generic[P]):
         self.labels = context.labels
         self.reads = context.reads
         self.state: Any = self.State.model_validate(dict(context.state))
+
+    @property
+    def field(self) -> str:
+        """The annotation that it learns from, and the first field of the prediction that it fills: by default what
+        ``params.field`` says."""
+        named = cast(_Named, self.params)
+        return named.field
 
     @property
     @abstractmethod

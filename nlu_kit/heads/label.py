@@ -20,24 +20,21 @@ from nlu_kit.metrics.classification import classification_report, macro_f1
 from nlu_kit.metrics.counts import Counts, accuracy
 from nlu_kit.metrics.numerics import softmax
 from nlu_kit.metrics.report import HeadReport
+from nlu_kit.params import Params
 
-P = TypeVar("P", bound=LabelParams)
+P = TypeVar("P", bound=Params)
 
 
 class LabelCodec(Codec[P]):
     """One label a text, from ``logits`` [B, C]: softmax, a temperature fitted on dev, accuracy and macro F1.
 
-    Fills ``field`` with the best label and ``<field>s`` with the ranked top k. Its own are the parameters and,
-    where the label is not simply what the field of that name holds, ``annotation``.
+    Fills ``field`` with the best label and ``<field>s`` with the ranked top k (``top_k`` of LabelParams, whose default
+    other parameters get). A subclass overrides ``annotation`` where the label is not what the field of that name holds.
     """
 
     main_metric = "accuracy"
     one_label = True
     State = TemperatureState
-
-    @property
-    def field(self) -> str:
-        return self.params.field
 
     @property
     def fields(self) -> Sequence[str]:
@@ -84,8 +81,13 @@ class LabelCodec(Codec[P]):
         probabilities = softmax(logits.astype(np.float64) / self.state.temperature)
         return [self._ranked(*row) for row in zip(logits, probabilities, strict=True)]
 
+    @property
+    def _top_k(self) -> int:
+        params = self.params if isinstance(self.params, LabelParams) else LabelParams()
+        return params.top_k
+
     def _ranked(self, logits: np.ndarray, probabilities: np.ndarray) -> Mapping[str, Any]:
-        order = np.argsort(-logits, kind="stable")[: self.params.top_k]  # which no temperature changes
+        order = np.argsort(-logits, kind="stable")[: self._top_k]  # which no temperature changes
         ranked = tuple(
             LabelPrediction(name=self.labels.names[index], confidence=float(probabilities[index])) for index in order
         )

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.params import SentenceParams
+from nlu_kit.params import Params
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,14 @@ class Loss(nn.Module, ABC):
 
 
 class SentenceClassifier(Head):
-    """Sentence vector [B, D] -> dropout -> (hidden, GELU, dropout) -> ``logits`` [B, C]."""
+    """Sentence vector [B, D] -> dropout -> (hidden, GELU, dropout) -> ``logits`` [B, C].
 
-    def __init__(self, params: SentenceParams, context: HeadContext) -> None:
+    ``hidden`` and ``dropout`` are those of SentenceParams; other parameters get its defaults.
+    """
+
+    def __init__(self, params: Params, context: HeadContext) -> None:
         super().__init__()
+        params = params if isinstance(params, SentenceParams) else SentenceParams()
         self.dropout = nn.Dropout(params.dropout)
         self.hidden = nn.Linear(context.width, params.hidden) if params.hidden else None
         self.classifier = nn.Linear(params.hidden or context.width, len(context.labels))

@@ -11,12 +11,13 @@ from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.prediction import EntityPrediction
 from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.heads.codec import Codec
-from nlu_kit.heads.params import SpanParams, TemperatureState
+from nlu_kit.heads.params import TemperatureState
 from nlu_kit.metrics.counts import Counts, set_counts
 from nlu_kit.metrics.report import HeadReport
 from nlu_kit.metrics.spans import Span, Triple, span_report, triple
+from nlu_kit.params import Params
 
-P = TypeVar("P", bound=SpanParams)
+P = TypeVar("P", bound=Params)
 
 MIN_SPANS = 30
 """Predicted spans that a temperature is fitted on, at the least. From fewer it is luck: whether none of ten spans is
@@ -32,10 +33,6 @@ class SpanCodec(Codec[P]):
 
     main_metric = "f1"
     State = TemperatureState
-
-    @property
-    def field(self) -> str:
-        return self.params.field
 
     @property
     def fields(self) -> Sequence[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from nlu_kit.cli import scaffold
+from nlu_kit.cli import init
 from nlu_kit.cli.init import write_starter
 from nlu_kit.errors import NluKitError
 
@@ -100,7 +100,7 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             raise OSError(28, "No space left on device")
         return write(self, content)
 
-    monkeypatch.setattr(scaffold.Path, "write_bytes", full)
+    monkeypatch.setattr(init.Path, "write_bytes", full)
     with pytest.raises(NluKitError, match="No space left on device"):
         write_starter(bot)
     assert list(tmp_path.rglob("*")) == ([bot] if exists else [])

@@ -16,15 +16,16 @@ from nlu_kit_sentiment.codec import SentimentCodec, StarsPrediction
 SCALE = LabelSpace(("1", "2", "3", "4", "5"))
 
 
-def codec(params: SentimentParams | None = None, **state: float) -> SentimentCodec:
-    return SentimentCodec(params or SentimentParams(), CodecContext(name="mine", labels=SCALE, state=state))
+def codec(params: SentimentParams | None = None, *, temperature: float = 1.0) -> SentimentCodec:
+    context = CodecContext(name="mine", labels=SCALE, state={"temperature": temperature})
+    return SentimentCodec(params or SentimentParams(), context)
 
 
-def decode(*rows: Sequence[float], **state: float) -> list[StarsPrediction]:
+def decode(*rows: Sequence[float], temperature: float = 1.0) -> list[StarsPrediction]:
     """From the steps' probabilities."""
     encodings = [Encoding(text="", ids=(), words=(), truncated=False) for _ in rows]
     outputs = {"logits": np.log(np.array(rows, dtype=np.float32) + 1e-9)}
-    return [fields["stars"] for fields in codec(**state).decode(outputs, encodings)]
+    return [fields["stars"] for fields in codec(temperature=temperature).decode(outputs, encodings)]
 
 
 def rated(value: Any, **labels: Any) -> Example:
