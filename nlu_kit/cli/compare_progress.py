@@ -12,11 +12,12 @@ from nlu_kit.cli.output import mention, style, warn
 from nlu_kit.comparison.comparison_table import cell_line
 from nlu_kit.data.printable import printable
 from nlu_kit.experiments.plan import Cell
+from nlu_kit.experiments.runner import Watcher
 
 _BAR = "{percentage:3.0f}%|{bar:12}| {n_fmt}/{total_fmt} runs [{elapsed}<{remaining}] {postfix}"
 
 
-class GridProgress:
+class GridProgress(Watcher):
     """Prints to stdout, where that can be written; the bar goes to stderr, and only where that is a terminal. A
     context, which closes the bar and says what Ctrl-C has left."""
 

@@ -14,7 +14,7 @@ from nlu_kit.comparison.comparison_files import write_files
 from nlu_kit.errors import TrainingError
 from nlu_kit.experiments.grid import axes_of
 from nlu_kit.experiments.plan import Plan, make_plan
-from nlu_kit.experiments.runner import Results, Unwatched, Watcher, run_plan
+from nlu_kit.experiments.runner import Results, Watcher, run_plan
 from nlu_kit.registry import Registry
 
 
@@ -51,7 +51,7 @@ def compare(
         seeds=whole_number("seeds", seeds, least=1),
         registry=registry if registry is not None else Registry.load(),
     )
-    found, results = compare_plan(plan, a_path("output", output), watcher or Unwatched(), keep_models=keep_models)
+    found, results = compare_plan(plan, a_path("output", output), watcher or Watcher(), keep_models=keep_models)
     if found is None:
         raise TrainingError(failure(plan, results))
     return found

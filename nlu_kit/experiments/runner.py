@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from nlu_kit.errors import DataError
 from nlu_kit.experiments.plan import Cell, Plan
@@ -20,22 +20,8 @@ LOG = "worker.log"
 _PATIENCE = 10.0  # seconds that a process has to end when it is asked to
 
 
-class Watcher(Protocol):
-    """Hears how the grid goes on."""
-
-    def on_start(self, cells: int, finished: int) -> None: ...
-
-    def on_cell_start(self, cell: Cell) -> None: ...
-
-    def on_epoch(self, cell: Cell, epoch: int, epochs: int, score: float) -> None: ...
-
-    def on_cell_end(self, cell: Cell, record: dict[str, Any]) -> None: ...
-
-    def on_cell_failed(self, cell: Cell, error: str) -> None: ...
-
-
-class Unwatched:
-    """Says nothing."""
+class Watcher:
+    """Hears how the grid goes on; this one does nothing with it. Override what you want to hear."""
 
     def on_start(self, cells: int, finished: int) -> None:
         return

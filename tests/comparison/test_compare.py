@@ -10,10 +10,10 @@ import pytest
 
 import nlu_kit
 from nlu_kit.experiments.plan import Cell
-from nlu_kit.experiments.runner import Unwatched
+from nlu_kit.experiments.runner import Watcher
 
 
-class Heard(Unwatched):
+class Heard(Watcher):
     """Which cells were run."""
 
     def __init__(self) -> None:

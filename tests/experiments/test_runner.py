@@ -10,7 +10,7 @@ import pytest
 from nlu_kit.errors import DataError
 from nlu_kit.experiments.grid import parse_axes
 from nlu_kit.experiments.plan import Cell, Plan, make_plan
-from nlu_kit.experiments.runner import run_plan
+from nlu_kit.experiments.runner import Watcher, run_plan
 
 STAND_IN = """
 import json, os, pathlib, sys, time
@@ -30,7 +30,7 @@ if os.environ.get("HANG") == seed:
 """
 
 
-class Watching:
+class Watching(Watcher):
     """Keeps what happened; may interrupt at an epoch of a seed."""
 
     def __init__(self, interrupt_at: int | None = None) -> None:
