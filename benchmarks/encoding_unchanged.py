@@ -27,9 +27,9 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.heads.codec import CodecContext
 from nlu_kit.registry import Registry
 from nlu_kit_backbones.source import embedded_folder
+from nlu_kit_readers import JsonlParams, ParallelParams
 from nlu_kit_readers.jsonl import read_jsonl
 from nlu_kit_readers.parallel import read_parallel
-from nlu_kit_readers.params import JsonlParams, ParallelParams
 
 MODULE = "nlu_kit/data/encoding.py"
 MAX_LENGTH = 256

@@ -172,9 +172,8 @@ def _finish(evaluation: Evaluation, gates: Sequence[Gate], places: Places) -> bo
 
     Raises ConfigError, after all that, for thresholds of figures that there are not.
     """
-    from nlu_kit.evaluation.evaluation_files import json_text, write_files
+    from nlu_kit.evaluation.evaluation_files import json_text, junit_text, write_files
     from nlu_kit.evaluation.evaluation_page import evaluation_page
-    from nlu_kit.evaluation.junit import junit_text
     from nlu_kit.evaluation.mistakes import errors_text
     from nlu_kit.evaluation.table import table_lines
 

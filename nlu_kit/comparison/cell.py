@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.check import load_pipeline
-from nlu_kit.experiments.record import counts_to_json, utterances_digest, write_record
-from nlu_kit.experiments.worker import Reporter, work
+from nlu_kit.experiments.worker import Reporter, counts_to_json, utterances_digest, work, write_record
 
 CELL = "nlu_kit.comparison.cell"
 

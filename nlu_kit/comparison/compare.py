@@ -1,7 +1,10 @@
-"""Train every combination of settings, and say which is better."""
+"""Train every combination of settings, say which is better, and write that down."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +13,12 @@ from typing import Any
 from nlu_kit.arguments import a_path, whole_number
 from nlu_kit.comparison.cell import CELL
 from nlu_kit.comparison.comparison import summarise
-from nlu_kit.comparison.comparison_files import write_files
+from nlu_kit.comparison.comparison_page import compare_page
 from nlu_kit.errors import TrainingError
 from nlu_kit.experiments.grid import axes_of
 from nlu_kit.experiments.plan import Plan, make_plan
 from nlu_kit.experiments.runner import Results, Watcher, run_plan
+from nlu_kit.files import write_whole
 from nlu_kit.registry import Registry
 
 
@@ -73,3 +77,34 @@ def failure(plan: Plan, results: Results) -> str:
     first, error = results.failed[0]
     count = f"{len(results.failed)} of {len(plan.cells)} runs failed"
     return f"{count}; the same command tries them again. The first, {first.label}: {error}"
+
+
+def write_files(output: Path, summary: Mapping[str, Any]) -> list[Path]:
+    """Write the three files and name them; each is replaced as a whole."""
+    texts = {
+        "compare.json": json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
+        "compare.csv": csv_text(summary),
+        "compare.html": compare_page(summary),
+    }
+    for name, text in texts.items():
+        write_whole(output / name, text)
+    return [output / name for name in texts]
+
+
+def csv_text(summary: Mapping[str, Any]) -> str:
+    """A row per run: the varied values, the seed, every figure in [0, 1], and what it cost."""
+    runs = summary["runs"]
+    values = {row["number"]: row["values"] for row in summary["combinations"]}
+    figures = list(dict.fromkeys(name for run in runs for name in run["scores"]))
+    costs = ["best_epoch", "epochs_run", "reason", "seconds", "peak_memory_mb", "device", "precision", "run"]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["combination", *summary["vary"], "seed", "evaluated_on", *figures, *costs])
+    for run in runs:
+        chosen = (values[run["combination"]][path] for path in summary["vary"])
+        written = [value if isinstance(value, str) else json.dumps(value) for value in chosen]
+        scores = [run["scores"].get(name, "") for name in figures]
+        writer.writerow(
+            [run["combination"], *written, run["seed"], run["evaluated_on"], *scores, *(run[name] for name in costs)]
+        )
+    return stream.getvalue()

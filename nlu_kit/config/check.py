@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.components import ComponentResolver
-from nlu_kit.config.defaults import fill_types
-from nlu_kit.config.load import apply_overrides, read_json_object
+from nlu_kit.config.load import apply_overrides, fill_types, read_json_object
 from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, reading_problems, watchable
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean

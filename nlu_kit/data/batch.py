@@ -12,7 +12,7 @@ from torch import Tensor
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.encoding import NO_WORD, Encoding
 from nlu_kit.data.labels import IGNORE
-from nlu_kit.data.shapes import NO_SHAPE
+from nlu_kit.data.words import NO_SHAPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class TokenBatch:
     nothing left to do.
 
     For heads that look at words: ``words_BT`` int64, the number of the word that a token is part of, NO_WORD for
-    special tokens and padding; ``shapes_BT`` int64, how that word is written (``nlu_kit.data.shapes``).
+    special tokens and padding; ``shapes_BT`` int64, how that word is written (``nlu_kit.data.words``).
     """
 
     ids_BT: Tensor

@@ -23,8 +23,7 @@ import numpy as np
 
 from nlu_kit.assets import Assets
 from nlu_kit.data.legible import Copy, legible
-from nlu_kit.data.shapes import NO_SHAPE, word_shape
-from nlu_kit.data.words import Word, find_words
+from nlu_kit.data.words import NO_SHAPE, Word, find_words, word_shape
 from nlu_kit.errors import ModelError
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Encoding:
 
     @cached_property
     def token_shapes(self) -> np.ndarray:
-        """Int64 [T]: how the word that each token is part of is written (``nlu_kit.data.shapes``)."""
+        """Int64 [T]: how the word that each token is part of is written (``nlu_kit.data.words``)."""
         return self._spread((word_shape(self.text[word.start : word.end]) for word in self.words), NO_SHAPE)
 
     def _spread(self, values: Iterable[int], otherwise: int) -> np.ndarray:

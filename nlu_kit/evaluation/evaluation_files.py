@@ -1,4 +1,4 @@
-"""Write an evaluation's files, each as a whole."""
+"""Write an evaluation's files, each as a whole, and the JUnit file that a CI system reads."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
-from nlu_kit.errors import DataError
+from nlu_kit.errors import DataError, Problem
+from nlu_kit.evaluation.gates import MINIMUM, OPTIONS
+from nlu_kit.evaluation.summary import Summary
 from nlu_kit.files import write_whole
+from nlu_kit.report.numbers import percent
 
 
 def prepare_folder(folder: Path, option: str = "--output") -> None:
@@ -48,3 +52,48 @@ def write_files(texts: Mapping[Path, str]) -> list[Path]:
 
 def json_text(value: Any) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+def junit_text(summary: Summary, unchecked: Sequence[Problem] = ()) -> str:
+    """The file's text. Figures without a gate are cases that pass; all figures are properties of the suite.
+    ``unchecked``: what is wrong with gates that were not checked."""
+    gates: dict[str, list[dict[str, object]]] = {}
+    for gate in summary["gates"]:
+        gates.setdefault(gate["metric"], []).append(gate)
+    names = list(dict.fromkeys([*summary["main"], *gates]))
+    failed = [name for name in names if any(not gate["passed"] for gate in gates.get(name, ()))]
+    facts = {"tests": str(len(names) + len(unchecked)), "failures": str(len(failed)), "errors": str(len(unchecked))}
+    root = ElementTree.Element("testsuites", {"name": "nlu-kit evaluate", **facts})
+    suite_facts = {**facts, "skipped": "0", "timestamp": summary["created"]}
+    suite = ElementTree.SubElement(root, "testsuite", {"name": _clean(f"nlu-kit {summary['name']}"), **suite_facts})
+    properties = ElementTree.SubElement(suite, "properties")
+    described = {"model": summary["model"] or "", "data": summary["data"], "utterances": summary["utterances"]}
+    for name, value in (described | {n: f["value"] for n, f in summary["figures"].items()}).items():
+        ElementTree.SubElement(properties, "property", {"name": name, "value": _clean(str(value))})
+    for name in names:
+        attributes = {"classname": _clean(f"nlu-kit.{summary['name']}"), "name": name, "time": "0"}
+        case = ElementTree.SubElement(suite, "testcase", attributes)
+        value = summary["figures"][name]["value"]
+        for gate in gates.get(name, ()):
+            if not gate["passed"]:
+                beyond = "below" if gate["bound"] == MINIMUM else "above"
+                limit = f"{gate['bound']} of {100 * float(str(gate['limit'])):g} %"
+                message = f"{name} is {percent(value)} %, {beyond} the {limit}"
+                kind = OPTIONS[str(gate["bound"])].strip("-")
+                ElementTree.SubElement(case, "failure", {"message": message, "type": kind}).text = message
+        ElementTree.SubElement(case, "system-out").text = f"{name} {value}"
+    for problem in unchecked:
+        attributes = {"classname": _clean(f"nlu-kit.{summary['name']}"), "name": _clean(problem.path), "time": "0"}
+        case = ElementTree.SubElement(suite, "testcase", attributes)
+        error = {"message": _clean(problem.message), "type": "unknown-figure"}
+        ElementTree.SubElement(case, "error", error).text = _clean(f"{problem.message}; {problem.hint}")
+    ElementTree.indent(root)
+    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def _clean(text: str) -> str:
+    """Without what XML has no way to write."""
+    return "".join(
+        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "�"
+        for c in text
+    )

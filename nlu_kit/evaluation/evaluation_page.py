@@ -12,7 +12,7 @@ from nlu_kit.evaluation.cards import CARDS, Card, card
 from nlu_kit.evaluation.mistakes import Error
 from nlu_kit.evaluation.summary import Evaluation, Summary
 from nlu_kit.evaluation.table import cost_rows, interval_text
-from nlu_kit.report.label_bars import LabelBar, label_bars
+from nlu_kit.report.bars import LabelBar, label_bars
 from nlu_kit.report.matrix import MOST, confusion_matrix, most_confused, reduce
 from nlu_kit.report.numbers import percent
 from nlu_kit.report.pages import page

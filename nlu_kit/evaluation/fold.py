@@ -19,8 +19,7 @@ from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.corpus.read import Corpus
 from nlu_kit.data.example import Example
 from nlu_kit.evaluation.cross_validation import fold_corpus
-from nlu_kit.experiments.record import write_record
-from nlu_kit.experiments.worker import Reporter, work
+from nlu_kit.experiments.worker import Reporter, work, write_record
 from nlu_kit.params import Params
 from nlu_kit.plugin.specs import ReaderSpec
 from nlu_kit.registry import Provided

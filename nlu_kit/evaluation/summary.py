@@ -11,10 +11,9 @@ from nlu_kit import __version__
 from nlu_kit.data.findings import UNLEARNABLE_SHOWN, Finding
 from nlu_kit.data.prediction import OUT_OF_SCOPE
 from nlu_kit.errors import DataError
-from nlu_kit.evaluation.figures import calibration, figures
+from nlu_kit.evaluation.figures import calibration, figures, scope_section
 from nlu_kit.evaluation.mistakes import Error, find_errors, kind_counts
 from nlu_kit.evaluation.predictions import Predictions
-from nlu_kit.evaluation.scope import scope_section
 from nlu_kit.metrics.report import HeadReport
 from nlu_kit.model.score import main_metrics
 

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 from nlu_kit.errors import DataError
 from nlu_kit.experiments.plan import Cell, Plan
-from nlu_kit.experiments.record import read_record
+from nlu_kit.experiments.worker import read_record
 from nlu_kit.locking import BusyError, only_one
 
 LOG = "worker.log"

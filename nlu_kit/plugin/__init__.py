@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from nlu_kit.data.lines import parse_record as parse_record
     from nlu_kit.data.lines import record_text as record_text
     from nlu_kit.data.lines import text_lines as text_lines
-    from nlu_kit.data.shapes import SHAPES as SHAPES
+    from nlu_kit.data.words import SHAPES as SHAPES
     from nlu_kit.files import JsonError as JsonError
     from nlu_kit.files import read_json as read_json
     from nlu_kit.files import sha256 as sha256
@@ -113,7 +113,7 @@ _LATER = {
     "nlu_kit.data.batch": "TokenBatch collate_tokens",
     "nlu_kit.data.encoding": "Encoding Tokenizer Word",
     "nlu_kit.data.lines": "is_jsonl json_type parse_record record_text text_lines",
-    "nlu_kit.data.shapes": "SHAPES",
+    "nlu_kit.data.words": "SHAPES",
     "nlu_kit.files": "JsonError read_json sha256",
     "nlu_kit.heads.codec": "Codec CodecContext HeadContext",
     "nlu_kit.heads.label": "LabelCodec",

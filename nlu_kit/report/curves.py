@@ -9,8 +9,7 @@ from statistics import fmean
 from markupsafe import Markup
 
 from nlu_kit.report.numbers import epochs as short
-from nlu_kit.report.scales import Scale, spread_out, ticks
-from nlu_kit.report.svg import chart, path, tag, text
+from nlu_kit.report.svg import Scale, chart, path, spread_out, tag, text, ticks
 
 WIDTH, HEIGHT = 340, 240
 LEFT, RIGHT, TOP, BOTTOM = 38, 318, 10, 200

@@ -8,8 +8,7 @@ from math import sqrt
 
 from markupsafe import Markup
 
-from nlu_kit.report.scales import Scale, ticks
-from nlu_kit.report.svg import chart, path, tag, text
+from nlu_kit.report.svg import Scale, chart, path, tag, text, ticks
 
 WIDTH, HEIGHT = 340, 300
 LEFT, RIGHT, TOP, BOTTOM = 42, 326, 14, 250

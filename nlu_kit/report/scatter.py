@@ -9,8 +9,7 @@ from statistics import fmean
 from markupsafe import Markup
 
 from nlu_kit.report.numbers import percent
-from nlu_kit.report.scales import Scale, spread_out, ticks
-from nlu_kit.report.svg import chart, tag, text
+from nlu_kit.report.svg import Scale, chart, spread_out, tag, text, ticks
 
 WIDTH, HEIGHT = 340, 290
 LEFT, RIGHT, TOP, BOTTOM = 38, 326, 12, 240

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nlu_kit.plugin import Freezing, FreezingContext, Layer, ParameterGroup
-from nlu_kit_freezing.params import PLATEAU_PATIENCE, ScheduleParams, StageParams
+from nlu_kit_freezing import PLATEAU_PATIENCE, ScheduleParams, StageParams
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

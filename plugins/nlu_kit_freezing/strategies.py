@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from nlu_kit.plugin import ConfigError, Freezing, FreezingContext, Layer, ParameterGroup, Problem
-from nlu_kit_freezing.layers import encoder_stack, group_by_rate, group_encoder_and_rest, rates_of, training
-from nlu_kit_freezing.params import (
+from nlu_kit_freezing import (
     DiscriminativeParams,
     FreezeAllParams,
     FreezeBackboneParams,
@@ -16,6 +15,7 @@ from nlu_kit_freezing.params import (
     GradualUnfreezingParams,
     LayerwiseDecayParams,
 )
+from nlu_kit_freezing.layers import encoder_stack, group_by_rate, group_encoder_and_rest, rates_of, training
 
 _ROUNDING = 1e-9  # 0.29 of 100 blocks is 28.999999999999996 to a float
 

@@ -1,4 +1,4 @@
-"""The torch-free half of the `ner` head: tags as targets, the best legal tags as spans."""
+"""The torch-free half of `ner` and `crf_ner`: tags as targets, the best legal tags as spans."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from nlu_kit.plugin import (
     SpanCodec,
     log_softmax,
 )
+from nlu_kit_ner import CrfNerParams, TaggerParams
 from nlu_kit_ner.lattice import Lattice, best_paths, marginals
-from nlu_kit_ner.params import CrfNerParams, TaggerParams
 from nlu_kit_ner.tags import OUTSIDE, TaggedSpan, legal_tags, place, spans_of, tag_names, tag_words
 from nlu_kit_ner.temperature import fit_confidences
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from nlu_kit.plugin import IGNORE, Encoded, HeadContext, Loss
+from nlu_kit_ner import CrfNerParams, Reduction
 from nlu_kit_ner.crf import Crf
 from nlu_kit_ner.head import NerHead
-from nlu_kit_ner.params import CrfNerParams, Reduction
 from nlu_kit_ner.tags import legal_tags
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nlu_kit.plugin import SHAPES, Encoded, Head, HeadContext, PluginError
-from nlu_kit_ner.params import TaggerParams
+from nlu_kit_ner import TaggerParams
 
 
 class NerHead(Head):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nlu_kit.plugin import Entity, Word
-from nlu_kit_ner.params import Scheme
+from nlu_kit_ner import Scheme
 
 OUTSIDE = "O"
 PREFIXES: dict[Scheme, str] = {"bio": "BI", "bilou": "BILU"}

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from nlu_kit.plugin import ReaderSpec, hookimpl, is_jsonl
-from nlu_kit_readers.jsonl import read_jsonl
-from nlu_kit_readers.parallel import is_parallel, read_parallel
-from nlu_kit_readers.params import JsonlParams, ParallelParams
-from nlu_kit_readers.sample import sample_jsonl, sample_parallel
+from nlu_kit.plugin import Params, ReaderSpec, hookimpl, is_jsonl, lazy
 
 NLU_KIT_CONTRACT = 2
+
+
+class JsonlParams(Params):
+    """``jsonl`` has no parameters."""
+
+
+class ParallelParams(Params):
+    """``parallel`` has no parameters."""
 
 
 @hookimpl
@@ -21,16 +25,16 @@ def nlu_kit_readers() -> Iterable[ReaderSpec[Any]]:
             name="jsonl",
             summary="A file with one JSON object a line: text, intent, entities with character offsets.",
             params=JsonlParams,
-            read=read_jsonl,
+            read=lazy("nlu_kit_readers.jsonl:read_jsonl"),
             detect=is_jsonl,
-            sample=sample_jsonl,
+            sample=lazy("nlu_kit_readers.sample:sample_jsonl"),
         ),
         ReaderSpec(
             name="parallel",
             summary="A folder with seq.in (texts), seq.out (BIO tags) and label (intents), line by line.",
             params=ParallelParams,
-            read=read_parallel,
-            detect=is_parallel,
-            sample=sample_parallel,
+            read=lazy("nlu_kit_readers.parallel:read_parallel"),
+            detect=lazy("nlu_kit_readers.parallel:is_parallel"),
+            sample=lazy("nlu_kit_readers.sample:sample_parallel"),
         ),
     ]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.plugin import DataError, Example, json_type, parse_record, record_text, text_lines
+from nlu_kit_readers import JsonlParams
 from nlu_kit_readers.entities import parse_entities
-from nlu_kit_readers.params import JsonlParams
 
 KNOWN = frozenset({"text", "intent", "entities"})
 SPAN_KEYS = {"start", "end", "label"}

@@ -1,15 +1,14 @@
-"""Three files, line by line: texts, tags, intents."""
+"""Three files, line by line: texts, BIO tags, intents."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 from nlu_kit.plugin import DataError, Entity, Example, text_lines
-from nlu_kit_readers.bio import is_tag, spans
-from nlu_kit_readers.params import ParallelParams
+from nlu_kit_readers import ParallelParams
 
 TEXTS, TAGS, INTENTS = FILES = ("seq.in", "seq.out", "label")
 # The format separates words by blanks; a no-break space is a character of its word, as it is in the tags' counting.
@@ -66,3 +65,25 @@ def _entities(text: str, tags: list[str], path: Path, number: int) -> tuple[Enti
         if not is_tag(tag):
             raise DataError(f"{path / TAGS}:{number}: '{tag}' is no BIO tag; write O, B-<label> or I-<label>")
     return spans(words, tags)
+
+
+def is_tag(tag: str) -> bool:
+    """Whether ``tag`` is ``O``, ``B-<label>`` or ``I-<label>``."""
+    return tag == "O" or (tag[:2] in ("B-", "I-") and len(tag) > 2)
+
+
+def spans(words: Sequence[tuple[int, int]], tags: Sequence[str]) -> tuple[Entity, ...]:
+    """Entities from ``words`` (``[start, end)`` each) and as many valid tags.
+
+    As conlleval reads them: an ``I-`` after ``O``, or after another label, starts a span of its own.
+    """
+    entities: list[Entity] = []
+    previous = "O"
+    for (start, end), tag in zip(words, tags, strict=True):
+        if tag != "O":
+            label = tag[2:]
+            if tag.startswith("I-") and previous[2:] == label:
+                start = entities.pop().start  # the span goes on: its last version is replaced by a longer one
+            entities.append(Entity(start=start, end=end, label=label))
+        previous = tag
+    return tuple(entities)

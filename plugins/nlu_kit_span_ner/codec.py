@@ -20,7 +20,7 @@ from nlu_kit.plugin import (
     fit_temperature,
     softmax,
 )
-from nlu_kit_span_ner.params import SpanNerParams
+from nlu_kit_span_ner import SpanNerParams
 from nlu_kit_span_ner.spans import Placed, compatible, place
 
 NOTHING = 0  # the class of a span that is no entity

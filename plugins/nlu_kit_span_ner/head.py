@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from nlu_kit.plugin import Encoded, Head, HeadContext, PluginError
-from nlu_kit_span_ner.params import SpanNerParams
+from nlu_kit_span_ner import SpanNerParams
 
 
 class SpanNerHead(Head):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from nlu_kit.plugin import Encoding, Entity
-from nlu_kit_span_ner.params import Overlap
+from nlu_kit_span_ner import Overlap
 
 
 class Extent(Protocol):

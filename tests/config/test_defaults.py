@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.config.check import resolve
-from nlu_kit.config.defaults import fill_types
-from nlu_kit.config.load import apply_overrides
+from nlu_kit.config.load import apply_overrides, fill_types
 from nlu_kit.errors import ConfigError
 from nlu_kit.registry import Registry
 

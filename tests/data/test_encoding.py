@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tokenizers.models import Unigram
 
 from nlu_kit.data.encoding import CHARACTERS, NO_WORD, Encoding, Tokenizer
-from nlu_kit.data.shapes import NO_SHAPE, SHAPES, word_shape
+from nlu_kit.data.words import NO_SHAPE, SHAPES, word_shape
 from nlu_kit.errors import ModelError
 
 ODD = "aZé́İıß7?!.,'-_ \t\n\u00a0\u200b\u200d\ufe0f\x00😀🏽東京िक्ﬁ[]"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu_kit.data.shapes import NO_SHAPE, SHAPES, word_shape
+from nlu_kit.data.words import NO_SHAPE, SHAPES, word_shape
 
 
 @pytest.mark.parametrize(

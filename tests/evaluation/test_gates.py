@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 import pytest
 
 from nlu_kit.errors import ConfigError
+from nlu_kit.evaluation.evaluation_files import junit_text
 from nlu_kit.evaluation.gates import MAXIMUM, Gate, check_gates, parse_gates, unknown_figures
-from nlu_kit.evaluation.junit import junit_text
 from nlu_kit.evaluation.predictions import Predictions
 from nlu_kit.evaluation.summary import summarise
 

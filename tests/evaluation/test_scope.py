@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nlu_kit.errors import DataError
+from nlu_kit.evaluation.figures import scope_section
 from nlu_kit.evaluation.predictions import Predictions
-from nlu_kit.evaluation.scope import scope_section
 from nlu_kit.evaluation.summary import summarise
 
 ROWS = [

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlu_kit.report.bars import LabelBar, label_bars
 from nlu_kit.report.highlight import Marked, highlight
-from nlu_kit.report.label_bars import LabelBar, label_bars
 from nlu_kit.report.matrix import MOST, OTHERS, confusion_matrix, most_confused, reduce
 from nlu_kit.report.reliability import Bin, confidence_histogram, reliability_diagram
 

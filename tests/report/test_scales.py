@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlu_kit.report.scales import Scale, spread_out, ticks
+from nlu_kit.report.svg import Scale, spread_out, ticks
 
 FIGURES = st.floats(0, 100, allow_nan=False).map(lambda value: round(value, 4))
 

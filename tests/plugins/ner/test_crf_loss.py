@@ -12,9 +12,9 @@ from torch import nn
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded, Loss
+from nlu_kit_ner import CrfNerParams
 from nlu_kit_ner.crf import Crf
 from nlu_kit_ner.crf_head import CrfLoss, CrfNerHead
-from nlu_kit_ner.params import CrfNerParams
 from nlu_kit_ner.tags import legal_tags, tag_names
 
 TAGS = tag_names(["x"], "bio")

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
+from nlu_kit_ner import Scheme
 from nlu_kit_ner import lattice as module
 from nlu_kit_ner.lattice import Lattice, best_paths, marginals
-from nlu_kit_ner.params import Scheme
 from nlu_kit_ner.tags import Legal, legal_tags, tag_names
 
 TAGS: dict[Scheme, tuple[str, ...]] = {"bio": tag_names(["x", "y"], "bio"), "bilou": tag_names(["x"], "bilou")}

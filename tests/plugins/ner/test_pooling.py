@@ -9,12 +9,12 @@ from torch import Tensor
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.encoding import NO_WORD
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.shapes import SHAPES
+from nlu_kit.data.words import SHAPES
 from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import HeadContext
 from nlu_kit.heads.modules import Encoded
+from nlu_kit_ner import NerParams
 from nlu_kit_ner.head import MeanPooling, NerHead
-from nlu_kit_ner.params import NerParams
 
 N = NO_WORD
 # [CLS] a bb ccc [SEP], and a text without words

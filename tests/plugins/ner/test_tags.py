@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlu_kit.data.encoding import Word
 from nlu_kit.data.example import Entity
-from nlu_kit_ner.params import Scheme
+from nlu_kit_ner import Scheme
 from nlu_kit_ner.tags import OUTSIDE, PREFIXES, TaggedSpan, legal_tags, place, spans_of, tag_names, tag_words
 
 BOTH: list[Scheme] = ["bio", "bilou"]

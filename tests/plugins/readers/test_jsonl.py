@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.errors import DataError
+from nlu_kit_readers import JsonlParams
 from nlu_kit_readers.jsonl import _example, read_jsonl
-from nlu_kit_readers.params import JsonlParams
 
 GOOD = '{"text": "hi", "intent": "greet"}\n'
 

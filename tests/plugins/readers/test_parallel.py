@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
-from nlu_kit_readers.bio import spans
-from nlu_kit_readers.parallel import is_parallel, read_parallel
-from nlu_kit_readers.params import ParallelParams
+from nlu_kit_readers import ParallelParams
+from nlu_kit_readers.parallel import is_parallel, read_parallel, spans
 
 
 def folder(tmp_path: Path, texts: str, tags: str, intents: str) -> Path:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.example import Entity
-from nlu_kit_span_ner.params import Overlap
+from nlu_kit_span_ner import Overlap
 from nlu_kit_span_ner.spans import Cell, Placed, compatible, place
 
 # [CLS] the bank of new ##y York [SEP]
