@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import click
@@ -186,5 +188,16 @@ def test_every_hook_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("hook", HOOKS)
-def test_every_hook_says_how_it_is_used(hook: str) -> None:
-    assert "``" in (inspect.getdoc(getattr(NluKitSpecs, hook)) or ""), "the docstring shows an example"
+def test_every_hook_shows_a_whole_plugin_that_works(hook: str) -> None:
+    text, _, example = (inspect.getdoc(getattr(NluKitSpecs, hook)) or "").partition("Example::\n\n")
+    assert text.strip()
+    module = ModuleType("example")
+    exec(compile(textwrap.dedent(example), hook, "exec"), vars(module))
+    module.NLU_KIT_CONTRACT = CONTRACT  # type: ignore[attr-defined]
+    registry = Registry.of({"example": module})
+    if hook == "nlu_kit_commands":
+        assert [command.name for command in registry.commands()] == ["hello"]
+        return
+    (kind,) = [kind for kind, (name, _) in KINDS.items() if name == hook]
+    (provided,) = registry.all(kind)
+    assert provided.spec.params(), "its parameters have defaults"

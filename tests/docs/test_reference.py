@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -67,8 +69,10 @@ def test_every_hook_has_a_section_with_its_docstring_and_spec(registry: Registry
     names = [name for name in vars(NluKitSpecs) if name.startswith("nlu_kit_")]
     assert len(names) == len(KINDS) + 1  # and the one that adds commands
     for name in names:
-        docstring = getattr(NluKitSpecs, name).__doc__
-        assert docstring.strip() in found[f"`{name}`"]
+        text, _, example = inspect.getdoc(getattr(NluKitSpecs, name)).partition("Example::")  # type: ignore[union-attr]
+        assert text.strip() in found[f"`{name}`"]
+        assert f"def {name}(" in example
+        assert textwrap.dedent(example).strip() in found[f"`{name}`"]
     for _, spec_class in KINDS.values():
         assert f"### `{spec_class.__name__}`" in page
     for contract in ("Backbone", "Head", "Codec", "Loss", "Balancing", "Sampler", "Freezing", "Callback"):

@@ -6,6 +6,7 @@ import ast
 import dataclasses
 import inspect
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 from types import FunctionType
@@ -60,13 +61,19 @@ def _hook(hook: FunctionType, registry: Registry) -> str:
     blocks = [
         f"(hook-{hook.__name__})=\n## `{hook.__name__}`",
         code(f"@hookimpl\ndef {hook.__name__}{_signature(hook)}: ..."),
-        prose(hook.__doc__),
+        *_explained(hook),
     ]
     if kind is not None:
         spec_class = KINDS[kind][1]
         bundled = ", ".join(f"{{ref}}`{p.spec.name} <reference-{kind}-{p.spec.name}>`" for p in registry.all(kind))
         blocks += [f"Bundled: {bundled}." if bundled else "Bundled: none.", *_spec(spec_class)]
     return join(blocks).rstrip()
+
+
+def _explained(hook: FunctionType) -> list[str]:
+    """The docstring: what the hook is for, and a whole plugin as its example."""
+    text, _, example = prose(hook.__doc__).partition("\n\nExample::\n\n")
+    return [text, "A whole plugin:", code(textwrap.dedent(example))]
 
 
 def _signature(hook: FunctionType) -> str:
