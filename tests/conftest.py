@@ -204,3 +204,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory, write_pipeline: WritePipel
     folder = tmp_path_factory.mktemp("trained")
     training = {"epochs": 12, "schedule": "constant"}
     return train(write_pipeline(folder, training=training), runs=folder / "runs")
+
+
+@pytest.fixture(scope="session")
+def figures() -> Callable[..., dict[str, float]]:
+    """``figures(codec, examples, predictions)``: what an evaluation shows of them."""
+
+    def of(codec: Any, examples: Any, predictions: Any) -> dict[str, float]:
+        counts = {name: counted.value for name, counted in codec.counts(examples, predictions).items()}
+        return counts | dict(codec.figures(examples, predictions))
+
+    return of

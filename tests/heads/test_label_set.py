@@ -1,4 +1,4 @@
-"""Any number of labels a text: forms of annotation, thresholds, figures."""
+"""Any number of labels a text: reading them, targets, thresholds, decoding, metrics."""
 
 from __future__ import annotations
 
@@ -12,84 +12,141 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
-from nlu_kit.errors import DataError, NothingToLearnError
+from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import CodecContext
 from nlu_kit.heads.label_set import LabelSetCodec
 from nlu_kit.heads.params import LabelSetParams
 
-TEXTS = [Encoding(text="x", ids=(1,), words=(), truncated=False)]
+LABELS = LabelSpace(("airfare", "city", "flight"))
+ENCODING = Encoding(text="x", ids=(0, 1), words=(), truncated=False)
 
 
-def codec(*names: str, state: Mapping[str, Any] | None = None, **params: Any) -> LabelSetCodec[LabelSetParams]:
-    context = CodecContext(name="topics", labels=LabelSpace(names), state=state or {})
-    return LabelSetCodec(LabelSetParams(field="topic", **params), context)
+def codec(state: Mapping[str, Any] | None = None, **options: Any) -> LabelSetCodec[LabelSetParams]:
+    context = CodecContext(name="mine", labels=LABELS, state=state or {})
+    return LabelSetCodec(LabelSetParams(**{"field": "intent", **options}), context)
 
 
-def example(**labels: Any) -> Example:
-    return Example(text="x", labels=labels, source="train.jsonl:4")
+CODEC = codec(separator="#")
 
 
-def predicted(*names: str) -> dict[str, Any]:
-    return {"topics": tuple(LabelPrediction(name=name, confidence=0.75) for name in names)}
+def says(*names: str, confidence: float = 0.9) -> dict[str, Any]:
+    return {"intents": tuple(LabelPrediction(name=name, confidence=confidence) for name in names)}
+
+
+def decode(logits: list[list[float]], by: LabelSetCodec[LabelSetParams] = CODEC) -> list[list[str]]:
+    found = by.decode({"logits": np.array(logits, dtype=np.float32)}, [ENCODING] * len(logits))
+    return [[label.name for label in fields["intents"]] for fields in found]
 
 
 @pytest.mark.parametrize(
-    ("labels", "separator", "expected"),
+    ("example", "expected"),
     [
-        ({}, None, None),
-        ({"topic": "a"}, None, ("a",)),
-        ({"topics": ["b", "a", "b"]}, None, ("b", "a")),
-        ({"topics": [], "topic": "a"}, None, ()),
-        ({"topic": "a#b"}, None, ("a#b",)),
-        ({"topic": "a # b"}, "#", ("a", "b")),
-        ({"topic": 7}, None, ("7",)),
+        (Example(text="x", intent="flight"), [0, 0, 1]),
+        (Example(text="x", intent="flight#airfare"), [1, 0, 1]),
+        (Example(text="x", intent="flight # airfare"), [1, 0, 1]),
+        (Example(text="x", intent=("flight", "airfare")), [1, 0, 1]),
+        (Example(text="x", intent=()), [0, 0, 0]),
+        (Example(text="x", intent="flight", labels={"intents": []}), [0, 0, 0]),
+        (Example(text="x", intent="flight", labels={"intents": ["city", "flight"]}), [0, 1, 1]),
+        (Example(text="x", intent=("flight", "train never had this")), [0, 0, 1]),
     ],
 )
-def test_forms_of_annotation(labels: dict[str, Any], separator: str | None, expected: Any) -> None:
-    assert codec(separator=separator).label_set(example(**labels)) == expected
+def test_targets(example: Example, expected: list[int]) -> None:
+    targets = CODEC.targets(example, ENCODING)["labels"]
+    assert targets.dtype == np.float32
+    assert targets.tolist() == expected
 
 
-@pytest.mark.parametrize("value", ["", "  ", [""], {"a": 1}, ["a", None]])
-def test_what_is_no_label_is_refused_with_its_place(value: Any) -> None:
-    with pytest.raises(DataError, match=r"train\.jsonl:4: 'topic' must be a label or a list of labels"):
-        codec().label_set(example(topic=value))
+def test_not_annotated_is_nan() -> None:
+    assert np.isnan(CODEC.targets(Example(text="x"), ENCODING)["labels"]).all()
+    assert CODEC.gold(Example(text="x")) is None
+    assert CODEC.matches(Example(text="x"), says()) is None
+    assert CODEC.confidence_pairs(Example(text="x"), says("city")) == ()
 
 
-def test_targets_are_one_for_each_label_and_nan_without_annotation() -> None:
-    assert codec("a", "b").targets(example(topic="b"), TEXTS[0])["labels"].tolist() == [0, 1]
-    assert codec("a", "b").targets(example(topics=[]), TEXTS[0])["labels"].tolist() == [0, 0]
-    assert np.isnan(codec("a", "b").targets(example(), TEXTS[0])["labels"]).all()
-    assert codec("a", "b").unseen(example(topics=["a", "new"])) == ["new"]
-    with pytest.raises(NothingToLearnError):
-        codec().fit_labels([example(), example(topics=[])])
+def test_without_a_separator_a_string_is_one_label() -> None:
+    examples = [Example(text="x", intent=intent) for intent in ("a#b", ("b", "a"), None, ())]
+    assert codec().fit_labels(examples).names == ("a", "a#b", "b")
+    assert CODEC.fit_labels(examples).names == ("a", "b")
+    with pytest.raises(DataError, match="no training example has a label in its field 'intent'"):
+        codec().fit_labels(examples[2:])
 
 
-def test_each_label_has_its_threshold() -> None:
-    logits = np.log(np.array([[0.6, 0.6, 0.2]]) / (1 - np.array([[0.6, 0.6, 0.2]])))
-    (plain,) = codec("a", "b", "c").decode({"logits": logits}, TEXTS)
-    assert [label.name for label in plain["topics"]] == ["a", "b"]
-    state = {"threshold": 0.1, "thresholds": {"b": 0.7}}
-    (tuned,) = codec("a", "b", "c", state=state).decode({"logits": logits}, TEXTS)
-    assert [label.name for label in tuned["topics"]] == ["a", "c"]
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"name": "a"}, "got {'name': 'a'}"),
+        (["a", {"name": "b"}], "a list of labels"),
+        (["a", None], "a list of labels"),
+        ("a##b", "'a##b'"),
+        ("  ", "'  '"),
+    ],
+)
+def test_what_is_no_label_is_named_with_its_line(value: Any, says: str) -> None:
+    with pytest.raises(DataError, match=r"f\.jsonl:3: 'mood' must be a label") as caught:
+        codec(field="mood", separator="#").targets(
+            Example(text="x", labels={"mood": value}, source="f.jsonl:3"), ENCODING
+        )
+    assert says in str(caught.value)
 
 
-def test_thresholds_are_tuned_on_what_is_annotated() -> None:
-    rng = np.random.default_rng(0)
-    targets = [{"labels": (rng.random(2) < 0.5).astype(np.float32)} for _ in range(40)]
-    outputs = [{"logits": 3 * (2 * target["labels"] - 1) + 2} for target in targets]  # all of them are too sure
-    state = codec("a", "b").calibrate(outputs, targets)
-    assert set(state["thresholds"]) == {"a", "b"}
-    assert all(0.5 < value < 1 for value in state["thresholds"].values())
-    assert codec("a", "b").calibrate(outputs[:1], [{"labels": np.full(2, np.nan)}]) == {}
+def test_every_label_that_reaches_its_threshold_surest_first() -> None:
+    assert decode([[0.1, -3, 4], [-9, -9, -9], [0, -0.001, -1]]) == [["flight", "airfare"], [], ["airfare"]]
+    (fields,) = CODEC.decode({"logits": np.array([[-2000.0, 2000, 0]], dtype=np.float32)}, [ENCODING])
+    assert [label.confidence for label in fields["intents"]] == [1.0, 0.5]
 
 
-def test_figures_by_hand() -> None:
-    golds = [example(topics=["a", "b"]), example(topics=[]), example(), example(topic="c")]
-    found = [predicted("a"), predicted("b"), predicted("a"), predicted("c")]
-    values = {name: one.value for name, one in codec("a", "b", "c").counts(golds, found).items()}
-    assert values == pytest.approx(
-        {"micro_f1": 4 / 6, "accuracy": 1 / 3, "micro_precision": 2 / 3, "micro_recall": 2 / 3}
+def test_thresholds_come_from_the_state() -> None:
+    tuned = codec({"threshold": 0.9, "thresholds": {"city": 0.1}})
+    assert decode([[1, -2, 1], [3, -3, 1]], tuned) == [["city"], ["airfare"]]
+    assert decode([[1, -2, 1]], codec(threshold=0.1)) == [["airfare", "flight", "city"]]
+
+
+def test_calibrate_tunes_on_what_is_annotated() -> None:
+    gold = [("flight",)] * 4 + [("city", "flight")] * 3 + [None]
+    outputs = [{"logits": np.array([-4.0, -1.0 if g and "city" in g else -3.0, 2.0])} for g in gold]
+    targets = [CODEC.targets(Example(text="x", intent=g), ENCODING) for g in gold]
+    by = codec(min_support=3)
+    state = by.calibrate(outputs, targets)
+    assert set(state["thresholds"]) == {"city", "flight"}
+    assert all(type(value) is float for value in (state["threshold"], *state["thresholds"].values()))
+    tuned = codec(state, min_support=3)
+    assert decode([list(output["logits"]) for output in outputs[3:5]], tuned) == [["flight"], ["flight", "city"]]
+    assert by.calibrate(outputs[-1:], targets[-1:]) == {}
+
+
+def test_figures(figures: Any) -> None:
+    golds: list[Any] = [("flight", "airfare"), ("flight",), (), ("unseen",), None]
+    examples = [Example(text="x", intent=gold) for gold in golds]
+    predictions = [says("airfare", "flight"), says("flight", "city"), says(), says(), says("city")]
+    scores = figures(CODEC, examples, predictions)
+    # 3 of 4 predicted are right, 3 of 4 annotated are found; F1 1, 1 and 0 of the labels in gold; 2 of 4 sets
+    assert scores == pytest.approx(
+        {"micro_f1": 3 / 4, "macro_f1": 2 / 3, "accuracy": 1 / 2, "micro_precision": 3 / 4, "micro_recall": 3 / 4}
     )
-    assert codec("a", "b", "c").figures(golds, found)["macro_f1"] == pytest.approx((1 + 0 + 1) / 3)
-    assert codec("a", "b", "c").counts([example(topics=[])], [predicted()]) == {}
-    assert codec("a").confidence_pairs(golds[1], found[1]) == [(0.75, False)]
+    assert CODEC.main_metric in scores
+    assert figures(CODEC, examples[2:3], predictions[2:3]) == {}
+    report = CODEC.report(examples, predictions)
+    assert report is not None
+    rows = [(row.label, row.support, row.predicted, row.f1) for row in report.labels]
+    assert rows == [("flight", 2, 2, 1), ("airfare", 1, 1, 1), ("unseen", 1, 0, 0), ("city", 0, 1, 0)]
+    assert report.confusion is None
+    assert CODEC.report(examples[4:], predictions[4:]) is None
+    assert CODEC.confidence_pairs(examples[1], predictions[1]) == [(0.9, True), (0.9, False)]
+    assert [CODEC.unseen(example) for example in examples] == [[], [], [], ["unseen"], []]
+    assert CODEC.unlearnable(examples[0], ENCODING) == ()
+
+
+def test_single_labels_give_the_figures_of_a_single_label_head(figures: Any) -> None:
+    examples = [Example(text="x", intent=intent) for intent in ("flight", "city", "flight")]
+    scores = figures(CODEC, examples, [says("flight"), says("city"), says("city")])
+    assert scores["micro_f1"] == scores["accuracy"] == pytest.approx(2 / 3)
+
+
+def test_gold_and_matches() -> None:
+    example = Example(text="x", intent=("flight", "airfare"))
+    assert CODEC.gold(example) == says("flight", "airfare", confidence=1.0)
+    assert CODEC.matches(example, says("airfare", "flight")) is True
+    assert CODEC.matches(example, says("flight")) is False
+    assert CODEC.fields == ("intents",)
+    assert codec(field="mood").fields == ("moods",)

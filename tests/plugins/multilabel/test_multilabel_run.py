@@ -1,4 +1,4 @@
-"""Shapes of the module, and a real run on ATIS-like intents."""
+"""A real run on ATIS-like intents."""
 
 from __future__ import annotations
 
@@ -7,27 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, DataError
-from nlu_kit.heads.codec import HeadContext
-from nlu_kit.heads.modules import Encoded, Head
-from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import load
 from nlu_kit.training.run import train
-
-
-@pytest.mark.parametrize("hidden", [None, 4])
-def test_logits_for_every_sentence(hidden: int | None) -> None:
-    spec = Registry.load().get("head", "multilabel_intent").spec
-    context = HeadContext(name="intent", width=6, labels=LabelSpace(("a", "b", "c")))
-    head: Head = spec.build(spec.params(hidden=hidden), context).eval()
-    encoded = Encoded(torch.randn(2, 5, 6), torch.randn(2, 6), torch.ones(2, 5, dtype=torch.bool))
-    assert head(encoded)["logits"].shape == (2, 3)
-    assert head.layers[-1] == "classifier"
-    assert {name.split(".")[0] for name, _ in head.named_parameters()} == set(head.layers)
-
 
 RECORDS = [
     {"text": f"{verb} {what} please", "intent": intent}
