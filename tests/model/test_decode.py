@@ -84,7 +84,7 @@ def test_each_text_brings_what_the_heads_that_are_read_decoded() -> None:
     outputs = {name: {"value": np.array([3.0, 4.0])} for name in codecs}
     texts = [Encoding(text=text, ids=(1,), words=(), truncated=False) for text in ("a", "b")]
     found = decode(outputs, np.zeros((2, 1)), codecs, texts)
-    assert [prediction.last_field for prediction in found] == [
+    assert [prediction["last_field"] for prediction in found] == [
         {"first": {"first_field": 3}},
         {"first": {"first_field": 4}},
     ]
