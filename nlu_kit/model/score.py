@@ -14,8 +14,6 @@ from nlu_kit.metrics.counts import Counts, accuracy
 
 EXACT_MATCH = "exact_match"
 
-Codecs = Codecs
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
