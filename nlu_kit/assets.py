@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nlu_kit.errors import ModelError
-from nlu_kit.files import JsonError, parse_json, read_regular
+from nlu_kit.files import JsonError, parse_json, read_regular, sha256
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -58,6 +58,20 @@ class Assets:
                     "from a copy or train again"
                 )
         return raw
+
+    def verify(self, name: str) -> Path:
+        """Where a file is that something else reads. Raises ModelError where it is missing, or not as it was."""
+        file = self.folder / name
+        try:
+            found = sha256(file)
+        except OSError as error:
+            raise ModelError(f"{file} can't be read: {reason(error)}") from error
+        if self.hashes is not None and self.hashes.get(name) != found:
+            raise ModelError(
+                f"the model in {self.folder} is damaged: {name} has changed since it was written. Restore it "
+                "from a copy or train again"
+            )
+        return file
 
     def json(self, name: str) -> dict[str, Any]:
         """The JSON object in a file. Raises ModelError, too, where it is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -174,7 +175,14 @@ def pipeline_sections(tiny_bert: Path, corpus: Path) -> Callable[..., dict[str, 
             "heads": {"intent": {"type": "intent", "dropout": 0.0}, "ner": {"type": "ner", "dropout": 0.0}},
             "sampler": {"type": "random"},
             "freezing": {"type": "discriminative", "encoder_lr": 3e-3, "head_lr": 1e-2},
-            "training": {"epochs": 1, "batch_size": 16, "device": "cpu", "precision": "fp32", "sanity_examples": 1},
+            "training": {
+                "epochs": 1,
+                "batch_size": 16,
+                "device": "cpu",
+                "precision": "fp32",
+                "sanity_examples": 1,
+                "export": False,  # which takes longer than such a training
+            },
         }
         for key, value in changes.items():
             base[key] = {**base[key], **value} if key in ("data", "training") else value
@@ -204,6 +212,20 @@ def trained(tmp_path_factory: pytest.TempPathFactory, write_pipeline: WritePipel
     folder = tmp_path_factory.mktemp("trained")
     training = {"epochs": 12, "schedule": "constant"}
     return train(write_pipeline(folder, training=training), runs=folder / "runs")
+
+
+@pytest.fixture(scope="session")
+def exported(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of that run with a graph, so that it predicts without torch. Read it, but don't change its files."""
+    from nlu_kit.model.folder import open_model
+    from nlu_kit.registry import Registry
+    from nlu_kit.runtime.export import add_graph
+
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    shutil.copytree(trained.model_dir, folder)
+    texts = [record["text"] for record in utterances()]
+    add_graph(open_model(folder, Registry.load()), texts)
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -27,6 +27,7 @@ FLOORS = {
     "arguments": 0,
     "files": 0,
     "locking": 0,
+    "memory": 0,
     "params": 0,
     "assets": 1,
     "data": 2,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nlu_kit.cli.options import device_option, load_registry, set_option, threshold_option
+from nlu_kit.cli.options import device_option, load_registry, runtime_option, set_option, threshold_option
 from nlu_kit.cli.output import say
 from nlu_kit.errors import ConfigError
 from nlu_kit.evaluation.gates import Gate, check_gates, parse_gates, unknown_figures
@@ -49,6 +49,7 @@ _FILES = ("evaluation.json", "errors.jsonl", "report.html")
     help="The same for figures that should be low, such as out_of_scope.false_rejection or intent.ece.",
 )  # fmt: skip
 @device_option
+@runtime_option
 @threshold_option
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True, help="Texts in a batch.")
 @click.option(
@@ -69,6 +70,7 @@ def command(
     minima: tuple[str, ...],
     maxima: tuple[str, ...],
     device: str,
+    runtime: str,
     threshold: float | None,
     batch_size: int,
     folds: int | None,
@@ -93,7 +95,7 @@ def command(
     gates = parse_gates(minima, maxima)
     places = Places(output, junit)
     if folds is None:
-        settings = {"device": device, "threshold": threshold, "batch_size": batch_size}
+        settings = {"device": device, "runtime": runtime, "threshold": threshold, "batch_size": batch_size}
         evaluation = _one_model(data, model or _MODEL, reader, settings, places, quiet=quiet)
     else:
         evaluation = _folds(data or Path("pipeline.json"), folds, overrides, places, keep_models, quiet)
@@ -122,7 +124,7 @@ def _check_options(context: click.Context, folds: int | None) -> None:
     """Options that do not go with the others are a mistake, not something to pass over."""
     wrong = {"overrides": "--set", "keep_models": "--keep-models"}
     if folds is not None:
-        names = ("model", "reader", "device", "threshold", "batch_size")
+        names = ("model", "reader", "device", "runtime", "threshold", "batch_size")
         wrong = {name: f"--{name.replace('_', '-')}" for name in names}
     for name, option in wrong.items():
         source = context.get_parameter_source(name)

@@ -42,6 +42,7 @@ cli = LazyGroup(
         "compare": ("nlu_kit.cli.compare", "command", "Train a grid of settings and seeds, and say what is better."),
         "evaluate": ("nlu_kit.cli.evaluate", "command", "Measure a trained model, or a pipeline by cross-validation."),
         "diff": ("nlu_kit.cli.diff", "command", "Compare two models: which utterances got better, which worse."),
+        "export": ("nlu_kit.cli.export", "command", "Write a model's graph, with which it predicts without torch."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
         "plugins": ("nlu_kit.cli.plugins", "command", "List, explain and check components; write your own plugin."),
     },

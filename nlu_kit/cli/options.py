@@ -51,6 +51,12 @@ threshold_option = click.option(
 )  # fmt: skip
 
 
+runtime_option = click.option(
+    "--runtime", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
+    help="What runs the network. auto: onnx where the model has a graph and runs on the CPU, else torch.",
+)  # fmt: skip
+
+
 def load_registry() -> Registry:
     """All that is installed; a plugin that failed to load is reported on stderr, and the rest go on."""
     registry = Registry.load()

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from nlu_kit.cli.options import device_option, load_registry, threshold_option
+from nlu_kit.cli.options import device_option, load_registry, runtime_option, threshold_option
 from nlu_kit.cli.output import say, say_json
 from nlu_kit.errors import DataError, ModelError, NluKitError
 
 if TYPE_CHECKING:
     from nlu_kit.data.lines import Stream
     from nlu_kit.registry import Registry
+    from nlu_kit.runtime.predictor import Runtime
     from nlu_kit.runtime.texts import Utterance
 
 STDIN = "-"
@@ -40,6 +41,7 @@ STDIN = "-"
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @device_option
+@runtime_option
 @threshold_option
 def command(
     texts: tuple[str, ...],
@@ -49,6 +51,7 @@ def command(
     reader: str | None,
     as_json: bool,
     device: str,
+    runtime: Runtime,
     threshold: float | None,
 ) -> None:
     """Parse TEXTS: the intent with its confidence, the entities marked in the text, and whether it is out of scope.
@@ -76,12 +79,12 @@ def command(
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
     registry = load_registry()
     batches = _given(texts) if source is None else _read(source, jsonl, reader, model, registry)
-    # Imported late: these load torch, and a mistake in the command line should show at once.
+    # Imported late: a mistake in the command line should show at once.
     from nlu_kit.cli.render import render
     from nlu_kit.runtime.predictor import load
     from nlu_kit.runtime.texts import answer
 
-    predictor = load(model, device=device, threshold=threshold, registry=registry)
+    predictor = load(model, device=device, threshold=threshold, runtime=runtime, registry=registry)
     for batch in batches:
         predictions = predictor.parse_many([utterance.text for utterance in batch])
         for prediction, utterance in zip(predictions, batch, strict=True):

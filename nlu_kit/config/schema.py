@@ -114,6 +114,11 @@ class TrainingConfig(_Section):
         description="Memory for the output of layers that never train again, per process; more goes to disk, "
         "0 switches it off. When absent, a quarter of the free memory.",
     )
+    export: bool = Field(
+        default=True,
+        description="Write the network as an ONNX graph as well, which predicts without torch. It is kept if it "
+        "decides as torch does on dev.",
+    )
     sanity_examples: int = Field(
         default=3, ge=0, le=1000, description="Dev utterances decoded after each epoch, gold beside."
     )

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from nlu_kit.data.dataset import EncodedDataset
-from nlu_kit.data.encoding import NO_WORD, Encoding
+from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.labels import IGNORE
-from nlu_kit.data.words import NO_SHAPE
+from nlu_kit.data.padding import INPUTS, pad
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +46,9 @@ class Batch:
 
 
 def collate_tokens(encodings: Sequence[Encoding], *, pad_id: int, device: torch.device) -> TokenBatch:
-    """Pad the ids of several texts to the longest. A text without tokens (an empty one, where the tokenizer has no
-    special tokens) is a single padding token that is seen, so that there is something to attend to."""
-    ids = np.full((len(encodings), max(1, *map(len, encodings))), pad_id, dtype=np.int64)
-    mask = np.zeros(ids.shape, dtype=bool)
-    words, shapes = np.full_like(ids, NO_WORD), np.full_like(ids, NO_SHAPE)
-    for row, encoding in enumerate(encodings):
-        ids[row, : len(encoding)] = encoding.ids
-        mask[row, : max(1, len(encoding))] = True
-        words[row, : len(encoding)] = encoding.token_words
-        shapes[row, : len(encoding)] = encoding.token_shapes
-    ids_BT, mask_BT, words_BT, shapes_BT = (torch.from_numpy(a).to(device) for a in (ids, mask, words, shapes))
+    """The arrays of ``pad`` as tensors."""
+    padded = pad(encodings, pad_id=pad_id)
+    ids_BT, mask_BT, words_BT, shapes_BT = (torch.from_numpy(padded[name]).to(device) for name in INPUTS)
     return TokenBatch(ids_BT, mask_BT, words_BT=words_BT, shapes_BT=shapes_BT)
 
 

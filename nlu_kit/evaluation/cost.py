@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nlu_kit.data.prediction import Prediction
+from nlu_kit.model.manifest import read_header
 
 if TYPE_CHECKING:
     from nlu_kit.runtime.predictor import Predictor
@@ -56,21 +58,17 @@ def latencies(predictor: Callable[[str], object], texts: Sequence[str]) -> list[
 
 def cost(predictor: Predictor, texts: Sequence[str], *, batch_size: int, seconds: float) -> dict[str, Any]:
     """``seconds`` is what all texts took in batches."""
-    import torch
-
-    from nlu_kit.training.accelerator import peak_memory_mb
-
     times = latencies(predictor, texts)
     p50, p99 = (1000 * float(value) for value in np.quantile(times, [0.5, 0.99]))
-    device = next(predictor.model.parameters()).device
+    network = predictor.network
     folder = predictor.saved.files.folder
     return {
-        "device": str(device),
-        "threads": torch.get_num_threads(),
+        "device": network.device,
+        "threads": network.threads,
         "latency_ms": {"p50": p50, "p99": p99, "texts": len(times)},
         "throughput": len(texts) / seconds,
         "batch_size": batch_size,
-        "peak_memory_mb": peak_memory_mb(device),
+        "peak_memory_mb": network.peak_memory_mb(),
         "model_mb": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20,
-        "parameters": sum(parameter.numel() for parameter in predictor.model.parameters()),
+        "parameters": sum(prod(tensor.shape) for tensor in read_header(predictor.saved.weights).values()),
     }

@@ -32,16 +32,22 @@ class TestData:
 
 
 def read_data(
-    path: Path | None, *, model: Path, registry: Registry, reader: str | None = None, beside: Sequence[Path] = ()
+    path: Path | None,
+    *,
+    model: Path,
+    registry: Registry,
+    reader: str | None = None,
+    beside: Sequence[Path] = (),
+    split: str = "test",
 ) -> TestData:
-    """Read ``path``, or where it is None the test set that the pipeline of the model folder ``model`` names.
+    """Read ``path``, or where it is None the ``split`` that the pipeline of the model folder ``model`` names.
 
     Out of scope is what that model's pipeline says, or the pipeline of a model folder in ``beside``. ``reader`` is a
     name, or JSON with parameters. Without one the reader that recognises the path is taken, the one of the model's
     pipeline first. Raises DataError, PluginError or ModelError for what is missing or can't be read.
     """
     model = a_path("model", model)
-    place = test_split(model) if path is None else a_path("path", path)
+    place = named_split(model, split) if path is None else a_path("path", path)
     if not place.exists():
         raise DataError(f"there is no {place}: name a file or folder with annotated utterances")
     refuse_special(place)
@@ -56,19 +62,20 @@ def out_of_scope_intents(model: Path) -> list[str]:
     return [intent for intent in intents if isinstance(intent, str)] if isinstance(intents, list) else []
 
 
-def test_split(model: Path) -> Path:
-    """Where the test set is that the model was trained beside. Raises DataError where none is named or found."""
+def named_split(model: Path, split: str = "test") -> Path:
+    """Where the test set (or dev) is that the model was trained beside. Raises DataError where none is named or
+    found."""
     named = []
     # The run's copy of the pipeline has paths seen from the run's folder; the model's own has them as they were.
     for file, base in ((model.parent / "pipeline.json", model.parent), (model / "pipeline.json", Path())):
-        test = data_section(file).get("test")
+        test = data_section(file).get(split)
         if isinstance(test, str) and test:
             named.append(_short(locate(base, test)))
             if named[-1].exists():
                 return named[-1]
     if not named:
-        raise DataError("the model's pipeline names no test set; name the data: nlu-kit evaluate data/test.jsonl")
-    raise DataError(f"the test set of the model's pipeline, {named[-1]}, is not there; name the data to evaluate on")
+        raise DataError(f"the model's pipeline names no {split} set; name the data, such as data/{split}.jsonl")
+    raise DataError(f"the {split} set of the model's pipeline, {named[-1]}, is not there; name the data")
 
 
 def _short(path: Path) -> Path:

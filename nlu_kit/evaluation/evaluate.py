@@ -12,11 +12,11 @@ from nlu_kit.evaluation.cost import OnProgress, cost, predict_all
 from nlu_kit.evaluation.data import TestData, read_data
 from nlu_kit.evaluation.predictions import Predictions, PredictionSet
 from nlu_kit.evaluation.summary import Evaluation, summarise
-from nlu_kit.model.build import build_codecs
+from nlu_kit.model.codecs import build_codecs
+from nlu_kit.model.compute import predict_with
 from nlu_kit.model.folder import find_model
-from nlu_kit.model.nlu_model import predict
 from nlu_kit.registry import Registry
-from nlu_kit.runtime.predictor import Predictor, load
+from nlu_kit.runtime.predictor import Predictor, Runtime, load
 
 BATCH_SIZE = 32
 
@@ -32,6 +32,7 @@ def evaluate(
     reader: str | None = None,
     device: str = "cpu",
     threshold: float | None = None,
+    runtime: Runtime = "auto",
     batch_size: int = BATCH_SIZE,
     registry: Registry | None = None,
     on_progress: OnProgress = no_progress,
@@ -47,7 +48,7 @@ def evaluate(
     model = find_model(a_path("model", model))
     if not isinstance(data, TestData):
         data = read_data(None if data is None else a_path("data", data), model=model, registry=registry, reader=reader)
-    predictor = load(model, device=device, threshold=threshold, registry=registry)
+    predictor = load(model, device=device, threshold=threshold, runtime=runtime, registry=registry)
     part, seconds = predict_examples(predictor, data.examples, batch_size=batch_size, on_progress=on_progress)
     texts = [example.text for example in data.examples]
     spent = cost(predictor, texts, batch_size=batch_size, seconds=seconds)
@@ -81,7 +82,7 @@ def predict_examples(
     """(what the model says to the examples, seconds it took)."""
     texts = [example.text for example in examples]
     predictions, seconds = predict_all(predictor, texts, batch_size=batch_size, on_progress=on_progress)
-    encodings = predictor.model.backbone.tokenizer.encode(texts)
+    encodings = predictor.network.tokenizer.encode(texts)
     watched = None if predictor.scope is None else predictor.scope.settings.head
     return PredictionSet(predictor.codecs, examples, encodings, predictions, watched), seconds
 
@@ -89,4 +90,4 @@ def predict_examples(
 def with_uncalibrated(part: PredictionSet, predictor: Predictor, *, batch_size: int = BATCH_SIZE) -> PredictionSet:
     """The part with what the model would say had nothing been fitted on dev, for the calibration error before that."""
     plain = build_codecs(predictor.saved.heads, predictor.saved.labels)
-    return replace(part, uncalibrated=predict(predictor.model, plain, part.encodings, batch_size=batch_size))
+    return replace(part, uncalibrated=predict_with(predictor.network.run, plain, part.encodings, batch_size=batch_size))

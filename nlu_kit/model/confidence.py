@@ -16,7 +16,7 @@ from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import expected_calibration_error
 from nlu_kit.metrics.detection import rejection_scores
-from nlu_kit.model.nlu_model import Computed
+from nlu_kit.model.compute import Computed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

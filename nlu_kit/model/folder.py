@@ -6,7 +6,7 @@ Written beside and renamed, so that it is never half there. See docs/architectur
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,12 +18,12 @@ from nlu_kit.config.components import resolve_component
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, ModelError
-from nlu_kit.files import replacing, sha256, write_json
+from nlu_kit.files import replacing, write_json
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.card import model_card
 from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
 from nlu_kit.model.detector import Scope, save_arrays
-from nlu_kit.model.manifest import MANIFEST, check_files, read_manifest
+from nlu_kit.model.manifest import check_files, read_manifest, write_manifest
 from nlu_kit.params import Component
 from nlu_kit.plugin.deferred import loaded
 from nlu_kit.plugin.events import RunEnd
@@ -42,9 +42,11 @@ def save_model(
     result: RunEnd,
     states: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     scope: Scope | None = None,
+    add: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a new model folder. ``model`` is an NluModel; ``states`` are what its codecs were calibrated to; of
-    ``result``, how the model came about is kept. Raises ModelError where the folder exists already."""
+    ``result``, how the model came about is kept. ``add`` may write further files into it, beside the weights. Raises
+    ModelError where the folder exists already."""
     from safetensors.torch import save_model as save_weights
 
     if folder.exists():
@@ -78,9 +80,9 @@ def save_model(
         for file in temporary.glob("*.safetensors"):
             file.chmod((temporary / DESCRIPTION).stat().st_mode & 0o777)
         (temporary / "README.md").write_text(model_card(description, pipeline), encoding="utf-8")
-        files = sorted(file for file in temporary.rglob("*") if file.is_file())
-        hashes = {file.relative_to(temporary).as_posix(): sha256(file) for file in files}
-        write_json(temporary / MANIFEST, {"sha256": hashes})
+        if add is not None:
+            add(temporary)
+        write_manifest(temporary)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
 from nlu_kit.assets import LARGEST, Assets, StoredTensor, json_object, reason
 from nlu_kit.errors import ModelError
-from nlu_kit.files import JsonError, open_regular, read_json, sha256
+from nlu_kit.files import JsonError, open_regular, read_json, sha256, write_json
 
 MANIFEST = "manifest.json"
 MOST_FILES = 10_000
@@ -36,6 +37,13 @@ def read_manifest(folder: Path) -> Assets:
         if not isinstance(digest, str) or not _SHA256.fullmatch(digest):
             raise ModelError(f"{file}: sha256.{name}: expected 64 hexadecimal digits, got {str(digest)[:80]!r}")
     return Assets(folder=folder, hashes=hashes)
+
+
+def write_manifest(folder: Path, *, without: Collection[str] = ()) -> None:
+    """Name every file of the folder, but for those ``without``."""
+    names = {file.relative_to(folder).as_posix(): file for file in sorted(folder.rglob("*")) if file.is_file()}
+    hashes = {name: sha256(file) for name, file in names.items() if name not in {MANIFEST, *without}}
+    write_json(folder / MANIFEST, {"sha256": hashes})
 
 
 def _is_inside(name: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.heads.modules import Encoded, Head, Loss
-from nlu_kit.model.decode import decode
+from nlu_kit.model.compute import Computed, in_batches, predict_with
 from nlu_kit.model.detector import Scope
 from nlu_kit.plugin.modules import Backbone, Balancing
 
@@ -74,25 +75,6 @@ Attach = Callable[[TokenBatch, Sequence[Encoding]], TokenBatch]
 """May add what static layers put out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Computed:
-    """What the network made of a batch of texts, or of one text (then without the axis B).
-
-    ``outputs``: each head's, by name, float32 ``[B, …]``; ``vectors``: the sentence vectors, float32 [B, D].
-    """
-
-    outputs: Mapping[str, Mapping[str, np.ndarray]]
-    vectors: np.ndarray
-
-    def row(self, position: int) -> Computed:
-        """That of one text, copied: what it comes from can be freed."""
-        rows = {
-            head: {name: array[position].copy() for name, array in named.items()}
-            for head, named in self.outputs.items()
-        }
-        return Computed(outputs=rows, vectors=self.vectors[position].copy())
-
-
 def predict(
     model: NluModel,
     codecs: Codecs,
@@ -103,12 +85,8 @@ def predict(
     scope: Scope | None = None,
 ) -> list[Prediction]:
     """Predictions in the order of ``encodings``. Texts of like length share a batch; the model is left in eval mode."""
-    results: dict[int, Prediction] = {}
-    for positions, computed in compute(model, encodings, batch_size=batch_size, attach=attach):
-        batch = [encodings[position] for position in positions]
-        found = decode(computed.outputs, computed.vectors, codecs, batch, scope)
-        results |= zip(positions, found, strict=True)
-    return [results[position] for position in range(len(encodings))]
+    run = partial(run_batch, model, attach=attach)
+    return predict_with(run, codecs, encodings, batch_size=batch_size, scope=scope)
 
 
 def compute(
@@ -120,10 +98,7 @@ def compute(
     heads: Collection[str] | None = None,
 ) -> Iterator[tuple[Sequence[int], Computed]]:
     """(positions among ``encodings``, what the network makes of these), batch by batch; of ``heads`` only, if given."""
-    order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
-    for start in range(0, len(order), batch_size):
-        positions = order[start : start + batch_size]
-        yield positions, _forward(model, [encodings[position] for position in positions], attach, heads)
+    return in_batches(partial(run_batch, model, attach=attach, heads=heads), encodings, batch_size=batch_size)
 
 
 def compute_each(
@@ -142,9 +117,14 @@ def compute_each(
 
 
 @torch.inference_mode()
-def _forward(
-    model: NluModel, batch: Sequence[Encoding], attach: Attach | None, heads: Collection[str] | None
+def run_batch(
+    model: NluModel,
+    batch: Sequence[Encoding],
+    *,
+    attach: Attach | None = None,
+    heads: Collection[str] | None = None,
 ) -> Computed:
+    """What the network makes of one batch; it is left in eval mode."""
     model.eval()
     device = next(model.parameters()).device
     tokens = collate_tokens(batch, pad_id=model.backbone.pad_id, device=device)

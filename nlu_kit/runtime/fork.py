@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import cache
-
-import torch
+from typing import Any
 
 _TOKENIZERS = "TOKENIZERS_PARALLELISM"
 
 
 @cache
 def survive_forks() -> None:
-    """See to it, once for this process, that its forked children predict, each with one thread.
+    """See to it, once for this process, that its forked children can tokenise.
 
-    A child has none of its parent's threads, but torch and tokenizers believe in them and wait for ever. So a child
-    begins with one thread for torch. The tokenizers library looks at its variable during the fork itself (and warns on
-    stderr where it says nothing), so that is set before, and in the parent put back as it was.
+    A child has none of its parent's threads, but the tokenizers library believes in them and waits for ever. It looks
+    at its variable during the fork itself (and warns on stderr where that says nothing), so this is set before, and in
+    the parent put back as it was.
     """
     if not hasattr(os, "register_at_fork"):  # Windows, which does not fork
         return
@@ -33,4 +33,11 @@ def survive_forks() -> None:
         else:
             os.environ[_TOKENIZERS] = value
 
-    os.register_at_fork(before=before, after_in_parent=in_parent, after_in_child=lambda: torch.set_num_threads(1))
+    os.register_at_fork(before=before, after_in_parent=in_parent)
+
+
+@cache
+def on_fork(function: Callable[..., Any], *arguments: Any) -> None:
+    """Call ``function`` in every child that is forked from now on; once, however often this is asked for."""
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=lambda: function(*arguments))

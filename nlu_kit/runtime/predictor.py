@@ -1,25 +1,46 @@
-"""The torch runtime: a model folder in, predictions out."""
+"""A model folder in, predictions out, on whichever runtime. No torch unless it is that one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-
-import torch
+from typing import Literal, Protocol
 
 from nlu_kit.arguments import a_path, is_finite, strings, whole_number
+from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, NluKitError
-from nlu_kit.model.build import build_codecs
+from nlu_kit.model.codecs import build_codecs
+from nlu_kit.model.compute import Computed, predict_with
 from nlu_kit.model.detector import Scope, load_scope
 from nlu_kit.model.folder import SavedModel, open_model
-from nlu_kit.model.nlu_model import predict
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.fork import survive_forks
-from nlu_kit.runtime.restore import restore_model
+from nlu_kit.runtime.graph import GRAPH
 
 _TRIAL = "a"  # parsed once when a model is loaded: what does not fit together shows then, and not at a user's text
+
+
+Runtime = Literal["auto", "onnx", "torch"]
+
+
+class Network(Protocol):
+    """What a runtime makes of a model folder."""
+
+    @property
+    def tokenizer(self) -> Tokenizer: ...
+
+    @property
+    def device(self) -> str: ...
+
+    @property
+    def threads(self) -> int: ...
+
+    def peak_memory_mb(self) -> float: ...
+
+    def run(self, batch: Sequence[Encoding]) -> Computed: ...
 
 
 def load(
@@ -27,34 +48,36 @@ def load(
     *,
     device: str = "cpu",
     threshold: float | None = None,
+    runtime: Runtime = "auto",
     registry: Registry | None = None,
 ) -> Predictor:
     """Load a model folder, or the model in a run's folder.
 
-    ``threshold``: the ``out_of_scope_score`` above which a text is out of scope, in place of the model's own. Raises
-    ModelError where there is no model, it is damaged, a plugin that built it is missing, the device is, or the model
-    has no detector for the threshold.
+    ``threshold``: the ``out_of_scope_score`` above which a text is out of scope, in place of the model's own.
+    ``runtime``: ``onnx`` runs the exported graph without torch, on the CPU; ``auto`` is ``onnx`` where the model has
+    a graph and the device is the CPU, else ``torch``. Raises ModelError where there is no model, it is damaged, a
+    plugin that built it is missing, the device or the runtime is, or the model has no detector for the threshold.
     """
     saved = open_model(a_path("path", path), registry if registry is not None else Registry.load())
-    return Predictor(saved, device=device, threshold=threshold)
+    return Predictor(saved, device=device, threshold=threshold, runtime=runtime)
 
 
 class Predictor:
     """``model(text)`` parses one text, ``model.parse_many(texts)`` many at once."""
 
-    def __init__(self, saved: SavedModel, *, device: str = "cpu", threshold: float | None = None) -> None:
+    def __init__(
+        self, saved: SavedModel, *, device: str = "cpu", threshold: float | None = None, runtime: Runtime = "auto"
+    ) -> None:
         survive_forks()
         self.saved = saved
-        target = _device(device)
         with _blaming(saved.files.folder):
             self.codecs = build_codecs(saved.heads, saved.labels, saved.states)
             self.scope = None
             if saved.detector is not None and saved.scope is not None:
                 self.scope = load_scope(saved.detector, saved.scope, saved.labels, saved.files)
-            self.model = restore_model(saved)
+            self.network = _network(saved, device=device, runtime=runtime)
         if threshold is not None:
             self.scope = _at(self.scope, threshold, saved.files.folder)
-        self.model.to(target).eval()
         with _blaming(saved.files.folder):
             self.parse_many([_TRIAL])
 
@@ -72,8 +95,30 @@ class Predictor:
         """
         batch_size = whole_number("batch_size", batch_size, least=1)
         texts = strings("texts", texts)
-        encodings = self.model.backbone.tokenizer.encode(texts)
-        return predict(self.model, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
+        encodings = self.network.tokenizer.encode(texts)
+        return predict_with(self.network.run, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
+
+
+def _network(saved: SavedModel, *, device: str, runtime: Runtime) -> Network:
+    """Raises ModelError where the runtime can't run this model here."""
+    if runtime not in ("auto", "onnx", "torch"):
+        raise ModelError(f"unknown runtime '{runtime}': auto, onnx or torch")
+    folder = saved.files.folder
+    if runtime == "onnx" and device != "cpu":
+        raise ModelError(f"the onnx runtime predicts on the cpu, not on '{device}': use --runtime torch")
+    if runtime == "onnx" and GRAPH not in saved.files:
+        raise ModelError(f"the model in {folder} has no graph for the onnx runtime: nlu-kit export {folder}")
+    if runtime == "onnx" or (runtime == "auto" and device == "cpu" and GRAPH in saved.files and _has_onnxruntime()):
+        from nlu_kit.runtime.onnx_runtime import OnnxNetwork
+
+        return OnnxNetwork(saved)
+    from nlu_kit.runtime.torch_runtime import TorchNetwork
+
+    return TorchNetwork(saved, device=device)
+
+
+def _has_onnxruntime() -> bool:
+    return find_spec("onnxruntime") is not None
 
 
 @contextmanager
@@ -101,15 +146,3 @@ def _at(scope: Scope | None, threshold: float, folder: Path) -> Scope:
             "threshold out, or train a model with a detector"
         )
     return scope.at(float(threshold))
-
-
-def _device(name: str) -> torch.device:
-    """Raises ModelError for a device that does not exist, or not here."""
-    try:
-        device = torch.empty(0, device=name).device
-    except (RuntimeError, AssertionError, ImportError, TypeError) as error:  # unknown; not in this build; an add-on's
-        reason = str(error).strip().split("\n")[0]
-        raise ModelError(f"can't predict on the device '{name}': {reason}; use cpu") from error
-    if device.type == "meta":  # torch takes it, and computes nothing there
-        raise ModelError("can't predict on the device 'meta', where nothing is computed; use cpu")
-    return device

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import torch
 from accelerate import Accelerator
@@ -11,6 +10,7 @@ from accelerate.state import AcceleratorState
 
 from nlu_kit.config.schema import TrainingConfig
 from nlu_kit.errors import ConfigError, Problem
+from nlu_kit.memory import resident_peak_mb
 
 # `accelerate launch --cpu --num_processes 2` starts one process and does not tell it of the other; but it sets an
 # address to meet at, which it does for several processes only (torchrun, which sets it always, sets WORLD_SIZE too).
@@ -100,11 +100,4 @@ def peak_memory_mb(device: torch.device) -> float:
     """Peak memory so far in MB: allocated on a GPU since the reset, or on CPUs resident since the process started."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
-    if sys.platform == "win32":
-        import psutil
-
-        return float(psutil.Process().memory_info().peak_wset) / 2**20
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, kilobytes elsewhere
+    return resident_peak_mb()

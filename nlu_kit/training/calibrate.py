@@ -17,11 +17,11 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import fit_temperature
-from nlu_kit.model.build import build_codecs
+from nlu_kit.model.codecs import build_codecs
+from nlu_kit.model.compute import Computed
 from nlu_kit.model.confidence import Scored, calibrated_states, scope_figures
 from nlu_kit.model.description import ScopeSettings
 from nlu_kit.model.detector import Scope, build_detector, scores
-from nlu_kit.model.nlu_model import Computed
 from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.training.prepare import Prepared
 from nlu_kit.training.threshold import tune

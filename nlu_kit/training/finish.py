@@ -79,7 +79,9 @@ def _test(prepared: Prepared, validator: Validator, calibrated: Calibrated) -> t
     plain = calibration_errors(calibrated.plain, examples, before)
     figures: dict[str, float] = {}
     for head, error in calibration_errors(codecs, examples, after).items():
-        figures |= {f"{head}.ece_uncalibrated": plain[head], f"{head}.ece": error}
+        if head in plain:  # without calibration, a head for sets of labels may predict none at all
+            figures[f"{head}.ece_uncalibrated"] = plain[head]
+        figures[f"{head}.ece"] = error
     if scope is not None:
         watched, threshold = codecs[scope.settings.head], scope.settings.threshold
         figures |= predicted_scope_figures(watched, threshold, examples, after)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import read_corpus
 from nlu_kit.data.dataset import encode_dataset
-from nlu_kit.model.build import build_backbone, build_codecs, build_model, build_objective, fit_heads
+from nlu_kit.model.build import build_backbone, build_model, build_objective
+from nlu_kit.model.codecs import build_codecs, fit_heads
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing
 from nlu_kit.training.optimiser import LayerRates

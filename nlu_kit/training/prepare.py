@@ -13,14 +13,8 @@ from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.findings import refuse_unlearnable
 from nlu_kit.heads.codec import Codecs
-from nlu_kit.model.build import (
-    build_backbone,
-    build_codecs,
-    build_model,
-    build_objective,
-    fit_heads,
-    model_layers,
-)
+from nlu_kit.model.build import build_backbone, build_model, build_objective, model_layers
+from nlu_kit.model.codecs import build_codecs, fit_heads
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,7 @@ class _Job:
             confidence={split: dict(figures) for split, figures in finished.confidence.items()},
             notes=[*finished.notes(fitted.reason), *self.recorder.notes()],
         )
+        notes: list[str] = []
         if self.accelerator.is_main_process:
             with held_back():
                 save_model(
@@ -198,14 +200,36 @@ class _Job:
                     result=result,
                     states=finished.calibrated.states,
                     scope=finished.calibrated.scope,
+                    add=lambda folder: notes.extend(self._export(finished, folder)),
                 )
                 self.checkpoint.remove()
                 point_latest(self.run_dir)
+        result = replace(result, notes=[*result.notes, *notes])
         self.accelerator.wait_for_everyone()
         self.notify["on_run_end"](result)
         if self.accelerator.num_processes > 1:
             self.accelerator.end_training()
         return result
+
+    def _export(self, finished: Finished, folder: Path) -> list[str]:
+        """Add the graph, where that is wanted and possible; a trained model is worth keeping without one. What there is
+        to say."""
+        if not self.pipeline.training.export or finished.missing:
+            return []
+        from nlu_kit.runtime.export import Exportable, NotExportedError, export_graph
+
+        model = self.prepared.objective.model
+        device = self.accelerator.device
+        calibrated, encodings = finished.calibrated, self.prepared.dev.encodings
+        try:
+            model.cpu()
+            what = Exportable(model=model, codecs=calibrated.codecs, scope=calibrated.scope, encodings=encodings)
+            export_graph(what, folder)
+        except NotExportedError as error:
+            return [f"the model predicts with torch only: {error}"]
+        finally:
+            model.to(device)
+        return []
 
 
 @contextmanager

@@ -13,10 +13,11 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
+from nlu_kit.model.compute import Computed
 from nlu_kit.model.confidence import calibrated_states
 from nlu_kit.model.decode import decode
 from nlu_kit.model.detector import Scope
-from nlu_kit.model.nlu_model import Computed, NluModel, compute, compute_each, predict
+from nlu_kit.model.nlu_model import NluModel, compute, compute_each, predict
 from nlu_kit.model.score import main_metrics, monitored, score
 from nlu_kit.plugin.events import Sample
 from nlu_kit.training.static import StaticLayers

@@ -42,9 +42,9 @@ class Mahalanobis(Detector):
 
     def score(self, features: DetectorFeatures) -> np.ndarray:
         vectors = self._vectors(features)
-        found: np.ndarray = nearest(vectors, self.arrays["means"], self.arrays["whitening"])
-        if "centre" in self.arrays:
-            found -= nearest(vectors, self.arrays["centre"], self.arrays["centre_whitening"])
+        found = self.to_means.nearest(vectors)
+        if self.to_centre is not None:
+            found -= self.to_centre.nearest(vectors)
         found /= vectors.shape[1]
         return found
 
@@ -53,7 +53,10 @@ class Mahalanobis(Detector):
 
     def load(self, state: Mapping[str, np.ndarray]) -> None:
         self.arrays = {name: state[name] for name in ("means", "whitening")}
-        self.arrays |= {name: state[name] for name in ("centre", "centre_whitening") if name in state}
+        self.to_means, self.to_centre = Distances(state["means"], state["whitening"]), None
+        if "centre" in state:
+            self.arrays |= {name: state[name] for name in ("centre", "centre_whitening")}
+            self.to_centre = Distances(state["centre"], state["centre_whitening"])
 
     def _vectors(self, features: DetectorFeatures) -> np.ndarray:
         return unit(features.vectors) if self.unit_length else features.vectors.astype(np.float64)
@@ -72,16 +75,22 @@ def whitening(centred: np.ndarray, shrinkage: float) -> np.ndarray:
     return scaled
 
 
-def nearest(vectors: np.ndarray, means: np.ndarray, whitening: np.ndarray) -> np.ndarray:
-    """The squared distance [N] of each vector to the nearest of the means, after whitening."""
-    means = means.astype(np.float64) @ whitening
-    squares = (means**2).sum(axis=1)
-    found = np.empty(len(vectors))
-    for start in range(0, len(vectors), _ROWS):
-        rows = vectors[start : start + _ROWS] @ whitening
-        distances = (rows**2).sum(axis=1)[:, None] - 2 * rows @ means.T + squares
-        found[start : start + _ROWS] = np.maximum(distances.min(axis=1), 0.0)
-    return found
+class Distances:
+    """Distances to ``means`` [C, D], after ``whitening`` [D, D]; what no vector changes is computed once."""
+
+    def __init__(self, means: np.ndarray, whitening: np.ndarray) -> None:
+        self.whitening = whitening.astype(np.float64)
+        self.means = means.astype(np.float64) @ self.whitening
+        self.squares = (self.means**2).sum(axis=1)
+
+    def nearest(self, vectors: np.ndarray) -> np.ndarray:
+        """The squared distance [N] of each vector [N, D] to the nearest mean."""
+        found = np.empty(len(vectors))
+        for start in range(0, len(vectors), _ROWS):
+            rows = vectors[start : start + _ROWS] @ self.whitening
+            distances = (rows**2).sum(axis=1)[:, None] - 2 * rows @ self.means.T + self.squares
+            found[start : start + _ROWS] = np.maximum(distances.min(axis=1), 0.0)
+        return found
 
 
 class Knn(Detector):

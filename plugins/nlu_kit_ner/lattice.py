@@ -78,7 +78,7 @@ def _viterbi(chunk: _Chunk, lattice: Lattice) -> np.ndarray:
     for position in range(1, longest):
         candidates = best[:, None, :] + arriving
         origin = candidates.argmax(axis=2)
-        reached = np.take_along_axis(candidates, origin[:, :, None], axis=2)[:, :, 0] + chunk.scores[:, position]
+        reached = candidates.max(axis=2) + chunk.scores[:, position]
         going = (position < chunk.lengths)[:, None]
         back[:, position] = np.where(going, origin, back[:, position])
         best = np.where(going, reached, best)

@@ -163,7 +163,7 @@ def test_a_link_that_moves_mixes_no_models(trained: Any, tmp_path: Path, rehash:
         seen = set()
         for _ in range(20):
             model = nlu_kit.load(runs / "latest")
-            weights = model.model.heads["intent"].classifier.bias[0].item()
+            weights = model.network.model.heads["intent"].classifier.bias[0].item()
             seen.add((model.codecs["intent"].labels.names[0], weights))
     finally:
         stop.set()

@@ -26,7 +26,8 @@ from nlu_kit.errors import ConfigError, DataError, PluginError
 from nlu_kit.heads.codec import Codec, HeadContext
 from nlu_kit.heads.modules import Encoded, Head, Loss
 from nlu_kit.metrics.counts import Counts
-from nlu_kit.model.build import build_codecs, layer_of, model_layers
+from nlu_kit.model.build import layer_of, model_layers
+from nlu_kit.model.codecs import build_codecs
 from nlu_kit.params import Params
 from nlu_kit.plugin.hooks import hookimpl
 from nlu_kit.plugin.specs import HeadSpec

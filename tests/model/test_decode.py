@@ -16,7 +16,7 @@ from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, PluginError
 from nlu_kit.heads.codec import Codec, CodecContext
 from nlu_kit.heads.label import LabelCodec
-from nlu_kit.model.build import build_codecs
+from nlu_kit.model.codecs import build_codecs
 from nlu_kit.model.decode import decode
 from nlu_kit.params import Params
 from nlu_kit.plugin.hooks import hookimpl

@@ -12,7 +12,8 @@ import pytest
 
 from nlu_kit.errors import ModelError
 from nlu_kit.model import folder as folder_module
-from nlu_kit.model.folder import DESCRIPTION, MANIFEST, WEIGHTS, find_model, open_model, save_model
+from nlu_kit.model.folder import DESCRIPTION, WEIGHTS, find_model, open_model, save_model
+from nlu_kit.model.manifest import MANIFEST
 from nlu_kit.plugin import RunEnd
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import Predictor, load
@@ -72,7 +73,7 @@ def save(predictor: Predictor, pipeline: Any, folder: Path) -> None:
     save_model(
         folder,
         pipeline=pipeline,
-        model=predictor.model,
+        model=predictor.network.model,  # type: ignore[attr-defined]
         codecs=predictor.codecs,
         result=result,
         states=predictor.saved.states,

@@ -102,10 +102,10 @@ def test_a_text_where_a_list_belongs(model: Predictor) -> None:
 
 
 def test_it_neither_trains_nor_keeps_gradients(model: Predictor) -> None:
-    assert not any(module.training for module in model.model.modules())
+    assert not any(module.training for module in model.network.model.modules())
     model("play jazz")
-    assert not any(module.training for module in model.model.modules())
-    assert all(parameter.grad is None for parameter in model.model.parameters())
+    assert not any(module.training for module in model.network.model.modules())
+    assert all(parameter.grad is None for parameter in model.network.model.parameters())
 
 
 def test_loaded_twice_it_predicts_the_same(trained: Any) -> None:

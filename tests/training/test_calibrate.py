@@ -19,7 +19,7 @@ from nlu_kit.heads.codec import CodecContext
 from nlu_kit.heads.label import LabelCodec
 from nlu_kit.heads.params import LabelParams
 from nlu_kit.model import confidence
-from nlu_kit.model.nlu_model import Computed
+from nlu_kit.model.compute import Computed
 from nlu_kit.model.score import score
 from nlu_kit.plugin.events import RunEnd, RunStart
 from nlu_kit.runtime.predictor import load

@@ -6,6 +6,7 @@ Cao, Mirjalili and Raschka 2020, "Rank consistent ordinal regression for neural 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +16,10 @@ from nlu_kit.plugin import Encoded, Head, HeadContext, Loss
 from nlu_kit_sentiment import SentimentParams
 
 _APART = 2.0  # biases that start close together leave next to nothing to the steps in the middle
-_LEAST = 1e-12
 
 
 class SentimentHead(Head):
-    """Sentence vector [B, D] -> ``cumulative`` [B, K - 1], the questions' logits, and ``logits`` [B, K], the logarithms
-    of the steps' probabilities that follow from them."""
+    """Sentence vector [B, D] -> ``cumulative`` [B, K - 1], the questions' logits, and ``logits`` [B, K], the steps'."""
 
     def __init__(self, params: SentimentParams, context: HeadContext) -> None:
         super().__init__()
@@ -32,10 +31,11 @@ class SentimentHead(Head):
 
     def forward(self, encoded: Encoded) -> Mapping[str, Tensor]:
         cumulative = self.score(self.dropout(encoded.pooled_BD)) + self.biases
-        above = cumulative.float().cummin(dim=-1).values.sigmoid()  # in order, also where training hasn't got there
+        # In order, also where training hasn't got there. (ONNX knows no cummin.)
+        above = torch.stack(list(accumulate(cumulative.float().unbind(-1), torch.minimum)), dim=-1).sigmoid()
         edge = torch.ones_like(above[:, :1])
         steps = torch.cat([edge, above], dim=-1) - torch.cat([above, torch.zeros_like(edge)], dim=-1)
-        return {"cumulative": cumulative, "logits": steps.clamp_min(_LEAST).log()}
+        return {"cumulative": cumulative, "logits": steps.clamp_min(1e-12).log()}
 
     def own_loss(self) -> Loss:
         return CumulativeLoss()

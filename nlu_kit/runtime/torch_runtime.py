@@ -1,8 +1,11 @@
-"""A saved model's network, in torch: sizes are compared before anything is allocated, numbers after they are read."""
+"""The torch runtime: a saved model's network, on any device that torch has.
+
+Sizes are compared before anything is allocated, numbers after they are read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -10,12 +13,56 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from nlu_kit.assets import StoredTensor
+from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.errors import ModelError, NluKitError
+from nlu_kit.memory import resident_peak_mb
 from nlu_kit.model.build import build_backbone, build_model
+from nlu_kit.model.compute import Computed
 from nlu_kit.model.folder import BACKBONE, DESCRIPTION, WEIGHTS, SavedModel
 from nlu_kit.model.manifest import read_header
-from nlu_kit.model.nlu_model import NluModel
+from nlu_kit.model.nlu_model import NluModel, run_batch
 from nlu_kit.plugin.modules import check_stored
+from nlu_kit.runtime.fork import on_fork
+
+
+class TorchNetwork:
+    """The network of a saved model, in eval mode. A forked child has none of its parent's threads, but torch believes
+    in them and waits for ever; so a child begins with one thread."""
+
+    def __init__(self, saved: SavedModel, *, device: str) -> None:
+        on_fork(torch.set_num_threads, 1)
+        target = _device(device)
+        self.model = restore_model(saved).to(target).eval()
+        self.device = str(target)
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        return self.model.backbone.tokenizer
+
+    @property
+    def threads(self) -> int:
+        return torch.get_num_threads()
+
+    def peak_memory_mb(self) -> float:
+        """Of the process, or what was allocated on the GPU."""
+        device = torch.device(self.device)
+        return torch.cuda.max_memory_allocated(device) / 2**20 if device.type == "cuda" else resident_peak_mb()
+
+    def run(self, batch: Sequence[Encoding]) -> Computed:
+        """One batch."""
+        return run_batch(self.model, batch)
+
+
+def _device(name: str) -> torch.device:
+    """Raises ModelError for a device that does not exist, or not here."""
+    try:
+        device = torch.empty(0, device=name).device
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:  # unknown; not in this build; an add-on's
+        reason = str(error).strip().split("\n")[0]
+        raise ModelError(f"can't predict on the device '{name}': {reason}; use cpu") from error
+    if device.type == "meta":  # torch takes it, and computes nothing there
+        raise ModelError("can't predict on the device 'meta', where nothing is computed; use cpu")
+    return device
 
 
 def restore_model(saved: SavedModel) -> NluModel:

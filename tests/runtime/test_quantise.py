@@ -1,0 +1,101 @@
+"""A quantised graph is kept only if it decides nearly as torch does; then it is what predicts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+import pytest
+
+import nlu_kit
+from nlu_kit.data.example import Example
+from nlu_kit.evaluation.data import read_data
+from nlu_kit.model.folder import open_model
+from nlu_kit.registry import Registry
+from nlu_kit.runtime import quantise
+from nlu_kit.runtime.export import NotExportedError, add_graph
+from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, Int8Check
+from nlu_kit.runtime.quantise import add_int8, keeps
+
+
+@pytest.fixture
+def folder(exported: Path, tmp_path: Path) -> Path:
+    """A model with a full graph only."""
+    return Path(shutil.copytree(exported, tmp_path / "model"))
+
+
+@pytest.fixture(scope="module")
+def dev(trained: Any) -> Sequence[Example]:
+    return read_data(None, model=trained.model_dir, registry=Registry.load(), split="dev").examples
+
+
+@pytest.fixture(autouse=True)
+def few_utterances(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 19 utterances, one is more than 3 %."""
+    monkeypatch.setattr(quantise, "MOST_CHANGED", 0.1)
+
+
+def test_it_is_smaller_recorded_and_what_predicts(folder: Path, dev: Sequence[Example]) -> None:
+    check = add_int8(open_model(folder, Registry.load()), dev).int8
+    assert check is not None
+    assert check.utterances == len(dev)
+    assert check.different_predictions <= quantise.MOST_CHANGED * len(dev)
+    assert check.figures.keys() == check.figures_int8.keys() == {"intent.accuracy", "ner.f1", "exact_match"}
+    assert check.cpu
+    hashes = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["sha256"]
+    assert {GRAPH, GRAPH_INT8, RECORD} <= hashes.keys()
+    operators = {node.op_type for node in onnx.load(str(folder / GRAPH_INT8)).graph.node}
+    assert {"DynamicQuantizeLinear", "MatMulInteger"} <= operators
+    small, full = nlu_kit.load(folder), nlu_kit.load(folder, runtime="torch")
+    texts = [example.text for example in dev]
+    same = [
+        one["intent"] == other["intent"]
+        for one, other in zip(
+            (p.to_json() for p in small.parse_many(texts)), (p.to_json() for p in full.parse_many(texts)), strict=True
+        )
+    ]
+    assert not all(same), "int8's confidences are not torch's: it is the quantised graph that answered"
+
+
+@pytest.mark.parametrize(
+    ("utterances", "different", "f1", "kept"),
+    [
+        (1000, 100, 0.9, True),
+        (1000, 101, 0.9, False),
+        (1000, 0, 0.897, True),
+        (1000, 0, 0.8969, False),
+        (100, 1, 0.89, True),  # one utterance of 100 is a point
+        (100, 2, 0.88, False),
+        (0, 0, 0.9, True),
+    ],
+)
+def test_what_is_kept(utterances: int, different: int, f1: float, kept: bool) -> None:
+    """At most 10 % here (see above) may differ, and the main metric may drop by 0.3 points, or by one utterance."""
+    figures = {"ner.f1": 0.9}
+    check = Int8Check(
+        utterances=utterances, different_predictions=different, figures=figures, figures_int8={"ner.f1": f1}, cpu="any"
+    )
+    assert keeps(check) is kept
+
+
+def test_it_is_refused_with_the_figures(folder: Path, dev: Sequence[Example], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()}
+    monkeypatch.setattr(quantise, "MOST_CHANGED", -1.0)
+    reason = rf"int8 changes \d+ of {len(dev)} predictions .*ner.f1 [\d.]+ → [\d.]+.* points at most"
+    with pytest.raises(NotExportedError, match=reason):
+        add_int8(open_model(folder, Registry.load()), dev)
+    assert {file.name: file.read_bytes() for file in folder.iterdir() if file.is_file()} == before
+
+
+def test_a_new_full_graph_takes_the_old_quantised_one_away(folder: Path, dev: Sequence[Example]) -> None:
+    """It was compared with another graph."""
+    registry = Registry.load()
+    add_int8(open_model(folder, registry), dev)
+    record = add_graph(open_model(folder, registry), ["play jazz"])
+    assert record.int8 is None
+    assert not (folder / GRAPH_INT8).exists()
+    assert nlu_kit.load(folder)("play jazz").intent is not None
