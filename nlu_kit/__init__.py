@@ -28,6 +28,7 @@ _WHERE = {
     "NluKitError": "nlu_kit.errors",
     "ConfigError": "nlu_kit.errors",
     "DataError": "nlu_kit.errors",
+    "MissingPackageError": "nlu_kit.errors",
     "ModelError": "nlu_kit.errors",
     "PluginError": "nlu_kit.errors",
     "TrainingError": "nlu_kit.errors",
@@ -37,6 +38,7 @@ __all__ = [
     "DataError",
     "EntityPrediction",
     "LabelPrediction",
+    "MissingPackageError",
     "ModelError",
     "NluKitError",
     "PluginError",
@@ -53,7 +55,15 @@ __all__ = [
 if TYPE_CHECKING:
     from nlu_kit.comparison.compare import compare
     from nlu_kit.data.prediction import EntityPrediction, LabelPrediction, Prediction
-    from nlu_kit.errors import ConfigError, DataError, ModelError, NluKitError, PluginError, TrainingError
+    from nlu_kit.errors import (
+        ConfigError,
+        DataError,
+        MissingPackageError,
+        ModelError,
+        NluKitError,
+        PluginError,
+        TrainingError,
+    )
     from nlu_kit.evaluation.evaluate import evaluate
     from nlu_kit.runtime.predictor import Predictor, load
     from nlu_kit.training.run import train
@@ -62,6 +72,10 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'nlu_kit' has no attribute '{name}'")
+    if name == "train":  # its module imports torch
+        from nlu_kit.extras import needs_train
+
+        needs_train("training")
     return getattr(import_module(_WHERE[name]), name)
 
 

@@ -57,6 +57,10 @@ class ModelError(NluKitError):
     """A model folder is missing, damaged, or was built with plugins that are not installed."""
 
 
+class MissingPackageError(NluKitError, ImportError):
+    """What was asked for needs a package that only an extra installs; the message names the extra."""
+
+
 class TrainingError(NluKitError):
     """Training can't go on: it has diverged, or its results can't be written."""
 

@@ -16,6 +16,7 @@ from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.json_schema import pipeline_schema
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.errors import NluKitError
+from nlu_kit.extras import needs_train
 
 if TYPE_CHECKING:
     from nlu_kit.training.layer_plan import EpochRange, ParameterPlan
@@ -64,6 +65,7 @@ def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
     """
     resolved = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=parameters)
     if parameters:
+        needs_train("--parameters")
         # Imported late: this loads torch.
         from nlu_kit.training.layer_plan import parameter_plan
 

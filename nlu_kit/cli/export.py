@@ -11,6 +11,7 @@ from nlu_kit.cli.options import load_registry
 from nlu_kit.cli.output import say, warn
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
+from nlu_kit.extras import needs_train
 from nlu_kit.registry import Registry
 
 
@@ -39,6 +40,7 @@ def command(model: Path, data: Path | None, int8: bool, target: Path | None) -> 
       nlu-kit export runs/latest --int8 --to bot.zip
     """
     registry = load_registry()
+    needs_train("the export")
     # Imported late: these load torch, and a mistake in the command line should show at once.
     from nlu_kit.model.folder import open_model
     from nlu_kit.model.pack import check_target, pack

@@ -20,6 +20,7 @@ from nlu_kit.cli.options import load_registry
 from nlu_kit.cli.output import say, say_json, style
 from nlu_kit.cli.plugins_new import COMMAND
 from nlu_kit.errors import PluginError, did_you_mean
+from nlu_kit.extras import needs_train
 from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import DISABLE_VARIABLE, Provided, ProvidedCommand, Registry
 
@@ -50,6 +51,7 @@ def check(context: click.Context, name: str, kind: str | None, params: str | Non
       nlu-kit plugins check nlu-kit-my-sentiment
       nlu-kit plugins check weighted --kind balancing --params '{"weights": {"ner": 2}}'
     """
+    needs_train("checking components")
     registry = load_registry()
     resolved = resolve_name(name, kind, registry)
     section = None if params is None else _section(params, resolved)

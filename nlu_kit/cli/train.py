@@ -13,6 +13,7 @@ import click
 from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.errors import NluKitError
+from nlu_kit.extras import needs_train
 
 _PATIENCE = 5.0  # seconds
 
@@ -49,12 +50,14 @@ def command(
     with _one_voice():
         if unfinished is not None:
             _check_alone(context)
+            needs_train("training")
             from nlu_kit.cli.progress import ProgressCallback
             from nlu_kit.training.run import finish_run
 
             finish_run(unfinished, callbacks=[ProgressCallback(quiet=quiet)], registry=load_registry())
             return
         checked = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=True)
+        needs_train("training")
         # Imported late: these load torch, and a mistake in the pipeline should show at once.
         from nlu_kit.cli.progress import ProgressCallback
         from nlu_kit.training.run import train

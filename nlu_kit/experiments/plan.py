@@ -14,6 +14,7 @@ from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline, locate
 from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.experiments.grid import SEED, Axis, Combination, combinations
+from nlu_kit.extras import needs_train
 from nlu_kit.files import sha256
 from nlu_kit.registry import Registry
 
@@ -52,8 +53,10 @@ def make_plan(
 ) -> Plan:
     """Check every combination and list the cells, all combinations of the first seed before those of the second.
 
-    Raises ConfigError with every problem of every combination, each saying which combinations have it.
+    Raises ConfigError with every problem of every combination, each saying which combinations have it, and
+    MissingPackageError where nothing can be trained.
     """
+    needs_train("training")  # now, and not in each run's own process
     file = file / "pipeline.json" if file.is_dir() else file
     registry = registry if registry is not None else Registry.load()
     grid = combinations(axes)

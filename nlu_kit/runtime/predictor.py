@@ -12,6 +12,7 @@ from nlu_kit.arguments import a_path, is_finite, strings, whole_number
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, NluKitError
+from nlu_kit.extras import needs_train
 from nlu_kit.model.codecs import build_codecs
 from nlu_kit.model.compute import Computed, predict_with
 from nlu_kit.model.detector import Scope, load_scope
@@ -112,6 +113,7 @@ def _network(saved: SavedModel, *, device: str, runtime: Runtime) -> Network:
         from nlu_kit.runtime.onnx_runtime import OnnxNetwork
 
         return OnnxNetwork(saved)
+    needs_train(f"the model in {folder}, run by torch,", ("torch", "transformers", "sentence_transformers"))
     from nlu_kit.runtime.torch_runtime import TorchNetwork
 
     return TorchNetwork(saved, device=device)

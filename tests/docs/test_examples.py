@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import venv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 pytestmark = pytest.mark.slow  # about a dozen processes that load torch
 
@@ -187,11 +190,17 @@ def test_stats(environment: Environment, reviews: Path, bookings: Path) -> None:
     assert "stats" in environment.nlu_kit("--help")
 
 
-def test_sentiment_from_training_to_evaluation(environment: Environment, shipped: Any, reviews: Path) -> None:
+@pytest.fixture(scope="module")
+def sentiment(environment: Environment, shipped: Any, reviews: Path) -> str:
+    """The run of a model that predicts stars."""
     options = shipped("nlu-kit-sentiment", train=reviews, dev=reviews, test=reviews)
     told = environment.nlu_kit("train", *options, "--set", "training.epochs=6", "--runs", "sentiment")
     assert "sentiment.closeness" in told
-    model = ["--model", "sentiment/latest"]
+    return "sentiment/latest"
+
+
+def test_sentiment_from_training_to_evaluation(environment: Environment, sentiment: str, reviews: Path) -> None:
+    model = ["--model", sentiment]
 
     answers = environment.nlu_kit("predict", "--json", *model, "book a table", "wake me up").splitlines()
     bad, good = (json.loads(line)["stars"] for line in answers)
@@ -236,6 +245,83 @@ def test_a_comparison_shows_the_metric_of_the_example(environment: Environment, 
     rows = json.loads((environment.folder / "compared" / "compare.json").read_text(encoding="utf-8"))["combinations"]
     assert len(rows) == 2
     assert all(0 <= row["metrics"]["sentiment.closeness"]["mean"] <= 1 for row in rows)
+
+
+@pytest.fixture(scope="module")
+def small(environment: Environment, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """The same wheels, in an environment with what nlu-kit's wheel requires without any extra, and nothing else.
+
+    What is required is linked from the running environment, one by one, so that nothing is downloaded.
+    """
+    prefix = tmp_path_factory.mktemp("small") / "venv"
+    venv.EnvBuilder(symlinks=True).create(prefix)
+    (site,) = prefix.glob("lib/python*/site-packages")
+    for wheel in (environment.folder.parent / "wheels").glob("*.whl"):
+        shutil.unpack_archive(wheel, site, format="zip")
+    (own,) = metadata.distributions(name="nlu-kit", path=[str(site)])
+    for required in _required(own):
+        for name in {file.parts[0] for file in required.files or []} - {"..", "__pycache__"}:
+            if not (site / name).exists():
+                (site / name).symlink_to(required.locate_file(name))
+    return Environment(prefix / "bin" / "python", environment.folder)
+
+
+def _required(distribution: metadata.Distribution) -> list[metadata.Distribution]:
+    """All that it requires without an extra, directly or not."""
+    found: dict[str, metadata.Distribution] = {}
+    waiting = [(distribution, "")]
+    while waiting:
+        current, extra = waiting.pop()
+        for requirement in map(Requirement, current.requires or []):
+            wanted = requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+            if wanted and requirement.name not in found:
+                found[requirement.name] = metadata.distribution(requirement.name)
+                waiting += [(found[requirement.name], extra) for extra in (requirement.extras or {""})]
+    return list(found.values())
+
+
+def test_without_torch_a_strangers_head_predicts_and_is_evaluated(
+    environment: Environment, small: Environment, sentiment: str, reviews: Path
+) -> None:
+    absent = "import importlib.util as u; print([n for n in ('torch', 'transformers', 'sklearn') if u.find_spec(n)])"
+    assert small.run("-c", absent).strip() == "[]"
+    arguments = ["--json", "--model", sentiment, "book a table", "wake me up"]
+    assert small.run("-m", "nlu_kit", "predict", *arguments) == environment.nlu_kit("predict", *arguments)
+    arguments = ["evaluate", "--model", sentiment, reviews.name, "--output"]
+    assert "sentiment.closeness" in small.run("-m", "nlu_kit", *arguments, "evaluated-small")
+    environment.nlu_kit(*arguments, "evaluated")
+    assert figures(environment, "evaluated-small") == figures(environment, "evaluated")
+    assert "nlu-kit-sentiment" in small.run("-m", "nlu_kit", "plugins", "list")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["train", "starter/pipeline.json"], "training"),
+        (["compare", "starter/pipeline.json"], "training"),
+        (["evaluate", "--folds", "3", "starter/pipeline.json"], "training"),
+        (["config", "show", "--parameters", "starter/pipeline.json"], "--parameters"),
+        (["export", "sentiment/latest"], "the export"),
+        (["plugins", "check", "sentiment"], "checking components"),
+        (["predict", "--runtime", "torch", "--model", "sentiment/latest", "hi"], "run by torch,"),
+    ],
+)
+def test_without_torch_what_needs_it_names_the_extra(
+    small: Environment, sentiment: str, arguments: list[str], what: str
+) -> None:
+    if not (small.folder / "starter").exists():
+        small.run("-m", "nlu_kit", "init", "starter")
+    done = subprocess.run(
+        [str(small.python), "-m", "nlu_kit", *arguments], cwd=small.folder, capture_output=True, encoding="utf-8"
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{what} needs torch, " in done.stderr
+    assert 'pip install "nlu-kit[train]"' in done.stderr
+
+
+def test_without_torch_python_says_so_too(small: Environment) -> None:
+    code = "import nlu_kit\ntry:\n    nlu_kit.train\nexcept ImportError as error:\n    print(error)"
+    assert small.run("-c", code).startswith("training needs torch, ")
 
 
 @pytest.mark.parametrize("name", NAMES)

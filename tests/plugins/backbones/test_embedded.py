@@ -16,7 +16,7 @@ from nlu_kit.files import sha256
 from nlu_kit_backbones import source
 from nlu_kit_backbones.source import PACKAGE, SHA256, embedded_folder
 
-installed = pytest.mark.skipif(find_spec(PACKAGE) is None, reason='needs pip install "nlu-kit[minilm]"')
+installed = pytest.mark.skipif(find_spec(PACKAGE) is None, reason='needs pip install "nlu-kit[train]"')
 
 
 def package_at(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Path:
@@ -46,7 +46,7 @@ def test_a_flipped_byte_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         byte = stream.read(1)
         stream.seek(-1, 1)
         stream.write(bytes([byte[0] ^ 1]))
-    with pytest.raises(ModelError, match=rf"expected {SHA256}.*nlu-kit\[minilm\]"):
+    with pytest.raises(ModelError, match=rf"expected {SHA256}.*nlu-kit\[train\]"):
         embedded_folder()
 
 
@@ -58,7 +58,7 @@ def test_without_its_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_its_absence_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "find_spec", lambda name: None)
-    with pytest.raises(ModelError, match=r'pip install "nlu-kit\[minilm\]"'):
+    with pytest.raises(ModelError, match=r'pip install "nlu-kit\[train\]"'):
         embedded_folder()
 
 
