@@ -84,7 +84,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         warn(said.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        warn(f"interrupted; {error}" if "--finish" in str(error) else "interrupted")
+        warn(f"interrupted; {error}" if "--finish" in str(error) or "--resume" in str(error) else "interrupted")
         return 130
     except NluKitError as error:
         warn(f"error: {error}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from nlu_kit.data.lines import Stream
     from nlu_kit.registry import Registry
     from nlu_kit.runtime.predictor import Runtime
+    from nlu_kit.runtime.rows import Row
     from nlu_kit.runtime.texts import Utterance
 
 STDIN = "-"
@@ -39,7 +41,21 @@ STDIN = "-"
     "--reader", metavar="NAME",
     help='The format of FILE, or {"type": …} with parameters. By default, the reader that recognises it.',
 )  # fmt: skip
+@click.option(
+    "--column", metavar="NAME", help="The column of FILE with the texts, of csv, tsv or parquet. By default, 'text'."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
+    help="Write the answers to --input here, as JSON lines, by one process per core; ended early, it can go on.",
+)  # fmt: skip
+@click.option(
+    "--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
+    help="With --output: set rows that are wrong aside, with line and reason, and go on.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(1, 256), help="With --output: how many processes.")
+@click.option("--resume", is_flag=True, help="With --output: go on where the last command was ended.")
+@click.option("--overwrite", is_flag=True, help="With --output: write over what is there.")
 @device_option
 @runtime_option
 @threshold_option
@@ -49,7 +65,13 @@ def command(
     source: str | None,
     jsonl: bool,
     reader: str | None,
+    column: str | None,
     as_json: bool,
+    output: Path | None,
+    errors: Path | None,
+    workers: int | None,
+    resume: bool,
+    overwrite: bool,
     device: str,
     runtime: Runtime,
     threshold: float | None,
@@ -65,6 +87,7 @@ def command(
       nlu-kit predict "book a table in Paris"
       nlu-kit predict --json "wake me at 7" "play some jazz"
       nlu-kit predict --input questions.txt --json > answers.jsonl
+      nlu-kit predict --input many.csv.gz --column question --output answers.jsonl --errors bad.jsonl
       tail -f questions.jsonl | nlu-kit predict --jsonl --json -
     """
     if texts == (STDIN,):
@@ -75,10 +98,37 @@ def command(
         raise click.UsageError("--reader is for --input FILE, without --jsonl")
     if jsonl and source is None:
         raise click.UsageError("--jsonl is for --input FILE, or '-'")
-    if sys.stdout is None:
+    if output is not None:
+        source = _a_file(source, as_json)
+    elif errors is not None or workers is not None or resume or overwrite:
+        raise click.UsageError("--errors, --workers, --resume and --overwrite are for --output FILE")
+    if column is not None and (source in (None, STDIN) or jsonl or reader is not None):
+        raise click.UsageError("--column is for --input FILE, without --jsonl and --reader")
+    if resume and overwrite:
+        raise click.UsageError("--resume goes on with what is there, and --overwrite begins again: give one of them")
+    if output is not None and output == errors:
+        raise click.UsageError("--output and --errors name the same file")
+    if sys.stdout is None and output is None:
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
     registry = load_registry()
-    batches = _given(texts) if source is None else _read(source, jsonl, reader, model, registry)
+    if output is not None:
+        assert source is not None
+        from nlu_kit.cli.predict_file import predict_file
+
+        predict_file(
+            rows=_rows(Path(source), jsonl, reader, column, model, registry),
+            source=Path(source),
+            output=output,
+            errors=errors,
+            model=model,
+            workers=workers,
+            resume=resume,
+            overwrite=overwrite,
+            options={"device": device, "threshold": threshold, "runtime": runtime},
+            registry=registry,
+        )
+        return
+    batches = _given(texts) if source is None else _read(source, jsonl, reader, column, model, registry)
     # Imported late: a mistake in the command line should show at once.
     from nlu_kit.cli.render import render
     from nlu_kit.runtime.predictor import load
@@ -111,27 +161,47 @@ def _given(texts: tuple[str, ...]) -> Iterator[list[Utterance]]:
     return batches(Utterance(text=text) for text in texts)
 
 
-def _read(source: str, jsonl: bool, reader: str | None, model: Path, registry: Registry) -> Iterator[list[Utterance]]:
+def _a_file(source: str | None, as_json: bool) -> str:
+    if source is None or source == STDIN:
+        raise click.UsageError("--output is for --input FILE: nlu-kit predict --input many.txt --output answers.jsonl")
+    if as_json:
+        raise click.UsageError("--json is for what is printed; --output is JSON lines anyway")
+    return source
+
+
+def _read(
+    source: str, jsonl: bool, reader: str | None, column: str | None, model: Path, registry: Registry
+) -> Iterator[list[Utterance]]:
     """What is in a file, a folder or stdin. Raises DataError or PluginError at once where nothing can read it."""
-    from nlu_kit.corpus.read import named_reader, recognising_reader
-    from nlu_kit.data.lines import is_jsonl
-    from nlu_kit.model.folder import find_model
-    from nlu_kit.runtime.texts import from_file, from_reader, from_stream, plain_line, record_line
+    from nlu_kit.runtime.rows import utterances
+    from nlu_kit.runtime.texts import batches, from_stream, plain_line, record_line
 
     if source == STDIN:
         if sys.stdin is None:
             raise DataError("stdin is closed, so there is nothing to read; name a file with --input")
         return from_stream(cast("Stream", sys.stdin.buffer), "stdin", record_line if jsonl else plain_line)
-    path = Path(source)
+    return batches(utterances(_rows(Path(source), jsonl, reader, column, model, registry)()))
+
+
+def _rows(
+    path: Path, jsonl: bool, reader: str | None, column: str | None, model: Path, registry: Registry
+) -> Callable[[], Iterator[Row]]:
+    """What reads a file or folder, from its beginning. Raises DataError or PluginError where nothing can."""
+    from nlu_kit.corpus.read import named_reader, recognising_reader
+    from nlu_kit.data.lines import is_jsonl
+    from nlu_kit.model.folder import find_model
+    from nlu_kit.runtime.rows import rows_by_reader, rows_of
+
     if not path.exists():
         raise DataError(f"there is no file {path}")
-    if jsonl or (reader is None and is_jsonl(path)):
-        return from_file(path, record_line)
+    by_name = jsonl or column is not None or (reader is None and is_jsonl(path))
+    chosen = None
     if reader is not None:
-        return from_reader(path, named_reader(reader, registry))
-    chosen = recognising_reader(path, find_model(model), registry)
+        chosen = named_reader(reader, registry)
+    elif not by_name:
+        chosen = recognising_reader(path, find_model(model), registry)
     if chosen is not None:
-        return from_reader(path, chosen)
+        return partial(rows_by_reader, path, chosen)
     if path.is_dir():
         raise DataError(f"no installed reader recognises the folder {path}; name a file, or say how with --reader")
-    return from_file(path, plain_line)
+    return partial(rows_of, path, jsonl=jsonl, column=column)

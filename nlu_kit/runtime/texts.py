@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from nlu_kit.corpus.read import Chosen
-from nlu_kit.data.lines import Stream, arriving, decode_line, parse_record, record_text, text_lines
+from nlu_kit.data.lines import Stream, arriving, decode_line, parse_record, record_text
 from nlu_kit.data.prediction import Prediction, plain
 from nlu_kit.errors import DataError
 
@@ -58,17 +56,6 @@ def from_stream(stream: Stream, name: str, parse: Parse) -> Iterator[list[Uttera
             )
     except OSError as error:
         raise DataError(f"{name} can't be read: {error.strerror or error}") from error
-
-
-def from_file(path: Path, parse: Parse) -> Iterator[list[Utterance]]:
-    """An utterance a line. Raises DataError for the first that is wrong."""
-    return batches(parse(line, f"{path}:{number}") for number, line in enumerate(text_lines(path), start=1))
-
-
-def from_reader(path: Path, chosen: Chosen) -> Iterator[list[Utterance]]:
-    """An utterance an example, with its further fields. Raises DataError for the first that is wrong."""
-    spec, params = chosen
-    return batches(Utterance(text=example.text, given=example.labels) for example in spec.read(params, path))
 
 
 def batches(utterances: Iterable[Utterance], *, size: int = BATCH) -> Iterator[list[Utterance]]:

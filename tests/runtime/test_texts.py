@@ -14,18 +14,22 @@ from hypothesis import strategies as st
 
 from nlu_kit.data.prediction import LabelPrediction, Prediction
 from nlu_kit.errors import DataError
+from nlu_kit.runtime.rows import rows_of, utterances
 from nlu_kit.runtime.texts import (
     BATCH,
     Utterance,
     answer,
     batches,
-    from_file,
     from_stream,
     plain_line,
     record_line,
 )
 
 LINES = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\ufeff")), min_size=1)
+
+
+def from_file(path: Path, parse: Any) -> Iterator[list[Utterance]]:
+    return batches(utterances(rows_of(path, jsonl=parse is record_line)))
 
 
 def drained(found: Iterator[list[Utterance]]) -> tuple[list[Utterance], str]:
@@ -79,8 +83,8 @@ def test_what_comes_before_a_broken_line_comes(before: int, line: bytes, parse: 
         ("stdin", from_stream(io.BytesIO(content), "stdin", parse)),
         (str(tmp_path / "x"), from_file(tmp_path / "x", parse)),
     ):
-        utterances, error = drained(found)
-        assert len(utterances) == before
+        read, error = drained(found)
+        assert len(read) == before
         assert error.startswith(f"{name}:{before + 1}: {says}")
 
 

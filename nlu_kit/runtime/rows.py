@@ -1,0 +1,182 @@
+"""Files of texts, row by row: lines, JSON lines, tables (csv, tsv, parquet), each but the last gzipped as well.
+
+A row that is wrong is a row, too (``Bad``), so that whoever reads decides whether the others are answered. What breaks
+the file as a whole raises DataError. Memory stays flat, however long the file is.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from nlu_kit.corpus.read import Chosen
+from nlu_kit.data.lines import JSONL_SUFFIXES, arriving, decode_line, json_type
+from nlu_kit.errors import DataError, MissingPackageError
+from nlu_kit.files import open_regular
+from nlu_kit.runtime.texts import Parse, Utterance, plain_line, record_line
+
+TEXT = "text"
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+PARQUET = ".parquet"
+_ROWS = 1024  # of a parquet file at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A row that is wrong: its ``line`` (from 1; of a parquet file, its row), and the reason, which names the place."""
+
+    line: int
+    reason: str
+
+
+Row = Utterance | Bad
+
+
+def kind(path: Path) -> str:
+    """The suffix that says what the file is, in lower case and without ``.gz``."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix == ".gz" else suffix
+
+
+def is_table(path: Path) -> bool:
+    return kind(path) in SEPARATORS or kind(path) == PARQUET
+
+
+def rows_of(path: Path, *, jsonl: bool = False, column: str | None = None) -> Iterator[Row]:
+    """The rows of a file, by its name. ``column`` is where a table's texts are, ``text`` by default.
+
+    Raises DataError where the file can't be read, a table has no such column, or a column is named and it is no table;
+    MissingPackageError for parquet without pyarrow.
+    """
+    if not jsonl and is_table(path):
+        return _parquet(path, column or TEXT) if kind(path) == PARQUET else _table(path, column or TEXT)
+    if column is not None:
+        raise DataError(f"{path} has no columns: --column is for csv, tsv and parquet; name such a file")
+    return _lines(path, record_line if jsonl or kind(path) in JSONL_SUFFIXES else plain_line)
+
+
+def utterances(rows: Iterator[Row]) -> Iterator[Utterance]:
+    """Raises DataError for the first row that is wrong."""
+    for row in rows:
+        if isinstance(row, Bad):
+            raise DataError(row.reason)
+        yield row
+
+
+def rows_by_reader(path: Path, chosen: Chosen) -> Iterator[Row]:
+    """What a reader makes of a corpus. It raises DataError for the first row that is wrong."""
+    spec, params = chosen
+    for example in spec.read(params, path):
+        yield Utterance(text=example.text, given=example.labels)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The bytes, unpacked. Raises DataError for what goes wrong in the block, too."""
+    try:
+        with open_regular(path) as file:
+            packed = path.suffix.lower() == ".gz"
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else cast("BinaryIO", file)
+    except FileNotFoundError:
+        raise DataError(f"there is no file {path}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: the file can't be read: {said}; restore it from a copy") from error
+
+
+def _lines(path: Path, parse: Parse) -> Iterator[Row]:
+    number = 0
+    with _opened(path) as stream:
+        for lines in arriving(cast("Any", stream), str(path)):
+            for raw in lines:
+                number += 1
+                row: Row
+                try:
+                    row = parse(decode_line(raw, str(path), number), f"{path}:{number}")
+                except DataError as error:
+                    row = Bad(number, str(error))
+                yield row
+
+
+def _table(path: Path, column: str) -> Iterator[Row]:
+    with _opened(path) as stream:
+        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        reader = csv.reader(text, delimiter=SEPARATORS[kind(path)], strict=True)
+        header = _header(reader, path)
+        place = _place(header, column, path)
+        while True:
+            row = _row(reader, header, place, path)
+            if row is None:
+                return
+            yield row
+
+
+def _header(reader: Any, path: Path) -> list[str]:
+    try:
+        header: list[str] = next(reader, [])
+    except csv.Error as error:
+        raise DataError(f"{path}:1: no header can be read: {error}; the first line names the columns") from None
+    twice = sorted({name for name in header if header.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}:1: the column '{twice[0]}' occurs twice; give each its own name")
+    return header
+
+
+def _place(header: list[str], column: str, path: Path) -> int:
+    if column not in header:
+        named = ", ".join(header[:20]) or "none"
+        raise DataError(f"{path} has no column '{column}' (columns: {named}); name the one with the texts by --column")
+    return header.index(column)
+
+
+def _row(reader: Any, header: list[str], place: int, path: Path) -> Row | None:
+    """The next one that is not blank; None at the end."""
+    fields: list[str] = []
+    while not fields:
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return None
+        except csv.Error as error:
+            return Bad(reader.line_num, f"{path}:{reader.line_num}: {error}")
+    where = f"{path}:{reader.line_num}"
+    if len(fields) != len(header):
+        return Bad(reader.line_num, f"{where}: {len(fields)} fields, and the header names {len(header)}")
+    try:
+        "".join(fields).encode()
+    except UnicodeEncodeError:
+        return Bad(reader.line_num, f"{where}: not UTF-8; write the file as UTF-8")
+    given = dict(zip(header, fields, strict=True))
+    del given[header[place]]
+    return Utterance(text=fields[place], given=given)
+
+
+def _parquet(path: Path, column: str) -> Iterator[Row]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingPackageError(f'{path}: parquet needs pyarrow: pip install "nlu-kit[parquet]"') from None
+    number = 0
+    try:
+        with open_regular(path) as stream:
+            file = pyarrow.parquet.ParquetFile(stream)
+            _place(file.schema_arrow.names, column, path)
+            for batch in file.iter_batches(batch_size=_ROWS):
+                for record in batch.to_pylist():
+                    number += 1
+                    text = record.pop(column)
+                    if isinstance(text, str):
+                        yield Utterance(text=text, given=record)
+                    else:
+                        yield Bad(number, f"{path}:{number}: '{column}' must be a string, got {json_type(text)}")
+    except (OSError, pyarrow.ArrowException) as error:
+        said = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
+        raise DataError(f"{path}: the file can't be read as parquet: {said}") from error
