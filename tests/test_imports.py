@@ -30,6 +30,7 @@ FLOORS = {
     "memory": 0,
     "params": 0,
     "assets": 1,
+    "extras": 1,
     "data": 2,
     "metrics": 2,
     "heads": 3,
