@@ -6,6 +6,7 @@
 Cold is a whole process (`nlu-kit predict TEXT`). Warm is one text at a time, from text to Prediction, and in batches is
 `parse_many`; beside them the same encoder in transformers, with SDPA: one text at a time its forward pass alone, in
 batches its tokenizer and forward pass on random batches of 32. One thread on all sides.
+Files are `nlu-kit predict --output` with one process and with two, beside transformers with as many threads.
 Prints the medians and writes benchmarks/results/predict.json.
 """
 
@@ -55,6 +56,9 @@ def main() -> None:
                 cold[name].append(first_answer(folder, runtime))
         sides, in_batches = prepared(folders, texts)
         warm = [{name: percentiles(each) for name, each in sides.items()} for _ in range(rounds)]
+        in_files = [
+            files(folders, chosen, Path(temporary), in_batches["transformers"], len(texts)) for _ in range(rounds)
+        ]
         batches = [{name: len(texts) / seconds(work) for name, work in in_batches.items()} for _ in range(rounds)]
     found = {
         "machine": machine(),
@@ -67,6 +71,7 @@ def main() -> None:
             for name in sides
         },
         "texts_a_second": {name: round(statistics.median(row[name] for row in batches)) for name in in_batches},
+        "files_texts_a_second": {name: round(statistics.median(row[name] for row in in_files)) for name in in_files[0]},
     }
     RESULTS.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(found, indent=2))
@@ -145,6 +150,28 @@ def transformers_encoder(folder: Path) -> tuple[Any, Any]:
     backbone = folder / "backbone"
     encoder = AutoModel.from_config(AutoConfig.from_pretrained(backbone), attn_implementation="sdpa")
     return encoder.eval(), AutoTokenizer.from_pretrained(backbone)
+
+
+def files(
+    folders: dict[str, Path], chosen: Sequence[str], temporary: Path, plain: Work, texts: int, *, rows: int = 4000
+) -> dict[str, float]:
+    """Texts a second of whole files, as the command says, and of transformers on ``texts``; 1 and 2 cores."""
+    import torch
+
+    source, output = temporary / "in.jsonl", temporary / "out.jsonl"
+    lines = [json.dumps({"text": text}) for text in (list(chosen) * (1 + rows // len(chosen)))[:rows]]
+    source.write_text("\n".join(random.Random(0).sample(lines, rows)) + "\n", encoding="utf-8")
+    found = {}
+    for cores in (1, 2):
+        for name, folder in folders.items():
+            command = [sys.executable, "-m", "nlu_kit", "predict", "-m", str(folder), "-i", str(source)]
+            command += ["-o", str(output), "--overwrite", "--workers", str(cores)]
+            done = subprocess.run(command, env=ONE_THREAD, capture_output=True, text=True, check=True)
+            found[f"{name}, {cores}"] = float(done.stdout.partition("(")[2].partition(" ")[0].replace(",", ""))
+        torch.set_num_threads(cores)
+        found[f"transformers, {cores}"] = texts / seconds(plain)
+    torch.set_num_threads(1)
+    return found
 
 
 def seconds(work: Work) -> float:
