@@ -7,6 +7,7 @@ how many bytes that made. What a kill leaves beyond these bytes is cut off, so t
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 import signal
@@ -275,6 +276,7 @@ def _start(model: Path, options: Mapping[str, Any]) -> None:
     """Ctrl-C is the parent's to handle; and where the parent is killed, no worker stays behind."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.getLogger("nlu_kit").setLevel(logging.ERROR)  # the parent has warned
     _own.append(load(model, **options))
 
 

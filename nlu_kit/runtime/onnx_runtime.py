@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.padding import pad
+from nlu_kit.data.printable import printable
 from nlu_kit.errors import ModelError
 from nlu_kit.memory import resident_peak_mb
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.folder import WEIGHTS, SavedModel
 from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, GraphRecord
+from nlu_kit.runtime.machine import processor
 
+_log = logging.getLogger("nlu_kit")
 THREADS = 1
 """Single texts gain nothing from more, and lose much where another process wants the cores."""
 
@@ -32,6 +37,8 @@ class OnnxNetwork:
         if self.tokenizer.largest_id < self.record.pad_id:
             raise ModelError(f"{saved.files.folder / RECORD}: pad_id: the tokenizer has no id {self.record.pad_id}")
         self.session = self._session()
+        if self.record.int8 is not None:
+            _compare_processors(self.record.int8.cpu, saved.files.folder)
 
     @property
     def graph(self) -> str:
@@ -103,3 +110,12 @@ class OnnxNetwork:
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         self.session = self._session()
+
+
+def _compare_processors(checked: str, folder: Path) -> None:
+    here = processor()
+    if here != checked:
+        _log.warning(
+            f"the int8 graph in {printable(str(folder))} was checked on {printable(checked)}, and this is "
+            f"{printable(here)}, which may round otherwise: nlu-kit export --int8 checks it here, with the figures"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -22,7 +23,7 @@ from nlu_kit.runtime.fork import survive_forks
 from nlu_kit.runtime.graph import GRAPH
 
 _TRIAL = "a"  # parsed once when a model is loaded: what does not fit together shows then, and not at a user's text
-
+_AHEAD = 1024  # texts, of which those of like length share a batch
 
 Runtime = Literal["auto", "onnx", "torch"]
 
@@ -98,6 +99,18 @@ class Predictor:
         texts = strings("texts", texts)
         encodings = self.network.tokenizer.encode(texts)
         return predict_with(self.network.run, self.codecs, encodings, batch_size=batch_size, scope=self.scope)
+
+    def parse_stream(self, texts: Iterable[str], *, batch_size: int = 32) -> Iterator[Prediction]:
+        """As ``parse_many``, but each prediction when it is there, for more texts than memory holds. ``texts`` is read
+        1,024 ahead."""
+        batch_size = whole_number("batch_size", batch_size, least=1)
+        if isinstance(texts, (str, bytes)):
+            strings("texts", texts)  # raises TypeError, at once and not at the first prediction
+        return self._stream(iter(texts), batch_size)
+
+    def _stream(self, texts: Iterator[str], batch_size: int) -> Iterator[Prediction]:
+        while window := list(islice(texts, _AHEAD)):
+            yield from self.parse_many(window, batch_size=batch_size)
 
 
 def _network(saved: SavedModel, *, device: str, runtime: Runtime) -> Network:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,29 @@ def rounded(prediction: Prediction) -> tuple[Any, list[float]]:
     parts = [record["intent"], *record["entities"], *ranking]
     figures = [part.pop("confidence") for part in parts]
     return (record, ranking), [*figures, record.pop("out_of_scope_score")]
+
+
+def test_a_stream_is_read_as_it_is_asked_for(model: Predictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nlu_kit.runtime.predictor._AHEAD", 4)
+    read = []
+
+    def endless() -> Iterator[str]:
+        while True:
+            read.append("play jazz" if len(read) % 2 else "wake me at seven")
+            yield read[-1]
+
+    stream = model.parse_stream(endless())
+    assert read == []
+    found = [next(stream) for _ in range(6)]
+    assert len(read) == 8
+    assert all(close(*pair) for pair in zip(found, model.parse_many(read[:6]), strict=True))
+    assert list(model.parse_stream([])) == []
+
+
+@pytest.mark.parametrize("texts", ["one text", b"bytes", 7])
+def test_what_is_no_stream_of_texts_is_refused_at_once(texts: Any, model: Predictor) -> None:
+    with pytest.raises(TypeError):
+        model.parse_stream(texts)
 
 
 def test_one_text(model: Predictor) -> None:

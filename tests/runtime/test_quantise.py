@@ -19,6 +19,7 @@ from nlu_kit.registry import Registry
 from nlu_kit.runtime import quantise
 from nlu_kit.runtime.export import NotExportedError, add_graph
 from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, Int8Check
+from nlu_kit.runtime.machine import processor
 from nlu_kit.runtime.quantise import add_int8, keeps
 
 
@@ -59,6 +60,22 @@ def test_it_is_smaller_recorded_and_what_predicts(folder: Path, dev: Sequence[Ex
         )
     ]
     assert not all(same), "int8's confidences are not torch's: it is the quantised graph that answered"
+
+
+def test_another_processor_is_told(
+    folder: Path, dev: Sequence[Example], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    add_int8(open_model(folder, Registry.load()), dev)
+    caplog.clear()
+    nlu_kit.load(folder)
+    assert caplog.messages == []
+    monkeypatch.setattr("nlu_kit.runtime.onnx_runtime.processor", lambda: "Other")
+    assert nlu_kit.load(folder)("play jazz").intent is not None
+    (told,) = caplog.messages
+    assert f"was checked on {processor()}, and this is Other" in told
+    caplog.clear()
+    nlu_kit.load(folder, runtime="torch")
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(
