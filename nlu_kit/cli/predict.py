@@ -32,7 +32,8 @@ STDIN = "-"
 )  # fmt: skip
 @click.option(
     "--input", "-i", "source", metavar="FILE",
-    help="Read texts from FILE: one a line; .jsonl with a \"text\" each; or data that a reader knows. '-' is stdin.",
+    help="Read texts from FILE: one a line; .jsonl with a \"text\" each; csv, tsv or parquet with a column of them; or "
+    "data that a reader knows. '-' is stdin.",
 )  # fmt: skip
 @click.option(
     "--jsonl", is_flag=True, help='Lines are JSON objects with a "text" each, whatever FILE is called; also for stdin.'

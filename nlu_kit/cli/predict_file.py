@@ -17,7 +17,7 @@ from nlu_kit.model.folder import find_model
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.bulk import GO_ON, Job, Progress, answer_file
 from nlu_kit.runtime.predictor import load
-from nlu_kit.runtime.rows import Row
+from nlu_kit.runtime.rows import Row, about_how_many
 
 
 def predict_file(
@@ -44,7 +44,7 @@ def predict_file(
         workers=workers or max(1, cores() // predictor.network.threads),
         **options,
     )
-    began, bar = time.perf_counter(), _Bar()
+    began, bar = time.perf_counter(), _Bar(source)
     try:
         done = answer_file(job, predictor, resume=resume, overwrite=overwrite, watch=bar.show)
     except KeyboardInterrupt:
@@ -64,17 +64,24 @@ def cores() -> int:
 
 
 class _Bar:
-    """Rows, rate and time; on stderr, where that is a terminal. ``before``: rows that were done already."""
+    """Rows, rate and time left; on stderr, where that is a terminal. ``before``: rows that were done already."""
 
-    def __init__(self) -> None:
-        self.before = 0
+    def __init__(self, source: Path) -> None:
+        self.source, self.before = source, 0
         self.bar: Any = None
 
     def show(self, progress: Progress) -> None:
         if self.bar is None:
             self.before = progress.rows
             shown = sys.stderr is not None and sys.stderr.isatty()
-            self.bar = tqdm(initial=progress.rows, unit=" texts", disable=not shown, dynamic_ncols=True, leave=False)
+            self.bar = tqdm(
+                initial=progress.rows,
+                total=about_how_many(self.source) if shown else None,
+                unit=" texts",
+                disable=not shown,
+                dynamic_ncols=True,
+                leave=False,
+            )
         self.bar.update(progress.rows - self.bar.n)
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlu_kit.errors import DataError, MissingPackageError
-from nlu_kit.runtime.rows import Bad, rows_of
+from nlu_kit.runtime.rows import Bad, about_how_many, rows_of
 from nlu_kit.runtime.texts import Utterance
 
 TEXTS = ["play jazz", "", 'a "quoted", one', "two\nlines", "Zürich, 東京"]
@@ -49,10 +49,29 @@ def test_every_kind_gives_the_texts_and_what_is_beside_them(
     assert found == [Utterance(text=text, given={"id": str(n)}) for n, text in enumerate(TEXTS)]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "count"),
+    [
+        ("x.txt", b"a\nb\n", 2),
+        ("x.txt", b"a\n\nb", 3),
+        ("x.txt", b"", 0),
+        ("x.jsonl.gz", gzip.compress(b"{}\n" * 7), 7),
+        ("x.csv", b"text\na\nb\n", 2),
+        ("x.txt.gz", b"plain", None),
+        ("x.parquet", b"no", None),
+    ],
+)
+def test_about_how_many(name: str, content: bytes, count: int | None, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    assert about_how_many(tmp_path / name) == count
+    assert about_how_many(tmp_path) is None
+
+
 def test_parquet(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     columns = {"text": [*TEXTS, None], "n": list(range(6))}
     parquet.write_table(pyarrow.table(columns), tmp_path / "x.parquet")
+    assert about_how_many(tmp_path / "x.parquet") == 6
     *found, last = rows_of(tmp_path / "x.parquet")
     assert found == [Utterance(text=text, given={"n": n}) for n, text in enumerate(TEXTS)]
     assert last == Bad(6, f"{tmp_path / 'x.parquet'}:6: 'text' must be a string, got null")
