@@ -60,13 +60,15 @@ class Job:
 
 
 class Progress(Params):
-    """What the file ``OUTPUT.progress`` holds: what was asked, and how far it has come."""
+    """What the file ``OUTPUT.progress`` holds: what was asked, and how far it has come. ``done``: only the files' names
+    are left."""
 
     asked: dict[str, Any]
     rows: int = Field(default=0, ge=0)
     bad: int = Field(default=0, ge=0)
     output_bytes: int = Field(default=0, ge=0)
     errors_bytes: int = Field(default=0, ge=0)
+    done: bool = False
 
 
 Watch = Callable[[Progress], None]
@@ -83,9 +85,12 @@ def answer_file(job: Job, predictor: Predictor, *, resume: bool, overwrite: bool
         with only_one(job.output.with_name(job.output.name + ".lock")):
             progress = _begin(job, places, resume=resume, overwrite=overwrite)
             watch(progress)
-            progress = _go_on(job, predictor, places, progress, watch)
+            if not progress.done:
+                progress = _go_on(job, predictor, places, progress, watch).model_copy(update={"done": True})
+                write_json(_progress_of(job.output), progress.model_dump())
             for place in places:
-                _partial(place).replace(place)
+                if _partial(place).exists():  # else it has its name already: a kill came between two of them
+                    _partial(place).replace(place)
             _progress_of(job.output).unlink(missing_ok=True)
     except BusyError as error:
         raise DataError(f"{job.output} is being written by {error}; wait for it, or name another file") from None
@@ -126,27 +131,31 @@ def _progress_of(output: Path) -> Path:
 
 def _begin(job: Job, places: Sequence[Path], *, resume: bool, overwrite: bool) -> Progress:
     """How far it has come. Raises DataError."""
-    fresh = Progress(asked=_asked(job))
-    file = _progress_of(job.output)
+    fresh, file = Progress(asked=_asked(job)), _progress_of(job.output)
     if overwrite:
         file.unlink(missing_ok=True)
         return fresh
+    progress = _begun(file, fresh) if resume and file.exists() else fresh
+    if progress.done:
+        return progress
     for place in places:
         if place.exists():
             raise DataError(f"{place} is there already: name another file, or say --overwrite")
-    if not resume:
-        if file.exists():
-            raise DataError(f"{job.output} was begun and not finished: --resume goes on, --overwrite begins again")
-        return fresh
-    if not file.exists():
-        return fresh
+    if not resume and file.exists():
+        raise DataError(f"{job.output} was begun and not finished: --resume goes on, --overwrite begins again")
+    return progress
+
+
+def _begun(file: Path, fresh: Progress) -> Progress:
+    """What was begun with the same question. Raises DataError."""
+    again = "begin again with --overwrite"
     try:
         progress = Progress.model_validate(read_json(file, limit=1 << 20))
     except (JsonError, ValidationError) as error:
-        raise DataError(f"{file} can't be read ({str(error).splitlines()[0]}): begin again with --overwrite") from None
+        raise DataError(f"{file} can't be read ({str(error).splitlines()[0]}): {again}") from None
     for name, asked in fresh.asked.items():
         if progress.asked.get(name) != asked:
-            raise DataError(f"{job.output} was begun with another {name}: begin again with --overwrite")
+            raise DataError(f"{file.with_suffix('')} was begun with another {name}: {again}")
     return progress
 
 

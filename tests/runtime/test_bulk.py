@@ -159,6 +159,28 @@ def test_what_is_there_stays(job: Job, predictor: Predictor) -> None:
     assert len(job.output.read_text(encoding="utf-8").splitlines()) == 30
 
 
+def test_a_kill_between_the_two_names(
+    job: Job, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = changed(job, errors=tmp_path / "bad.jsonl")
+    replace = Path.replace
+
+    def once(path: Path, target: Path) -> Path:
+        if target == both.errors:
+            raise KilledError
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", once)
+        with pytest.raises(KilledError):
+            run(both, predictor)
+    assert left(job) == ["bad.jsonl.partial", "in.jsonl", "out.jsonl", "out.jsonl.progress"]
+    whole = job.output.read_bytes()
+    assert run(both, predictor, resume=True).rows == 30
+    assert left(job) == ["bad.jsonl", "in.jsonl", "out.jsonl"]
+    assert job.output.read_bytes() == whole
+
+
 @pytest.mark.parametrize("damage", ["{", '{"asked": {}, "rows": -1}', '{"rows": 3}', '{"asked": {}, "more": 1}'])
 def test_progress_that_can_not_be_read(damage: str, job: Job, predictor: Predictor) -> None:
     job.output.with_name("out.jsonl.progress").write_text(damage, encoding="utf-8")
