@@ -99,7 +99,12 @@ def test_ctrl_c_says_how_to_go_on(exported: Path, tmp_path: Path) -> None:
     source, output = write(tmp_path / "in.jsonl", 12_000), tmp_path / "out.jsonl"
     command = [sys.executable, "-m", "nlu_kit", "predict", "-m", str(exported), "-i", str(source), "-o", str(output)]
     begun = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # nohup has it ignored
     )
     deadline = time.monotonic() + 60
     while not (tmp_path / "out.jsonl.progress").exists() and time.monotonic() < deadline:
