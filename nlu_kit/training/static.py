@@ -59,7 +59,7 @@ class StaticCache:
         self.whole = count == len(backbone.layers)
         shape = (limits.rows(backbone, count), backbone.width)
         if self.bytes <= limits.budget:
-            self._rows = torch.empty(shape, dtype=torch.float32)
+            self._rows = torch.zeros(shape)  # not empty: what is read beyond a text is masked, but may be no NaN
         else:
             self._rows = torch.from_numpy(_mapped(limits.file, shape))
         self._at: dict[tuple[int, ...], int] = {}

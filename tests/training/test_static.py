@@ -112,6 +112,22 @@ def test_a_text_is_computed_once(prepared: Prepared, tmp_path: Path, monkeypatch
     assert computed == [2]
 
 
+def test_room_that_is_not_filled_yet_holds_no_rubbish(
+    prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind the end of the text that was kept last, a batch reads such room: masked, but 0 times NaN is NaN."""
+    backbone = prepared.objective.model.backbone.eval()
+    empty = torch.empty
+    monkeypatch.setattr(torch, "empty", lambda *size, **options: empty(*size, **options).fill_(torch.nan))
+    cache = StaticCache(backbone, LOWER, CacheBudget(texts=9, tokens=900, budget=2**20, file=tmp_path / "cache"))
+    encodings = sorted(prepared.train.encodings[:6], key=len, reverse=True)
+    batch = collate_tokens(encodings, pad_id=backbone.pad_id, device=torch.device("cpu"))
+    static_BTD = cache.attach(batch, encodings).static_BTD
+    assert len(encodings[0]) > len(encodings[-1])
+    assert static_BTD is not None
+    assert bool(static_BTD.isfinite().all())
+
+
 def test_it_notices_that_a_static_weight_was_written(prepared: Prepared, tmp_path: Path) -> None:
     backbone = prepared.objective.model.backbone
     cache = StaticCache(backbone, LOWER, CacheBudget(texts=1, tokens=10, budget=2**20, file=tmp_path / "cache"))
