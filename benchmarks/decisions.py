@@ -26,7 +26,8 @@ from nlu_kit.model.folder import find_model, open_model
 from nlu_kit.model.score import main_metrics, score
 from nlu_kit.registry import Registry
 from nlu_kit.runtime import quantise
-from nlu_kit.runtime.export import add_graph, decisions
+from nlu_kit.runtime.export import add_graph
+from nlu_kit.runtime.parity import decisions
 
 RESULTS = Path(__file__).parent / "results" / "decisions.json"
 

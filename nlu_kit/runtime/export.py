@@ -11,7 +11,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -23,42 +22,21 @@ from torch import Tensor, nn
 from nlu_kit.data.batch import TokenBatch
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.padding import INPUTS, pad
-from nlu_kit.data.prediction import Prediction
 from nlu_kit.data.printable import printable
 from nlu_kit.errors import NluKitError
 from nlu_kit.files import parse_json, write_json
-from nlu_kit.heads.codec import Codecs
-from nlu_kit.model.codecs import build_codecs
-from nlu_kit.model.compute import Computed, Run, predict_with
-from nlu_kit.model.detector import Scope, load_scope
 from nlu_kit.model.folder import BACKBONE, WEIGHTS, SavedModel
 from nlu_kit.model.manifest import write_manifest
 from nlu_kit.model.nlu_model import NluModel, run_batch
-from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, GraphRecord, ParityCheck
+from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, GraphRecord
+from nlu_kit.runtime.parity import VECTORS, Exportable, NotExportedError, compared, exportable
 from nlu_kit.runtime.torch_runtime import TorchNetwork
 
 OPSET = 20
 MOST_CHECKED = 300
 """Dev utterances that the graph is tried with."""
-TOLERANCE = 1e-3
-"""The largest difference of an output that passes. float32 sums in another order differ by some 1e-5."""
 _SMALL = 4096  # bytes of a constant that may stand in the graph itself
 _ODD = ("a", "?", "one two", "")
-_VECTORS = "vectors"
-
-
-class NotExportedError(NluKitError):
-    """The network can't be exported, or its graph decides otherwise; the message says why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exportable:
-    """What an export needs: the network with its codecs and detector, and utterances to compare by."""
-
-    model: NluModel
-    codecs: Codecs
-    scope: Scope | None
-    encodings: Sequence[Encoding]
 
 
 def export_graph(what: Exportable, folder: Path) -> GraphRecord:
@@ -87,12 +65,12 @@ def export_graph(what: Exportable, folder: Path) -> GraphRecord:
             opset=OPSET,
             tokenizer=tokenizer,
             inputs=inputs,
-            vectors=_VECTORS,
+            vectors=VECTORS,
             outputs=names,
             width=what.model.backbone.width,
             pad_id=what.model.backbone.pad_id,
             max_length=what.model.backbone.tokenizer.max_length,
-            check=_compared(what, file, names, inputs, encodings),
+            check=compared(what, file, names, inputs, encodings),
         )
     except BaseException:
         file.unlink(missing_ok=True)
@@ -122,12 +100,12 @@ def add_graph(saved: SavedModel, texts: Sequence[str]) -> GraphRecord:
     return record
 
 
-def exportable(saved: SavedModel, network: TorchNetwork, encodings: Sequence[Encoding]) -> Exportable:
-    scope = None
-    if saved.detector is not None and saved.scope is not None:
-        scope = load_scope(saved.detector, saved.scope, saved.labels, saved.files)
-    codecs = build_codecs(saved.heads, saved.labels, saved.states)
-    return Exportable(model=network.model, codecs=codecs, scope=scope, encodings=encodings)
+def _spread(encodings: Sequence[Encoding], most: int) -> list[Encoding]:
+    """At most so many, evenly over all, and the longest."""
+    if not encodings:
+        return []
+    places = np.unique(np.linspace(0, len(encodings) - 1, min(len(encodings), most)).round().astype(int))
+    return [*(encodings[place] for place in places), max(encodings, key=len)]
 
 
 # --- tracing ----------------------------------------------------------------------------------------------------------
@@ -159,7 +137,7 @@ def traced(model: NluModel, names: Mapping[str, Mapping[str, str]]) -> Any:
     encodings = model.backbone.tokenizer.encode(["book a table in Paris please", "play some jazz now and then"])
     padded = pad(encodings, pad_id=model.backbone.pad_id)
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    outputs = [_VECTORS, *(output for named in names.values() for output in named.values())]
+    outputs = [VECTORS, *(output for named in names.values() for output in named.values())]
     with quietly(), torch.no_grad():
         program = torch.onnx.export(
             _Flat(model, names).cpu(),
@@ -262,94 +240,3 @@ def _save_tokenizer(model: NluModel, folder: Path) -> Any:
     saved.unlink()
     own.rmdir()
     return "backbone"
-
-
-# --- the comparison ---------------------------------------------------------------------------------------------------
-
-
-def _compared(
-    what: Exportable,
-    file: Path,
-    names: Mapping[str, Mapping[str, str]],
-    inputs: Sequence[str],
-    encodings: Sequence[Encoding],
-) -> ParityCheck:
-    """In batches of mixed lengths and one by one. Raises NotExportedError where a prediction or a number differs."""
-    graph = graph_run(what, file, names, inputs)
-
-    def network(batch: Sequence[Encoding]) -> Computed:
-        return run_batch(what.model, batch)
-
-    largest = max(_difference(network(batch), graph(batch)) for batch in _mixed(encodings))
-    if not largest <= TOLERANCE:
-        raise NotExportedError(f"the graph's outputs differ from torch's by {largest:.3g}, more than {TOLERANCE:g}")
-    pairs = zip(predictions_of(what, network, encodings), predictions_of(what, graph, encodings), strict=True)
-    different = sum(decisions(one) != decisions(other) for one, other in pairs)
-    if different:
-        raise NotExportedError(f"{different} of {len(encodings)} predictions of the graph differ from torch's")
-    return ParityCheck(utterances=len(encodings), largest_difference=largest, different_predictions=different)
-
-
-def graph_run(what: Exportable, file: Path, names: Mapping[str, Mapping[str, str]], inputs: Sequence[str]) -> Run:
-    """The graph in ``file`` on a batch. Raises NotExportedError where onnxruntime can't run it."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise NotExportedError(f"onnxruntime can't run the graph ({' '.join(str(error).split())[:300]})") from error
-    outputs = [_VECTORS, *(output for named in names.values() for output in named.values())]
-
-    def run(batch: Sequence[Encoding]) -> Computed:
-        try:
-            found = session.run(outputs, pad(batch, pad_id=what.model.backbone.pad_id, only=inputs))
-        except Exception as error:
-            raise NotExportedError(f"the graph breaks ({' '.join(str(error).split())[:300]})") from error
-        arrays = dict(zip(outputs, found, strict=True))
-        by_head = {head: {name: arrays[o] for name, o in named.items()} for head, named in names.items()}
-        return Computed(outputs=by_head, vectors=arrays[_VECTORS])
-
-    return run
-
-
-def _spread(encodings: Sequence[Encoding], most: int) -> list[Encoding]:
-    """At most so many, evenly over all, and the longest."""
-    if not encodings:
-        return []
-    places = np.unique(np.linspace(0, len(encodings) - 1, min(len(encodings), most)).round().astype(int))
-    return [*(encodings[place] for place in places), max(encodings, key=len)]
-
-
-def _mixed(encodings: Sequence[Encoding]) -> Iterator[Sequence[Encoding]]:
-    """Batches of 32 in the order of the data, and some of one text."""
-    for start in range(0, len(encodings), 32):
-        yield encodings[start : start + 32]
-    for encoding in encodings[:8]:
-        yield [encoding]
-
-
-def _difference(one: Computed, other: Computed) -> float:
-    pairs = [(one.vectors, other.vectors)]
-    pairs += [
-        (one.outputs[head][name], other.outputs[head][name]) for head in one.outputs for name in one.outputs[head]
-    ]
-    if any(a.shape != b.shape for a, b in pairs):
-        raise NotExportedError("the graph's outputs have other shapes than torch's")
-    return max(float(np.abs(a.astype(np.float64) - b).max(initial=0.0)) for a, b in pairs)
-
-
-def predictions_of(what: Exportable, run: Run, encodings: Sequence[Encoding]) -> list[Prediction]:
-    return predict_with(run, what.codecs, encodings, batch_size=32, scope=what.scope)
-
-
-def decisions(prediction: Prediction) -> Any:
-    """All that a prediction says, but for numbers with fractions: confidences and scores."""
-    return _plain(prediction.to_json())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items() if not isinstance(item, float)}
-    return [_plain(item) for item in value] if isinstance(value, list) else value

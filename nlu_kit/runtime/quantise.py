@@ -18,18 +18,10 @@ from nlu_kit.model.folder import SavedModel
 from nlu_kit.model.manifest import write_manifest
 from nlu_kit.model.nlu_model import run_batch
 from nlu_kit.model.score import main_metrics, score
-from nlu_kit.runtime.export import (
-    NotExportedError,
-    decisions,
-    exportable,
-    graph_run,
-    predictions_of,
-    quietly,
-    traced,
-    without_idle_inputs,
-)
+from nlu_kit.runtime.export import quietly, traced, without_idle_inputs
 from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, GraphRecord, Int8Check
 from nlu_kit.runtime.machine import processor
+from nlu_kit.runtime.parity import NotExportedError, decisions, exportable, graph_run, predictions_of
 from nlu_kit.runtime.torch_runtime import TorchNetwork
 
 MOST_CHANGED = 0.03

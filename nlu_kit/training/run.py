@@ -216,7 +216,8 @@ class _Job:
         to say."""
         if not self.pipeline.training.export or finished.missing:
             return []
-        from nlu_kit.runtime.export import Exportable, NotExportedError, export_graph
+        from nlu_kit.runtime.export import export_graph
+        from nlu_kit.runtime.parity import Exportable, NotExportedError
 
         model = self.prepared.objective.model
         device = self.accelerator.device

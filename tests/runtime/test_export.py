@@ -18,9 +18,10 @@ from nlu_kit.heads.modules import Encoded
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.folder import open_model
 from nlu_kit.registry import Registry
-from nlu_kit.runtime import export
-from nlu_kit.runtime.export import NotExportedError, add_graph
+from nlu_kit.runtime import export, parity
+from nlu_kit.runtime.export import add_graph
 from nlu_kit.runtime.graph import GRAPH, RECORD
+from nlu_kit.runtime.parity import NotExportedError
 from nlu_kit.runtime.torch_runtime import TorchNetwork
 from nlu_kit.training.run import train
 
@@ -39,7 +40,7 @@ def test_both_runtimes_say_the_same(exported: Path) -> None:
     assert type(nlu_kit.load(exported).network) is type(by_onnx.network), "auto takes the graph"
     for one, other in zip(by_torch.parse_many(TEXTS), by_onnx.parse_many(TEXTS), strict=True):
         a, b = one.to_json(), other.to_json()
-        assert export.decisions(one) == export.decisions(other)
+        assert parity.decisions(one) == parity.decisions(other)
         assert a["intent"]["confidence"] == pytest.approx(b["intent"]["confidence"], abs=1e-4)
         assert a["out_of_scope_score"] == pytest.approx(b["out_of_scope_score"], rel=1e-2)
 
@@ -72,7 +73,7 @@ def test_a_head_that_looks_at_words_gets_them(write_pipeline: Any, tmp_path: Pat
     assert record["inputs"] == ["ids", "mask", "words", "shapes"]
     by_torch, by_onnx = nlu_kit.load(result.model_dir, runtime="torch"), nlu_kit.load(result.model_dir, runtime="onnx")
     for one, other in zip(by_torch.parse_many(TEXTS), by_onnx.parse_many(TEXTS), strict=True):
-        assert export.decisions(one) == export.decisions(other)
+        assert parity.decisions(one) == parity.decisions(other)
 
 
 @pytest.mark.parametrize("head", ["crf_ner", "span_ner", "multilabel_intent"])
@@ -104,15 +105,15 @@ def test_what_can_not_be_exported_predicts_with_torch(
 
 def test_a_graph_that_decides_otherwise_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sorted(file.name for file in folder.rglob("*"))
-    run_batch = export.run_batch
+    run_batch = parity.run_batch
 
     def shifted(*arguments: Any, **options: Any) -> Computed:
         computed = run_batch(*arguments, **options)
         intent = {"logits": np.roll(computed.outputs["intent"]["logits"], 1, axis=1)}
         return replace(computed, outputs={**computed.outputs, "intent": intent})
 
-    monkeypatch.setattr(export, "TOLERANCE", 1e9)
-    monkeypatch.setattr(export, "run_batch", shifted)
+    monkeypatch.setattr(parity, "TOLERANCE", 1e9)
+    monkeypatch.setattr(parity, "run_batch", shifted)
     with pytest.raises(NotExportedError, match=r"\d+ of \d+ predictions of the graph differ from torch's"):
         add_graph(open_model(folder, Registry.load()), TEXTS)
     assert sorted(file.name for file in folder.rglob("*")) == before
@@ -120,7 +121,7 @@ def test_a_graph_that_decides_otherwise_is_refused(folder: Path, monkeypatch: py
 
 
 def test_outputs_that_are_too_far_off_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "TOLERANCE", 0.0)
+    monkeypatch.setattr(parity, "TOLERANCE", 0.0)
     with pytest.raises(NotExportedError, match=r"differ from torch's by .*, more than 0"):
         add_graph(open_model(folder, Registry.load()), TEXTS)
 

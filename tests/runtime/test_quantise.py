@@ -17,9 +17,10 @@ from nlu_kit.evaluation.data import read_data
 from nlu_kit.model.folder import open_model
 from nlu_kit.registry import Registry
 from nlu_kit.runtime import quantise
-from nlu_kit.runtime.export import NotExportedError, add_graph
+from nlu_kit.runtime.export import add_graph
 from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, Int8Check
 from nlu_kit.runtime.machine import processor
+from nlu_kit.runtime.parity import NotExportedError
 from nlu_kit.runtime.quantise import add_int8, keeps
 
 
