@@ -47,16 +47,21 @@ STDIN = "-"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
+    "--output", "-o", metavar="FILE.jsonl",
     help="Write the answers to --input here, as JSON lines, by one process per core; ended early, it can go on.",
 )  # fmt: skip
 @click.option(
-    "--errors", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.jsonl",
+    "--errors", metavar="FILE.jsonl",
     help="With --output: set rows that are wrong aside, with line and reason, and go on.",
 )  # fmt: skip
 @click.option("--workers", type=click.IntRange(1, 256), help="With --output: how many processes.")
 @click.option("--resume", is_flag=True, help="With --output: go on where the last command was ended.")
 @click.option("--overwrite", is_flag=True, help="With --output: write over what is there.")
+@click.option(
+    "--engine", type=click.Choice(["local", "ray"]), default="local", show_default=True,
+    help="With --output: where to work. ray: on a cluster, with one actor per core; FILE and its like may then be "
+    "folders or URIs (s3://…), and the answers are a folder of parts.",
+)  # fmt: skip
 @device_option
 @runtime_option
 @threshold_option
@@ -68,11 +73,12 @@ def command(
     reader: str | None,
     column: str | None,
     as_json: bool,
-    output: Path | None,
-    errors: Path | None,
+    output: str | None,
+    errors: str | None,
     workers: int | None,
     resume: bool,
     overwrite: bool,
+    engine: str,
     device: str,
     runtime: Runtime,
     threshold: float | None,
@@ -101,8 +107,8 @@ def command(
         raise click.UsageError("--jsonl is for --input FILE, or '-'")
     if output is not None:
         source = _a_file(source, as_json)
-    elif errors is not None or workers is not None or resume or overwrite:
-        raise click.UsageError("--errors, --workers, --resume and --overwrite are for --output FILE")
+    elif errors is not None or workers is not None or resume or overwrite or engine != "local":
+        raise click.UsageError("--errors, --workers, --resume, --overwrite and --engine are for --output FILE")
     if column is not None and (source in (None, STDIN) or jsonl or reader is not None):
         raise click.UsageError("--column is for --input FILE, without --jsonl and --reader")
     if resume and overwrite:
@@ -111,6 +117,31 @@ def command(
         raise click.UsageError("--output and --errors name the same file")
     if sys.stdout is None and output is None:
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
+    if engine == "local":
+        for option, place in (("--output", output), ("--errors", errors)):
+            if place is not None and Path(place).is_dir():
+                raise click.UsageError(f"{option} {place} is a folder; name a file in it")
+    if engine == "ray" and (resume or reader is not None):
+        raise click.UsageError(
+            "--engine ray begins anew, and reads txt, jsonl, csv, tsv and parquet: no --resume, no --reader"
+        )
+    options: dict[str, Any] = {"device": device, "threshold": threshold, "runtime": runtime}
+    if output is not None and engine == "ray":
+        assert source is not None
+        from nlu_kit.cli.predict_file import predict_on_ray
+
+        predict_on_ray(
+            source=source,
+            output=output,
+            errors=errors,
+            model=model,
+            options=options,
+            jsonl=jsonl,
+            column=column,
+            workers=workers,
+            overwrite=overwrite,
+        )
+        return
     registry = load_registry()
     if output is not None:
         assert source is not None
@@ -119,13 +150,13 @@ def command(
         predict_file(
             rows=_rows(Path(source), jsonl, reader, column, model, registry),
             source=Path(source),
-            output=output,
-            errors=errors,
+            output=Path(output),
+            errors=None if errors is None else Path(errors),
             model=model,
             workers=workers,
             resume=resume,
             overwrite=overwrite,
-            options={"device": device, "threshold": threshold, "runtime": runtime},
+            options=options,
             registry=registry,
         )
         return
@@ -135,7 +166,7 @@ def command(
     from nlu_kit.runtime.predictor import load
     from nlu_kit.runtime.texts import answer
 
-    predictor = load(model, device=device, threshold=threshold, runtime=runtime, registry=registry)
+    predictor = load(model, registry=registry, **options)
     for batch in batches:
         predictions = predictor.parse_many([utterance.text for utterance in batch])
         for prediction, utterance in zip(predictions, batch, strict=True):

@@ -58,6 +58,19 @@ def predict_file(
         mention(f"set aside {done.bad:,} that are wrong: {errors}")
 
 
+def predict_on_ray(*, source: str, output: str, errors: str | None, model: Path, **how: Any) -> None:
+    """Answer on a Ray cluster, and say how many there were."""
+    from nlu_kit.runtime.ray_engine import RayJob, answer_on_ray
+
+    began = time.perf_counter()
+    found = find_model(model).resolve()
+    done = answer_on_ray(RayJob(source=source, output=output, errors=errors, model=found, **how))
+    seconds = time.perf_counter() - began
+    mention(f"answered {done.rows - done.bad:,} texts in {seconds:.1f} s: {output}")
+    if done.bad:
+        mention(f"set aside {done.bad:,} that are wrong: {errors}")
+
+
 def cores() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -188,18 +188,18 @@ def _growing(place: Path, size: int) -> Iterator[IO[bytes]]:
 
 # --- answering --------------------------------------------------------------------------------------------------------
 
-_Answered = tuple[bytes, bytes, int, int]
+Answered = tuple[bytes, bytes, int, int]
 """Lines for the output, lines for the errors, how many rows these are, and how many of them are bad."""
 
 
-def _answered(job: Job, predictor: Predictor, *, skip: int) -> Iterator[_Answered]:
+def _answered(job: Job, predictor: Predictor, *, skip: int) -> Iterator[Answered]:
     windows = _windows(islice(job.rows(), skip, None), stop_at_bad=job.errors is None)
     first = list(islice(windows.lists, 2))
     if job.workers > 1 and len(first) == 2:  # starting processes for less is a waste
         yield from _by_processes(job, _chain(first, windows.lists))
     else:
         for window in _chain(first, windows.lists):
-            yield _answer(predictor, window)
+            yield answer_window(predictor, window)
     if windows.failure is not None:
         raise windows.failure
 
@@ -240,7 +240,8 @@ def _chain(first: Sequence[list[Row]], rest: Iterator[list[Row]]) -> Iterator[li
     yield from rest
 
 
-def _answer(predictor: Predictor, window: Sequence[Row]) -> _Answered:
+def answer_window(predictor: Predictor, window: Sequence[Row]) -> Answered:
+    """Raises ModelError for an answer that is no number."""
     utterances = [row for row in window if isinstance(row, Utterance)]
     bad = [row for row in window if isinstance(row, Bad)]
     predictions = predictor.parse_many([utterance.text for utterance in utterances])
@@ -262,7 +263,7 @@ def _line(record: Mapping[str, Any]) -> bytes:
 _own: list[Predictor] = []  # of a worker process
 
 
-def _by_processes(job: Job, windows: Iterator[list[Row]]) -> Iterator[_Answered]:
+def _by_processes(job: Job, windows: Iterator[list[Row]]) -> Iterator[Answered]:
     """In the windows' order. A few are on their way at any time, so that memory stays flat."""
     pool = ProcessPoolExecutor(
         job.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(job.model, job.options)
@@ -296,5 +297,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _answer_here(window: Sequence[Row]) -> _Answered:
-    return _answer(_own[0], window)
+def _answer_here(window: Sequence[Row]) -> Answered:
+    return answer_window(_own[0], window)

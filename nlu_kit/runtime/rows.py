@@ -10,7 +10,7 @@ import csv
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,17 +50,24 @@ def is_table(path: Path) -> bool:
     return kind(path) in SEPARATORS or kind(path) == PARQUET
 
 
-def rows_of(path: Path, *, jsonl: bool = False, column: str | None = None) -> Iterator[Row]:
+Opening = Callable[[Path], BinaryIO]
+"""What opens a file for reading; it may lie in a store that is no file system."""
+
+
+def rows_of(
+    path: Path, *, jsonl: bool = False, column: str | None = None, opening: Opening = open_regular
+) -> Iterator[Row]:
     """The rows of a file, by its name. ``column`` is where a table's texts are, ``text`` by default.
 
     Raises DataError where the file can't be read, a table has no such column, or a column is named and it is no table;
     MissingPackageError for parquet without pyarrow.
     """
     if not jsonl and is_table(path):
-        return _parquet(path, column or TEXT) if kind(path) == PARQUET else _table(path, column or TEXT)
+        read = _parquet if kind(path) == PARQUET else _table
+        return read(path, column or TEXT, opening)
     if column is not None:
         raise DataError(f"{path} has no columns: --column is for csv, tsv and parquet; name such a file")
-    return _lines(path, record_line if jsonl or kind(path) in JSONL_SUFFIXES else plain_line)
+    return _lines(path, record_line if jsonl or kind(path) in JSONL_SUFFIXES else plain_line, opening)
 
 
 def about_how_many(path: Path) -> int | None:
@@ -98,12 +105,12 @@ def rows_by_reader(path: Path, chosen: Chosen) -> Iterator[Row]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path, opening: Opening = open_regular) -> Iterator[BinaryIO]:
     """The bytes, unpacked. Raises DataError for what goes wrong in the block, too."""
     try:
-        with open_regular(path) as file:
+        with opening(path) as file:
             packed = path.suffix.lower() == ".gz"
-            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else cast("BinaryIO", file)
+            yield cast("BinaryIO", gzip.GzipFile(fileobj=file)) if packed else file
     except FileNotFoundError:
         raise DataError(f"there is no file {path}") from None
     except (OSError, EOFError, zlib.error) as error:
@@ -111,9 +118,9 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise DataError(f"{path}: the file can't be read: {said}; restore it from a copy") from error
 
 
-def _lines(path: Path, parse: Parse) -> Iterator[Row]:
+def _lines(path: Path, parse: Parse, opening: Opening) -> Iterator[Row]:
     number = 0
-    with _opened(path) as stream:
+    with _opened(path, opening) as stream:
         for lines in arriving(cast("Any", stream), str(path)):
             for raw in lines:
                 number += 1
@@ -125,8 +132,8 @@ def _lines(path: Path, parse: Parse) -> Iterator[Row]:
                 yield row
 
 
-def _table(path: Path, column: str) -> Iterator[Row]:
-    with _opened(path) as stream:
+def _table(path: Path, column: str, opening: Opening) -> Iterator[Row]:
+    with _opened(path, opening) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
         reader = csv.reader(text, delimiter=SEPARATORS[kind(path)], strict=True)
         header = _header(reader, path)
@@ -178,7 +185,7 @@ def _row(reader: Any, header: list[str], place: int, path: Path) -> Row | None:
     return Utterance(text=fields[place], given=given)
 
 
-def _parquet(path: Path, column: str) -> Iterator[Row]:
+def _parquet(path: Path, column: str, opening: Opening) -> Iterator[Row]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -186,7 +193,7 @@ def _parquet(path: Path, column: str) -> Iterator[Row]:
         raise MissingPackageError(f'{path}: parquet needs pyarrow: pip install "nlu-kit[parquet]"') from None
     number = 0
     try:
-        with open_regular(path) as stream:
+        with opening(path) as stream:
             file = pyarrow.parquet.ParquetFile(stream)
             _place(file.schema_arrow.names, column, path)
             for batch in file.iter_batches(batch_size=_ROWS):

@@ -1,0 +1,144 @@
+"""On a local Ray with two actors, files are answered as they are without it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+import ray
+
+import nlu_kit
+from nlu_kit.errors import DataError, ModelError
+from nlu_kit.runtime import bulk
+from nlu_kit.runtime.bulk import Job, answer_file
+from nlu_kit.runtime.ray_engine import SUCCESS, Done, RayJob, _ours, answer_on_ray
+from nlu_kit.runtime.rows import rows_of
+
+WORDS = ("play jazz", "book a table in New York", "wake me at seven", "zzz", "", "a\u2028b")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, log_to_driver=False, include_dashboard=False, configure_logging=False)
+    yield
+    ray.shutdown()
+
+
+def lines(count: int, start: int = 0) -> list[dict[str, Any]]:
+    return [{"text": WORDS[n % len(WORDS)], "id": n, **({"odd": [n]} if n % 2 else {})} for n in range(start, count)]
+
+
+def write(file: Path, records: list[dict[str, Any]]) -> None:
+    if file.suffix == ".parquet":
+        pyarrow.parquet.write_table(
+            pyarrow.Table.from_pylist([{"text": r["text"], "id": r["id"]} for r in records]), file
+        )
+        return
+    text = "".join(json.dumps(record) + "\n" for record in records)
+    file.write_bytes(gzip.compress(text.encode()) if file.suffix == ".gz" else text.encode())
+
+
+def by_ray(source: Path, model: Path, **changes: Any) -> Done:
+    here = source.parent
+    job = {
+        "source": str(source),
+        "output": str(here / "out"),
+        "errors": str(here / "bad"),
+        "model": model,
+        "workers": 2,
+    }
+    return answer_on_ray(RayJob(**{"options": {}, **job, **changes}))
+
+
+def parts(folder: Path) -> bytes:
+    return b"".join(part.read_bytes() for part in sorted(folder.glob("part-*.jsonl")))
+
+
+def locally(source: Path, model: Path) -> tuple[bytes, bytes]:
+    output, errors = source.with_suffix(".answers"), source.with_suffix(".bad")
+    rows = partial(rows_of, source)
+    job = Job(source=source, rows=rows, output=output, errors=errors, model=model, workers=1)
+    answer_file(job, nlu_kit.load(model), resume=False, overwrite=False, watch=lambda progress: None)
+    return output.read_bytes(), errors.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "in.jsonl",
+        pytest.param("in.jsonl.gz", marks=pytest.mark.slow),
+        pytest.param("in.parquet", marks=pytest.mark.slow),
+    ],
+)
+def test_the_answers_are_those_of_the_local_engine(exported: Path, tmp_path: Path, name: str) -> None:
+    source = tmp_path / name
+    write(source, lines(3 * bulk.WINDOW))
+    assert by_ray(source, exported) == Done(rows=3 * bulk.WINDOW, bad=0)
+    answers, _ = locally(source, exported)
+    assert parts(tmp_path / "out") == answers
+    assert json.loads((tmp_path / "out" / SUCCESS).read_text()) == {"rows": 3 * bulk.WINDOW, "bad": 0}
+
+
+def test_a_folder_is_read_file_by_file_and_bad_rows_keep_their_place(exported: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    write(folder / "a.jsonl", lines(10))
+    write(folder / "b.jsonl", lines(20, start=10))
+    (folder / "b.jsonl").open("a").write("no json\n")
+    (folder / "_SUCCESS").write_text("of whoever wrote these")
+    assert by_ray(folder, exported) == Done(rows=21, bad=1)
+    assert [json.loads(line)["id"] for line in parts(tmp_path / "out").splitlines()] == list(range(20))
+    (bad,) = map(json.loads, parts(tmp_path / "bad").splitlines())
+    assert bad["line"] == 11
+    assert "b.jsonl:11" in bad["error"]
+
+
+def test_a_bad_row_ends_it_where_nobody_wants_them_aside(exported: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    source.write_text('{"text": "play jazz"}\n{"txet": "play jazz"}\n', "utf-8")
+    with pytest.raises(DataError, match=r"in\.jsonl:2: the key 'text' is missing .*--errors FOLDER"):
+        by_ray(source, exported, errors=None)
+    assert not (tmp_path / "out" / SUCCESS).exists()
+
+
+def test_what_stands_in_the_way_is_said_before_anything_runs(exported: Path, tmp_path: Path) -> None:
+    source, there = tmp_path / "in.txt", tmp_path / "there"
+    source.write_text("play jazz\n", "utf-8")
+    there.mkdir()
+    (there / "part-000009.jsonl").write_text("old\n")
+    with pytest.raises(DataError, match="is there already"):
+        by_ray(source, exported, output=str(there))
+    with pytest.raises(DataError, match="is a file"):
+        by_ray(source, exported, output=str(source))
+    with pytest.raises(DataError, match="there is no file"):
+        by_ray(tmp_path / "none.txt", exported)
+    with pytest.raises(DataError, match="a URI that pyarrow can open"):
+        by_ray(source, exported, output="gopher://x/y")
+    assert by_ray(source, exported, output=str(there), overwrite=True).rows == 1
+    assert [file.name for file in sorted(there.iterdir())] == [SUCCESS, "part-000000.jsonl"]
+
+
+def test_a_model_that_is_none_is_said_before_anything_runs(tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("play jazz\n", "utf-8")
+    with pytest.raises(ModelError, match=r"there is no .*nowhere"):
+        by_ray(source, tmp_path / "nowhere")
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_only_actors_can_meet_says_what_they_need(exported: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("play jazz\n", "utf-8")
+    job = RayJob(source=str(source), output=str(tmp_path / "out"), errors=None, model=exported, options={})
+    said = _ours(RuntimeError("The actor died\nFileNotFoundError: /models/bot"), job)
+    assert isinstance(said, ModelError)
+    assert str(said).endswith(
+        f"FileNotFoundError: /models/bot; every machine of the cluster needs nlu-kit, and the model at {exported}"
+    )
