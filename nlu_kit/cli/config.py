@@ -15,6 +15,7 @@ from nlu_kit.cli.output import json_text, say, say_json
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.json_schema import pipeline_schema
 from nlu_kit.config.pipeline import Pipeline, Resolved
+from nlu_kit.config.schema import DecodingConfig
 from nlu_kit.errors import NluKitError
 from nlu_kit.extras import needs_train
 
@@ -121,6 +122,8 @@ def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
             + (f", fgm {training.fgm}" if training.fgm else ""),
         ),
     ]
+    if pipeline.decoding != DecodingConfig():
+        rows.append(("decoding", f"prior correction {json.dumps(pipeline.decoding.prior_correction)}"))
     rows += [("callback", _describe(callback)) for callback in pipeline.callbacks]
     return rows
 

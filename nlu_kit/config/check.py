@@ -88,6 +88,7 @@ class _Checker(ComponentResolver):
             detector=detector,
             callbacks=[_present(callback) for callback in callbacks],
             training=config.training,
+            decoding=config.decoding,
             registry=self.registry,
             implied=frozenset(key for key in ("heads", "detector") if frame.get(key) is None),
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.config.schema import DataConfig, TrainingConfig
+from nlu_kit.config.schema import DataConfig, DecodingConfig, TrainingConfig
 from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
@@ -97,6 +97,7 @@ class Pipeline:
     detector: Resolved | None
     callbacks: Sequence[Resolved]
     training: TrainingConfig
+    decoding: DecodingConfig
     registry: Registry
     implied: frozenset[str] = frozenset()
 
@@ -139,6 +140,7 @@ class Pipeline:
                 **self.training.model_dump(mode="json", exclude={"callbacks"}),
                 "callbacks": [callback.to_json() for callback in self.callbacks],
             },
+            "decoding": self.decoding.model_dump(mode="json"),
         }
 
 

@@ -133,6 +133,16 @@ class TrainingConfig(_Section):
         return pieces
 
 
+class DecodingConfig(_Section):
+    """How outputs become predictions."""
+
+    prior_correction: bool | Annotated[float, Field(ge=0, le=10)] = Field(
+        default=True,
+        description="Take back what class weights and the sampler did to how often each class is predicted. true: the "
+        "share of it that does best on dev; a number: that share of it (1 is all); false: nothing.",
+    )
+
+
 def _head_names(heads: dict[str, HeadConfig]) -> dict[str, HeadConfig]:
     for name in heads:
         if not HEAD_NAME.fullmatch(name):
@@ -163,6 +173,7 @@ class PipelineConfig(_Section):
         "there is a head with one label per sentence.",
     )
     training: TrainingConfig = Field(default=TrainingConfig(), description="How training runs.")
+    decoding: DecodingConfig = Field(default=DecodingConfig(), description="How outputs become predictions.")
 
     @model_validator(mode="before")
     @classmethod

@@ -43,14 +43,16 @@ class EncodedDataset:
         """The examples whose texts are longer than the encoder reads."""
         return [e for e, encoding in zip(self.examples, self.encodings, strict=True) if encoding.truncated]
 
-    def class_counts(self, head: str, classes: int) -> np.ndarray:
-        """How often each class index occurs among the ``labels`` targets of a head: int64 [classes]."""
-        counts = np.zeros(classes, dtype=np.int64)
-        for targets in self.targets:
+    def class_counts(self, head: str, classes: int, weights: np.ndarray | None = None) -> np.ndarray:
+        """How often each class index occurs among the ``labels`` targets of a head: int64 [classes]. With ``weights``
+        [N], each example counts that much: float64."""
+        counts = np.zeros(classes, dtype=np.int64 if weights is None else np.float64)
+        for row, targets in enumerate(self.targets):
             labels = targets[head].get("labels")
             if labels is not None and np.issubdtype(labels.dtype, np.integer):
                 kept = labels[(labels >= 0) & (labels < classes)]
-                counts += np.bincount(kept.ravel(), minlength=classes)
+                found = np.bincount(kept.ravel(), minlength=classes)
+                counts += found if weights is None else weights[row] * found
         return counts
 
 

@@ -65,6 +65,11 @@ class Loss(nn.Module, ABC):
     def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
         """What to divide by: the number (or summed weight) of those targets; a scalar."""
 
+    def log_prior_shift(self) -> Tensor | None:
+        """What this loss makes the network add to the ``logits`` of each class, [C]: the log of its weight. Decoding
+        takes it back (see ``nlu_kit.model.correction``); None where all classes count the same."""
+        return None
+
 
 class SentenceClassifier(Head):
     """Sentence vector [B, D] -> dropout -> (hidden, GELU, dropout) -> ``logits`` [B, C].

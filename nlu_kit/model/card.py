@@ -57,6 +57,7 @@ def model_card(description: Mapping[str, Any], pipeline: Pipeline) -> str:
             "|---|---|---|",
             *rows,
             "",
+            *_corrections(description),
             *_confidence(description),
             "## Built with",
             "",
@@ -72,6 +73,13 @@ def _code(text: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{edge}{text}{edge}{fence}"
+
+
+def _corrections(description: Mapping[str, Any]) -> list[str]:
+    """What decoding takes back of what training added."""
+    shares = ", ".join(f"{name} {correction['share']:g}" for name, correction in description["corrections"].items())
+    said = f"Decoding takes this share of what class weights and sampling added off the logits: {shares}."
+    return [said, ""] if shares else []
 
 
 def _confidence(description: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from nlu_kit.config.schema import HEAD_NAME
@@ -55,9 +56,21 @@ class ScopeSettings(_Stored):
     chosen: str
 
 
+class Correction(_Stored):
+    """What is taken off a head's logits, by label; and the share that it is of what training added."""
+
+    share: Finite
+    offsets: list[Finite]
+
+    @property
+    def array(self) -> np.ndarray:
+        """The offsets, float32 [C]."""
+        return np.array(self.offsets, dtype=np.float32)
+
+
 class Description(_Stored):
-    """model.json. ``detector`` is null where there is none (models from before there were any lack it); ``states`` are
-    the heads' own to read."""
+    """model.json. ``corrections`` are of the heads that have one. ``detector`` is null where there is none. Models from
+    before there were any lack these. ``states`` are the heads' own to read."""
 
     name: str
     providers: list[Provider]
@@ -65,6 +78,7 @@ class Description(_Stored):
         dict[str, Annotated[list[str], AfterValidator(_distinct)]], Field(min_length=1), AfterValidator(_head_names)
     ]
     states: dict[str, dict[str, Any]]
+    corrections: dict[str, Correction] = Field(default_factory=dict)
     detector: ScopeSettings | None = None
 
 

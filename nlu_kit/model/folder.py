@@ -21,7 +21,7 @@ from nlu_kit.errors import ConfigError, ModelError
 from nlu_kit.files import replacing, write_json
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.card import model_card
-from nlu_kit.model.description import Description, Provider, ScopeSettings, StoredPipeline
+from nlu_kit.model.description import Correction, Description, Provider, ScopeSettings, StoredPipeline
 from nlu_kit.model.detector import Scope, save_arrays
 from nlu_kit.model.manifest import check_files, read_manifest, write_manifest
 from nlu_kit.params import Component
@@ -64,6 +64,7 @@ def save_model(
             "providers": [_provider(component) for component in pipeline.components()],
             "labels": {name: list(codec.labels.names) for name, codec in codecs.items()},
             "states": {name: dict(states.get(name, {})) for name in codecs},
+            "corrections": {name: correction.model_dump() for name, correction in model.corrections.items()},
             "detector": None if scope is None else scope.settings.model_dump(),
             "training": {
                 "sizes": dict(result.sizes),
@@ -95,6 +96,7 @@ class SavedModel:
     heads: Mapping[str, Resolved]
     labels: Mapping[str, LabelSpace]
     states: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    corrections: Mapping[str, Correction] = field(default_factory=dict)
     detector: Resolved | None = None
     scope: ScopeSettings | None = None
 
@@ -133,6 +135,7 @@ def open_model(path: Path, registry: Registry) -> SavedModel:
         heads=heads,
         labels={name: LabelSpace(tuple(description.labels[name])) for name in heads},
         states={name: _state(name, head, description.states[name], folder) for name, head in heads.items()},
+        corrections=description.corrections,
         detector=detector,
         scope=description.detector,
     )
@@ -144,6 +147,9 @@ def _check_names(description: Description, pipeline: StoredPipeline, folder: Pat
         if names.keys() != pipeline.heads.keys():
             heads = f"{', '.join(names) or 'none'}, and {PIPELINE} has {', '.join(pipeline.heads)}"
             raise ModelError(f"{folder / DESCRIPTION}: {what}: these are of the heads {heads}")
+    for name, correction in description.corrections.items():
+        if len(correction.offsets) != len(description.labels.get(name, ())):
+            raise ModelError(f"{folder / DESCRIPTION}: corrections.{name}: it must have one offset for each label")
     scope = description.detector
     if "detector" not in description.model_fields_set and pipeline.detector is not None:
         raise ModelError(f"{folder / DESCRIPTION}: detector: required, for {PIPELINE} has one; null switches it off")

@@ -16,6 +16,8 @@ from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.heads.modules import Encoded, Head, Loss
 from nlu_kit.model.compute import Computed, in_batches, predict_with
+from nlu_kit.model.correction import LOGITS
+from nlu_kit.model.description import Correction
 from nlu_kit.model.detector import Scope
 from nlu_kit.plugin.modules import Backbone, Balancing
 
@@ -30,6 +32,7 @@ class NluModel(nn.Module):
         super().__init__()
         self.backbone = backbone
         self.heads = nn.ModuleDict(heads)
+        self.corrections: Mapping[str, Correction] = {}
 
     def forward(self, tokens: TokenBatch) -> Outputs:
         return self.read(self.encode(tokens))
@@ -42,8 +45,29 @@ class NluModel(nn.Module):
         return encoded
 
     def read(self, encoded: Encoded) -> Outputs:
-        """What every head makes of that."""
-        return {name: head(encoded) for name, head in self.heads.items()}
+        """What every head makes of that; in eval mode without what ``correct`` takes off."""
+        outputs = {name: head(encoded) for name, head in self.heads.items()}
+        if self.training:
+            return outputs
+        for name, named in outputs.items():
+            offsets_C = getattr(self, _offsets(name), None)
+            if offsets_C is not None:
+                outputs[name] = {**named, LOGITS: named[LOGITS] - offsets_C}
+        return outputs
+
+    def correct(self, corrections: Mapping[str, Correction]) -> None:
+        """Take these off the heads' logits from now on, in eval mode, and nothing off those of other heads. They are
+        part of an exported graph, but not of the weights: model.json has them."""
+        self.corrections = dict(corrections)
+        device = next(self.parameters()).device
+        for name in self.heads:
+            correction = self.corrections.get(name)
+            values = None if correction is None else torch.from_numpy(correction.array).to(device)
+            self.register_buffer(_offsets(name), values, persistent=False)
+
+
+def _offsets(head: str) -> str:
+    return f"offsets_{head}"
 
 
 class Objective(nn.Module):

@@ -74,6 +74,11 @@ class Sampler(ABC):
     def batches(self, epoch: int) -> Iterable[Sequence[int]]:
         """Global batches of indices; all processes ask for the same plan and each takes its share."""
 
+    def likelihoods(self) -> np.ndarray | None:
+        """How likely each example is to be drawn, [N] > 0, only in relation to each other; None: all alike. Decoding
+        takes back what that does to how often each class occurs (``nlu_kit.model.correction``)."""
+        return None
+
     def describe(self) -> Mapping[str, float]:
         """Figures worth logging, such as the share of utterances with entities before and after weighting."""
         return {}

@@ -94,6 +94,7 @@ def restore_model(saved: SavedModel) -> NluModel:
         raise ModelError(
             f"{saved.weights} does not fit the label counts and layers that {folder} describes: {error}"
         ) from error
+    model.correct(saved.corrections)
     return model
 
 

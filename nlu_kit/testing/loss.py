@@ -142,6 +142,17 @@ class LossContract(ComponentContract):
             self.require(right is None or right > 0.9, f"{material.name}: {right or 0:.0%} of the targets are reached")
 
     @clause
+    def prior_shift(self) -> None:
+        """`log_prior_shift`, where there is one, is a finite number for each class of the head: decoding takes it off
+        the logits."""
+        for material, loss in self.materials:
+            shift = loss.log_prior_shift()
+            if shift is None:
+                continue
+            right = shift.shape == (len(material.labels),) and bool(shift.isfinite().all())
+            self.require(right, f"{material.name}: {shift} for {len(material.labels)} classes")
+
+    @clause
     def repeatable(self) -> None:
         """Twice the same outputs and targets give the same loss, and neither is changed."""
         for material, loss in self.materials:

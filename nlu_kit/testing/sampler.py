@@ -112,6 +112,17 @@ class SamplerContract(ComponentContract):
         self.require(not changed, f"it changes the state of {', '.join(changed)}")
 
     @clause
+    def likelihoods(self) -> None:
+        """`likelihoods`, where it gives any, is a finite number above 0 for each example."""
+        for examples in (self.examples, self.examples[:1]):
+            found = self.build(examples).likelihoods()
+            if found is None:
+                continue
+            array = np.asarray(found)
+            right = array.shape == (len(examples),) and np.isfinite(array).all() and (array > 0).all()
+            self.require(right, f"{found!r} for {len(examples)} examples")
+
+    @clause
     def describe(self) -> None:
         """`describe` gives finite numbers by name, also for one example."""
         for sampler in (self.build(), self.build(self.examples[:1])):

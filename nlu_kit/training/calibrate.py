@@ -1,6 +1,8 @@
 """After training, before the test figures: what predictions need beyond the weights, fitted on dev.
 
-Each codec calibrates itself (temperatures, thresholds); then the detector learns from train and its threshold is tuned.
+What class weights and sampling added to the logits is taken off them, as far as dev wants it; all that follows sees
+the outputs that predictions come from. Each codec calibrates itself (temperatures, thresholds); then the detector
+learns from train and its threshold is tuned.
 Nothing that a codec or detector raises in either is worth the loss of a trained model: it is noted, and the model goes
 without what could not be fitted. Every process computes the same.
 """
@@ -20,7 +22,8 @@ from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.model.codecs import build_codecs
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.confidence import Scored, calibrated_states, scope_figures
-from nlu_kit.model.description import ScopeSettings
+from nlu_kit.model.correction import WHOLE, Batches, corrected, corrections
+from nlu_kit.model.description import Correction, ScopeSettings
 from nlu_kit.model.detector import Scope, build_detector, scores
 from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.training.prepare import Prepared
@@ -30,11 +33,12 @@ from nlu_kit.training.validation import Validator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibrated:
-    """``states`` and ``codecs`` are calibrated (as far as it has come), ``plain`` are the codecs before; ``scope`` is
-    None where there is no detector, or no example to tune it on; ``dev`` has its figures there. ``notes`` say what went
-    wrong."""
+    """``states`` and ``codecs`` are calibrated (as far as it has come), ``plain`` are the codecs before;
+    ``corrections`` are taken off the heads' logits. ``scope`` is None where there is no detector, or no example to tune
+    it on; ``dev`` has its figures there. ``notes`` say what went wrong."""
 
     plain: Codecs
+    corrections: Mapping[str, Correction]
     states: Mapping[str, Mapping[str, Any]]
     codecs: Codecs
     scope: Scope | None = None
@@ -43,8 +47,23 @@ class Calibrated:
 
 
 def uncalibrated(prepared: Prepared) -> Calibrated:
-    """What the weights give by themselves."""
-    return Calibrated(plain=prepared.codecs, states={}, codecs=prepared.codecs)
+    """What the weights give by themselves, without all that training added."""
+    correction = prepared.correction
+    shares = dict.fromkeys(correction.shifts, WHOLE if correction.share is None else correction.share)
+    taken = corrections(correction.shifts, shares)
+    return Calibrated(plain=prepared.codecs, codecs=prepared.codecs, states={}, corrections=taken)
+
+
+def with_shares(so_far: Calibrated, prepared: Prepared, batches: Batches) -> tuple[Calibrated, list[Computed]]:
+    """As much taken back of what training added as dev wants, given what the network makes of dev; and that, for each
+    text, with it taken off."""
+    shares = prepared.correction.shares(so_far.plain, batches, prepared.dev)
+    taken = corrections(prepared.correction.shifts, shares)
+    rows: dict[int, Computed] = {}
+    for positions, computed in batches:
+        without = corrected(computed, taken)
+        rows |= {position: without.row(row) for row, position in enumerate(positions)}
+    return replace(so_far, corrections=taken), [rows[position] for position in range(len(prepared.dev))]
 
 
 def with_confidences(

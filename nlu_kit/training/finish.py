@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.model.confidence import calibration_errors, predicted_scope_figures
 from nlu_kit.model.score import score
-from nlu_kit.training.calibrate import Calibrated, uncalibrated, with_confidences, with_detector
+from nlu_kit.training.calibrate import Calibrated, uncalibrated, with_confidences, with_detector, with_shares
 from nlu_kit.training.prepare import Prepared
 from nlu_kit.training.validation import Validator
 
@@ -48,14 +48,15 @@ def finish(pipeline: Pipeline, prepared: Prepared, validator: Validator) -> Fini
     Ctrl-C ends it there, with what there is: trained weights are worth more than figures about them. Only in a single
     process, though: it reaches several at different moments, and they wait for each other's results.
     """
-    calibrated = uncalibrated(prepared)
+    calibrated, model = uncalibrated(prepared), prepared.objective.model
     missing = [CONFIDENCES]
     missing += [DETECTOR] if pipeline.watched is not None else []
     missing += [TEST] if len(prepared.test) else []
     test: Figures = {}
     figures: Figures = {}
     try:
-        computed = validator.compute(prepared.dev.encodings)
+        calibrated, computed = with_shares(calibrated, prepared, validator.batches(prepared.dev.encodings))
+        model.correct(calibrated.corrections)
         calibrated = with_confidences(calibrated, pipeline, prepared, computed)
         missing.remove(CONFIDENCES)
         if pipeline.watched is not None:
@@ -68,6 +69,7 @@ def finish(pipeline: Pipeline, prepared: Prepared, validator: Validator) -> Fini
     except KeyboardInterrupt:
         if validator.accelerator.num_processes > 1:
             raise
+    model.correct(calibrated.corrections)  # also where it was interrupted before
     confidence = {split: found for split, found in (("dev", calibrated.dev), ("test", figures)) if found}
     return Finished(calibrated=calibrated, test=test, confidence=confidence, missing=missing)
 

@@ -19,6 +19,7 @@ from nlu_kit.model.nlu_model import Objective
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext
 from nlu_kit.training.adversarial import word_table
+from nlu_kit.training.prior import PriorCorrection, prior_correction
 from nlu_kit.training.threshold import check_tuning
 
 
@@ -37,6 +38,7 @@ class Prepared:
     objective: Objective
     sampler: Sampler
     freezing: Freezing
+    correction: PriorCorrection
 
     def sizes(self) -> dict[str, int]:
         return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
@@ -67,6 +69,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
     freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
     if pipeline.training.fgm is not None:
         word_table(backbone)  # as does an encoder whose word vectors can't be moved
+    sampler = _build_sampler(pipeline, train)
     return Prepared(
         pipeline=pipeline,
         left_out=fitted.left_out,
@@ -76,8 +79,9 @@ def prepare(pipeline: Pipeline) -> Prepared:
         test=test,
         codecs=codecs,
         objective=objective,
-        sampler=_build_sampler(pipeline, train),
+        sampler=sampler,
         freezing=freezing,
+        correction=prior_correction(pipeline, objective, sampler, train, codecs),
     )
 
 

@@ -141,6 +141,7 @@ class _Job:
             monitor=pipeline.training.monitor,
             samples=pipeline.training.sanity_examples,
             static=self.static,
+            correction=prepared.correction,
         )
 
     def fit(self) -> FitResult:

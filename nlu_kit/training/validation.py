@@ -15,11 +15,13 @@ from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.confidence import calibrated_states
+from nlu_kit.model.correction import corrected, corrections
 from nlu_kit.model.decode import decode
 from nlu_kit.model.detector import Scope
 from nlu_kit.model.nlu_model import NluModel, compute, compute_each, predict
 from nlu_kit.model.score import main_metrics, monitored, score
 from nlu_kit.plugin.events import Sample
+from nlu_kit.training.prior import PriorCorrection
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import Validation
 
@@ -54,19 +56,35 @@ class Validator:
         monitor: str,
         samples: int,
         static: StaticLayers,
+        correction: PriorCorrection,
     ) -> None:
-        self.static = static
+        self.static, self.correction = static, correction
         self.accelerator, self.model, self.codecs = accelerator, model, codecs
         self._validated = 0
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
 
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:
-        """Predictions in the order of the dataset; every process gets all of them."""
+        """Predictions in the order of the dataset, as the model would make them if training ended here: with what it
+        added to the logits taken back. Every process gets all of them."""
+        batches = self.batches(dataset.encodings)
+        taken = corrections(self.correction.shifts, self.correction.shares(self.codecs, batches, dataset))
+        found: dict[int, Prediction] = {}
+        for positions, computed in batches:
+            right = corrected(computed, taken)
+            encodings = [dataset.encodings[position] for position in positions]
+            found |= zip(positions, decode(right.outputs, right.vectors, self.codecs, encodings), strict=True)
+        return [found[position] for position in range(len(dataset))]
 
-        def own(encodings: Sequence[Encoding]) -> list[Prediction]:
-            return predict(self.model, self.codecs, encodings, batch_size=self.batch_size, attach=self.static.attach)
-
-        return self._shared(dataset.encodings, own)
+    def batches(self, encodings: Sequence[Encoding]) -> list[tuple[Sequence[int], Computed]]:
+        """(positions among ``encodings``, what the network makes of these), batch by batch, over all processes."""
+        rank, processes = self.accelerator.process_index, self.accelerator.num_processes
+        places = range(rank, len(encodings), processes)
+        own = [encodings[place] for place in places]
+        found: list[tuple[Sequence[int], Computed]] = [
+            ([places[position] for position in positions], computed)
+            for positions, computed in compute(self.model, own, batch_size=self.batch_size, attach=self.static.attach)
+        ]
+        return list(gather_object(found)) if processes > 1 else found
 
     def compute(self, encodings: Sequence[Encoding], *, heads: Collection[str] | None = None) -> list[Computed]:
         """What the network makes of each text of train or dev, by all ``heads`` or just these; every process gets all

@@ -27,7 +27,7 @@ class BinaryCrossEntropy(Loss):
 
     def __init__(self, params: BinaryCrossEntropyParams, context: LossContext) -> None:
         super().__init__()
-        self.positive_weight = params.positive_weight
+        self.positive_weight, self.labels = params.positive_weight, len(context.labels)
 
     def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """The sum over all labels that are annotated: float32 scalar."""
@@ -43,6 +43,10 @@ class BinaryCrossEntropy(Loss):
     def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
         """The number of texts with an annotated label: float32 scalar."""
         return (~targets["labels"].isnan()).any(dim=-1).sum(dtype=torch.float32)
+
+    def log_prior_shift(self) -> Tensor:
+        """The log of ``positive_weight``, by which the odds of every label grow: float32 [C]."""
+        return torch.full((self.labels,), self.positive_weight).log()
 
 
 class BinaryFocal(BinaryCrossEntropy):

@@ -63,6 +63,10 @@ class ClassWeighted(Loss):
         weights = self.weights.float()[labels.masked_fill(~counted, 0)]
         return (weights * counted).sum()
 
+    def log_prior_shift(self) -> Tensor:
+        """The log of the weights, float32 [C]."""
+        return self.weights.float().log()
+
 
 class WeightedCrossEntropy(ClassWeighted):
     """As ``CrossEntropy``, with a weight for each class."""

@@ -53,6 +53,10 @@ class CrfLoss(Loss):
         object.__setattr__(self, "_crf", crf)
         self.reduction: Reduction = reduction
 
+    def log_prior_shift(self) -> Tensor:
+        """0 [C]: all tags count the same, and what the sampler adds can be taken off the words' scores."""
+        return torch.zeros_like(self._crf.start)
+
     def forward(self, outputs: Mapping[str, Tensor], targets: Mapping[str, Tensor]) -> Tensor:
         """The sum over sentences of ``outputs["logits"]`` [B, T, C] for ``targets["labels"]`` [B, T] at the first
         subwords ``targets["tokens"]`` [B, W] (IGNORE behind a text's words): float32 scalar."""

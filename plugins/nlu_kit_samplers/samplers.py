@@ -56,6 +56,10 @@ class WeightedSampler(Sampler):
         """The order, cut."""
         return [piece.tolist() for piece in cut(self.order(epoch), self._batch_size)]
 
+    def likelihoods(self) -> np.ndarray:
+        """``strength`` for those with entities, 1 for the others."""
+        return self._weights
+
     def describe(self) -> Mapping[str, float]:
         """The share of utterances with entities: in the data, expected among the draws, and drawn in epoch 0."""
         total = float(self._weights.sum())
@@ -87,6 +91,10 @@ class BucketedSampler(Sampler):
     def batches(self, epoch: int) -> list[list[int]]:
         """Batches of ``batch_size`` indices; one of them is smaller where the number of draws doesn't divide."""
         return [batch.tolist() for batch in self._plan(epoch)]
+
+    def likelihoods(self) -> np.ndarray | None:
+        """``base``'s."""
+        return self._base.likelihoods()
 
     def describe(self) -> Mapping[str, float]:
         """``base``'s figures, and tokens computed per token needed: in these batches, and in ``base``'s own."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.plugin.contracts import SamplerContext
+from nlu_kit.plugin.contracts import Sampler, SamplerContext
 from nlu_kit.plugin.specs import SamplerSpec
 
 
-class Good:
+class Good(Sampler):
     """Every example once, shuffled."""
 
     def __init__(self, context: SamplerContext) -> None:
@@ -80,7 +80,13 @@ class DividesByNothing(Good):
         return {"share": math.nan}
 
 
+class NeverDrawsSome(Good):
+    def likelihoods(self) -> np.ndarray:
+        return np.arange(self.count) % 2
+
+
 BROKEN: dict[str, type[Good]] = {
+    "likelihoods": NeverDrawsSome,
     "batches-of-examples": CountsFromOne,
     "any-size": DropsTheLastBatch,
     "order-of-batches": OrdersOtherwise,

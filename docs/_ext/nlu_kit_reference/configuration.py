@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlu_kit.config.describe import Parameter, describe_model, describe_parameters, example
-from nlu_kit.config.schema import DataConfig, PipelineConfig, TrainingConfig
+from nlu_kit.config.schema import DataConfig, DecodingConfig, PipelineConfig, TrainingConfig
 from nlu_kit.errors import PluginError
 from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Provided, Registry
@@ -50,6 +50,9 @@ def page(registry: Registry) -> str:
             "(reference-training)=\n## `training`",
             prose(TrainingConfig.__doc__),
             _parameters(describe_model(TrainingConfig)),
+            "(reference-decoding)=\n## `decoding`",
+            prose(DecodingConfig.__doc__),
+            _parameters(describe_model(DecodingConfig)),
             *(_kind(kind, registry) for kind in KINDS),
         ]
     )
@@ -58,7 +61,7 @@ def page(registry: Registry) -> str:
 def _defaults(registry: Registry) -> dict[str, str]:
     """What the keys of the frame are when the pipeline leaves them out."""
     found = {"heads": ", ".join(inline(provided.spec.name) for provided in registry.defaults("head"))}
-    found["training"] = "its defaults"
+    found["training"] = found["decoding"] = "its defaults"
     for kind in KINDS:
         try:
             found[kind] = inline(registry.default(kind).spec.name)
@@ -105,7 +108,7 @@ def _parameters(parameters: Sequence[Parameter], defaults: Mapping[str, str] | N
     for parameter in parameters:
         default = "required" if parameter.required else inline(_default(parameter.default))
         default = (defaults or {}).get(parameter.name, default)
-        section = defaults is not None and parameter.name in ("data", "training")
+        section = defaults is not None and parameter.name in ("data", "training", "decoding")
         kind = f"{{ref}}`object <reference-{parameter.name}>`" if section else _type(parameter)
         rows.append((inline(parameter.name), kind, default, parameter.description))
     return table(HEADER, rows)
