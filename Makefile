@@ -47,8 +47,9 @@ clean:  ## remove what was built, but no run
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
+# Python compiles what it imports. Compiling all that is installed, most of it never used, took as long as installing it.
 $(RUN_STAMP): $(INPUTS) | $(BIN)/python
-	$(PIP) -c constraints.txt -e ".[train]"
+	$(PIP) --no-compile -c constraints.txt -e ".[train]"
 	@touch $@
 
 $(DEV_STAMP): $(INPUTS) | $(BIN)/python
