@@ -122,6 +122,8 @@ def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
             + (f", fgm {training.fgm}" if training.fgm else ""),
         ),
     ]
+    if pipeline.recipe != "auto":
+        rows.append(("recipe", pipeline.recipe))
     if pipeline.decoding != DecodingConfig():
         rows.append(("decoding", f"prior correction {json.dumps(pipeline.decoding.prior_correction)}"))
     rows += [("callback", _describe(callback)) for callback in pipeline.callbacks]

@@ -89,6 +89,7 @@ class _Checker(ComponentResolver):
             callbacks=[_present(callback) for callback in callbacks],
             training=config.training,
             decoding=config.decoding,
+            recipe=config.recipe,
             registry=self.registry,
             implied=frozenset(key for key in ("heads", "detector") if frame.get(key) is None),
         )

@@ -100,6 +100,7 @@ class Pipeline:
     decoding: DecodingConfig
     registry: Registry
     implied: frozenset[str] = frozenset()
+    recipe: str = "auto"
 
     def components(self) -> list[Resolved]:
         """Every resolved component, those inside others included, for listing who provides what."""
@@ -141,6 +142,7 @@ class Pipeline:
                 "callbacks": [callback.to_json() for callback in self.callbacks],
             },
             "decoding": self.decoding.model_dump(mode="json"),
+            "recipe": self.recipe,
         }
 
 

@@ -164,6 +164,11 @@ class PipelineConfig(_Section):
     heads: Annotated[dict[str, HeadConfig], AfterValidator(_head_names)] | None = Field(
         default=None, min_length=1, description="The tasks, under names of your choice."
     )
+    recipe: Literal["auto", "standard", "few_examples"] = Field(
+        default="auto",
+        description="Which defaults hold: few_examples are those for a handful of examples a label, standard the ones "
+        "named here. auto: few_examples where most labels have fewer than 15. What the pipeline sets wins.",
+    )
     balancing: Component | None = Field(default=None, description="How the heads' losses become one.")
     sampler: Component | None = Field(default=None, description="Which examples make which batch.")
     freezing: Component | None = Field(default=None, description="Which parameters train, at which learning rate.")

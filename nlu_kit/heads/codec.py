@@ -89,6 +89,11 @@ class Codec(ABC, Generic[P]):
         NothingToLearnError where they hold no annotation for this head, DataError for what it can't learn."""
         return LabelSpace(())
 
+    def label_examples(self) -> Sequence[Example]:
+        """Examples to learn from beyond the data, such as the labels' own names; annotated for this head only. Raises
+        DataError where its parameters don't fit its labels."""
+        return ()
+
     @abstractmethod
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """Named int64 or float32 arrays for one example: ``()`` per sentence, ``[T]`` per token, or of any other shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
-from nlu_kit.errors import DataError, NothingToLearnError
+from nlu_kit.errors import DataError, NothingToLearnError, did_you_mean
 from nlu_kit.heads.codec import Codec
 from nlu_kit.heads.params import LabelParams, TemperatureState
 from nlu_kit.metrics.calibration import fit_temperature
@@ -64,6 +65,33 @@ class LabelCodec(Codec[P]):
         if not len(labels):
             raise NothingToLearnError(f"no training example has a label in its field '{self.field}'")
         return labels
+
+    def label_examples(self) -> Sequence[Example]:
+        """What the labels are called (``label_texts`` of LabelParams), one example a label. Raises DataError for texts
+        of labels that train lacks, and for two labels with one text."""
+        texts = self.params.label_texts if isinstance(self.params, LabelParams) else False
+        if texts is False:
+            return ()
+        given = {} if texts is True else texts
+        for name in given:
+            if name not in self.labels:
+                close = did_you_mean(name, self.labels.names)
+                raise DataError(
+                    f"label_texts: no training example has the label '{name}'; {close}remove it, or add one"
+                )
+        called: dict[str, str] = {}
+        for name in self.labels.names:
+            text = given.get(name) or readable(name)
+            if text.casefold() in called:
+                other = called[text.casefold()]
+                raise DataError(f"label_texts: '{other}' and '{name}' are both called '{text}'; give each its own text")
+            called[text.casefold()] = name
+        field = self.field
+        return [
+            Example(text=text, intent=name if field == "intent" else None, labels={field: name}, source="label_texts")
+            for name in self.labels.names
+            if (text := given.get(name) or readable(name))
+        ]
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels``: a scalar class index; IGNORE without annotation or for a label that train never had."""
@@ -140,3 +168,10 @@ class LabelCodec(Codec[P]):
             if (label := self.label(example)) is not None
         ]
         return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
+
+
+def readable(name: str) -> str:
+    """A label as words: ``book_flight``, ``book-flight``, ``BookFlight`` and ``travel:book.flight`` have spaces then.
+    What has no letters stays as it is."""
+    words = re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)).strip()
+    return words or name

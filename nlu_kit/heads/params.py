@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nlu_kit.params import Params
 
@@ -32,6 +32,22 @@ class LabelParams(SentenceParams):
     """Of a head that gives one label a text."""
 
     top_k: int = Field(default=5, ge=1, le=10_000, description="How many ranked labels a prediction lists.")
+    initialise: Literal["random", "examples"] = Field(
+        default="random",
+        description="Where the classifier begins. examples: at a logistic regression on the untrained encoder's "
+        "sentence vectors, scaled to length 1; better with few examples a label. It goes without `hidden`.",
+    )
+    label_texts: bool | dict[str, Annotated[str, Field(min_length=1)]] = Field(
+        default=False,
+        description="Learn from what the labels are called, too. true: each label's name is one more example, with '_' "
+        "and the like read as spaces; or other texts by label, which replace their names.",
+    )
+
+    @model_validator(mode="after")
+    def _one_layer(self) -> LabelParams:
+        if self.initialise == "examples" and self.hidden is not None:
+            raise ValueError("initialise 'examples' fits one layer: leave `hidden` out")
+        return self
 
 
 class LabelSetParams(SentenceParams):

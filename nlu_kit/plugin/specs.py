@@ -83,7 +83,8 @@ class HeadSpec(Spec[P]):
 
     ``reads`` names the heads of the pipeline whose decoded predictions this one's codec wants (see
     ``Codec.decode_reading``). ``samples`` gives a few annotated examples for `nlu-kit plugins check`; a head of a
-    family that learns from plain labels or entities, in whatever field, does not need them."""
+    family that learns from plain labels or entities, in whatever field, does not need them. ``few_examples``: what
+    its parameters are by default where train has few examples of most of its labels (see ``training.recipe``)."""
 
     kind: ClassVar[str] = "head"
     build: Callable[[P, HeadContext], Head]
@@ -92,6 +93,7 @@ class HeadSpec(Spec[P]):
     default_loss: str | None = None
     reads: Callable[[P], Sequence[str]] = _nothing
     samples: Callable[[P], Sequence[Example]] | None = None
+    few_examples: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def one_label(self) -> bool:

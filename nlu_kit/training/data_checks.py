@@ -31,6 +31,7 @@ def data_findings(prepared: Prepared) -> list[Finding]:
     ]
     found += _scope(pipeline, prepared, codecs) + _learnt_scope(pipeline, codecs)
     found += _alike_labels(codecs) + _unread_fields(prepared.train.examples, codecs) + _idle(prepared)
+    found += [Finding(said) for said in prepared.said]
     if prepared.corpus.dev_from_train:
         found.append(Finding(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping"))
     found += leaks({split: getattr(prepared, split).examples for split in SPLITS})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from nlu_kit.config.components import build_nested
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
+from nlu_kit.data.example import Example
 from nlu_kit.data.findings import refuse_unlearnable
+from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.build import build_backbone, build_model, build_objective, model_layers
 from nlu_kit.model.codecs import build_codecs, fit_heads
@@ -19,14 +21,16 @@ from nlu_kit.model.nlu_model import Objective
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext
 from nlu_kit.training.adversarial import word_table
+from nlu_kit.training.initialise import initialise_heads
 from nlu_kit.training.prior import PriorCorrection, prior_correction
+from nlu_kit.training.recipe import with_recipe
 from nlu_kit.training.threshold import check_tuning
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """``pipeline`` has the heads that the data can teach; ``left_out`` says why default ones are missing. ``codecs``
-    are not calibrated yet."""
+    are not calibrated yet. ``said``: what was decided by itself."""
 
     pipeline: Pipeline
     left_out: Mapping[str, str]
@@ -39,9 +43,11 @@ class Prepared:
     sampler: Sampler
     freezing: Freezing
     correction: PriorCorrection
+    said: Sequence[str] = ()
 
     def sizes(self) -> dict[str, int]:
-        return {"train": len(self.train), "dev": len(self.dev), "test": len(self.test)}
+        """The examples of the corpus, by split."""
+        return {"train": len(self.corpus.train), "dev": len(self.dev), "test": len(self.test)}
 
     def out_of_scope(self) -> dict[str, int]:
         """How many examples of each split are out of scope; splits without any are absent."""
@@ -56,14 +62,18 @@ def prepare(pipeline: Pipeline) -> Prepared:
     check_tuning(pipeline, [*corpus.train, *corpus.dev])
     fitted = fit_heads(pipeline, corpus.train)
     pipeline, labels = fitted.pipeline, fitted.labels
+    codecs = build_codecs({name: entry.head for name, entry in pipeline.heads.items()}, labels)
+    pipeline, said = with_recipe(pipeline, codecs, corpus.train)
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
     codecs = build_codecs(heads, labels)
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
     train, dev, test = (
-        encode_dataset(examples, backbone.tokenizer, codecs) for examples in (corpus.train, corpus.dev, corpus.test)
+        encode_dataset(examples, backbone.tokenizer, codecs)
+        for examples in ([*corpus.train, *_label_examples(codecs)], corpus.dev, corpus.test)
     )
     _refuse_unlearnable(train, codecs)
     model = build_model(backbone, heads, labels)
+    initialise_heads(model, train)
     objective = build_objective(pipeline, model, train, labels)
     freezing = build_freezing(pipeline)
     freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
@@ -82,7 +92,19 @@ def prepare(pipeline: Pipeline) -> Prepared:
         sampler=sampler,
         freezing=freezing,
         correction=prior_correction(pipeline, objective, sampler, train, codecs),
+        said=said,
     )
+
+
+def _label_examples(codecs: Codecs) -> list[Example]:
+    """What heads learn from beyond the data. Raises DataError that names the head."""
+    found: list[Example] = []
+    for name, codec in codecs.items():
+        try:
+            found += codec.label_examples()
+        except DataError as error:
+            raise DataError(f"heads.{name}.{error}") from error
+    return found
 
 
 def _refuse_unlearnable(train: EncodedDataset, codecs: Codecs) -> None:

@@ -31,6 +31,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             codec=lazy("nlu_kit.plugin:LabelCodec"),
             build=lazy("nlu_kit.plugin:SentenceClassifier"),
             default_loss="cross_entropy",
+            few_examples={"initialise": "examples", "label_texts": True},
             default=True,
         )
     ]

@@ -17,7 +17,7 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.heads.codec import CodecContext
-from nlu_kit.heads.label import LabelCodec
+from nlu_kit.heads.label import LabelCodec, readable
 from nlu_kit.heads.params import LabelParams
 
 LABELS = LabelSpace(("book", "play", "wake"))
@@ -177,3 +177,19 @@ def test_the_report_is_of_what_is_annotated() -> None:
     empty = CODEC.report(examples[3:], [says("book")])
     assert empty is not None
     assert empty.labels == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("book_flight", "book flight"),
+        ("book-flight", "book flight"),
+        ("BookFlight", "Book Flight"),
+        ("travel:book.flight", "travel book flight"),
+        ("größe_ändern", "größe ändern"),
+        ("42", "42"),
+        ("__", "__"),
+    ],
+)
+def test_a_label_can_be_read(name: str, words: str) -> None:
+    assert readable(name) == words

@@ -42,7 +42,7 @@ def test_a_sampler_shifts_by_how_much_more_often_it_draws_a_class(
     bare = {"text": "stop", "intent": "stop", "entities": []}
     train = jsonl(tmp_path / "train.jsonl", [city, *[{**bare, "text": f"stop {n}"} for n in range(3)]])
     data = {"train": str(train), "dev": str(train)}
-    shifts = prepared(sampler=sampler, heads=PLAIN, data=data, detector=None).correction.shifts
+    shifts = prepared(sampler=sampler, heads=PLAIN, data=data, detector=None, recipe="standard").correction.shifts
     # Of four utterances, one has an entity and counts three times: half of what is drawn, and a quarter of the data.
     np.testing.assert_allclose(shifts["intent"], np.log([2, 2 / 3]), atol=1e-12)
     # 11 words: 10 times O and once B-city; drawn, 3 * 5 + 6 words, 3 of them B-city. I-city is never there.

@@ -1,0 +1,66 @@
+"""Other defaults where there are few examples a label. What the pipeline sets itself stays as it is.
+
+With a handful of examples, a classifier that begins at random makes the encoder's vectors worse before it knows what it
+wants. So heads that can begin at a fit on the vectors as they are, with the labels' names as further examples, and the
+encoder follows gently and for a few epochs (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features and
+Underperform Out-of-Distribution").
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import median
+from typing import Any
+
+from nlu_kit.config.pipeline import Pipeline, ResolvedHead
+from nlu_kit.data.example import Example
+from nlu_kit.heads.codec import Codecs
+
+FEW = 15
+"""Examples a label, in the middle, below which a head has few."""
+TRAINING: Mapping[str, Any] = {"epochs": 5, "warmup": 0.1}
+
+
+def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) -> tuple[Pipeline, list[str]]:
+    """The pipeline with the defaults that suit its examples, and what to say of it. ``codecs`` have their labels."""
+    few = {name: found for name in codecs if (found := _few(pipeline, name, codecs, train)) is not None}
+    if not few:
+        return pipeline, []
+    heads = dict(pipeline.heads)
+    changed: list[str] = []
+    for name in few:
+        heads[name], settings = _head(heads[name])
+        changed += settings
+    training = {key: value for key, value in TRAINING.items() if key not in pipeline.training.model_fields_set}
+    changed += [f"training.{key}={value}" for key, value in training.items()]
+    if not changed:
+        return pipeline, []
+    why = ", ".join(f"'{name}' has {count:g} examples a label" for name, count in few.items())
+    said = (
+        f"recipe few_examples, since {why}: {', '.join(changed)}; what the pipeline sets wins, recipe=standard is none"
+    )
+    return replace(pipeline, heads=heads, training=pipeline.training.model_copy(update=training)), [said]
+
+
+def _few(pipeline: Pipeline, name: str, codecs: Codecs, train: Sequence[Example]) -> float | None:
+    """How many examples a label of this head has in the middle, where that is few, and the head minds; else None."""
+    spec: Any = pipeline.heads[name].head.provided.spec
+    if not spec.few_examples or pipeline.recipe == "standard":
+        return None
+    golds = [gold for example in train if (gold := codecs[name].gold(example)) is not None]
+    counts = Counter(value.name for gold in golds for value in gold.values() if hasattr(value, "name"))
+    found = median(counts.values()) if counts else 0.0
+    return found if pipeline.recipe == "few_examples" or found < FEW else None
+
+
+def _head(entry: ResolvedHead) -> tuple[ResolvedHead, list[str]]:
+    spec: Any = entry.head.provided.spec
+    params = entry.head.params
+    settings = {key: value for key, value in spec.few_examples.items() if key not in params.model_fields_set}
+    if not settings:
+        return entry, []
+    merged = type(params).model_validate({**params.model_dump(exclude_unset=True), **settings})
+    said = [f"heads.{entry.name}.{key}={value}" for key, value in settings.items()]
+    return replace(entry, head=replace(entry.head, params=merged)), said
