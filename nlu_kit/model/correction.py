@@ -62,8 +62,8 @@ def fit_shares(
     fitted = dict.fromkeys(shifts, WHOLE)
     for head, shift in shifts.items():
         codec = codecs[head]
-        if codec.reads:
-            continue
+        if codec.reads or not all(np.isfinite(computed.outputs[head][LOGITS]).all() for _, computed in batches):
+            continue  # what is no number, decoding says
         scores = {
             share: _main_metric(
                 head,
