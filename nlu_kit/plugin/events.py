@@ -85,8 +85,8 @@ class RunEnd:
     ``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``). ``dev`` and ``test`` map
     ``head.metric`` and ``exact_match`` to [0, 1]; ``sizes`` counts the examples of each split. ``confidence`` has by
     split what is said of confidences: ``head.ece`` (and ``head.ece_uncalibrated``, both on test only, since dev
-    calibrates), ``out_of_scope.recall`` and the like. ``best_epoch`` counts from 0; ``seconds`` are those until the
-    model is written. ``notes`` say what went wrong in the end."""
+    calibrates), ``out_of_scope.recall`` and the like. ``best_epoch`` counts from 0 (-1: before the
+    first); ``seconds`` are those until the model is written. ``notes`` say what went wrong in the end."""
 
     run_dir: Path
     model_dir: Path

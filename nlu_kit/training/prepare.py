@@ -30,7 +30,8 @@ from nlu_kit.training.threshold import check_tuning
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """``pipeline`` has the heads that the data can teach; ``left_out`` says why default ones are missing. ``codecs``
-    are not calibrated yet. ``said``: what was decided by itself."""
+    are not calibrated yet. ``said``: what was decided by itself; ``begun``: the
+    heads that begin at a fit."""
 
     pipeline: Pipeline
     left_out: Mapping[str, str]
@@ -44,6 +45,7 @@ class Prepared:
     freezing: Freezing
     correction: PriorCorrection
     said: Sequence[str] = ()
+    begun: Sequence[str] = ()
 
     def sizes(self) -> dict[str, int]:
         """The examples of the corpus, by split."""
@@ -73,7 +75,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
     )
     _refuse_unlearnable(train, codecs)
     model = build_model(backbone, heads, labels)
-    initialise_heads(model, train)
+    begun = initialise_heads(model, train)
     objective = build_objective(pipeline, model, train, labels)
     freezing = build_freezing(pipeline)
     freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
@@ -93,6 +95,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
         freezing=freezing,
         correction=prior_correction(pipeline, objective, sampler, train, codecs),
         said=said,
+        begun=begun,
     )
 
 

@@ -156,6 +156,7 @@ class _Job:
             checkpoint=self.checkpoint,
             validate=lambda: self.validator.validate(self.prepared.dev),
             static=self.static,
+            begun=bool(self.prepared.begun),
             listeners=Listeners(step=self.notify["on_step_end"], epoch=self.notify["on_epoch_end"]),
         )
         self.notify["on_run_start"](_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))

@@ -26,6 +26,9 @@ from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.optimiser import LayerRates, schedule_factor
 from nlu_kit.training.static import StaticLayers
 
+BEFORE = -1
+"""The epoch before the first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
@@ -75,7 +78,10 @@ class Trainer:
         validate: Callable[[], Validation],
         static: StaticLayers,
         listeners: Listeners,
+        begun: bool = False,
     ) -> None:
+        """``begun``: a head begins at a fit, so that the weights before the first step are the first to keep."""
+        self.begun = begun
         self.config, self.accelerator, self.train, self.sampler = config, accelerator, train, sampler
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.static = static
@@ -179,6 +185,8 @@ class Trainer:
         stopping = EarlyStopping(self.config.patience)
         reason, epochs_run = "finished", 0
         try:
+            if self.begun:
+                self.before(stopping)
             for epoch in range(self.config.epochs):
                 self.epoch(epoch, stopping)
                 epochs_run = epoch + 1
@@ -197,6 +205,14 @@ class Trainer:
         # Epoch and figures come from the file, with the weights: wherever Ctrl-C struck, they belong together.
         best = self.checkpoint.restore(self.objective)
         return FitResult(reason=reason, epochs_run=epochs_run, best=best)
+
+    def before(self, stopping: EarlyStopping) -> None:
+        """Keep what a fit has given, as the best epoch 0 of those that users count: training must end no lower."""
+        self.static.enter(len(self.rates.static_layers()))
+        validation = self.validate()
+        stopping.update(validation.score, BEFORE)
+        if self.accelerator.is_main_process:
+            self.checkpoint.save(self.objective, Best(epoch=BEFORE, dev=validation.scores))
 
     def epoch(self, epoch: int, stopping: EarlyStopping) -> None:
         """All batches of one epoch, then validation; the best weights so far go to disk."""

@@ -288,3 +288,14 @@ def test_early_stopping_keeps_the_best_weights(listen: Any, make_trainer: MakeTr
     assert [event.improved for event in epochs] == [True, True, False, False, False]
     assert [event.patience_left for event in epochs] == [3, 3, 2, 1, 0]
     assert [event.best_score for event in epochs] == [0.2, 0.8, 0.8, 0.8, 0.8]
+
+
+@pytest.mark.parametrize(("scores", "best"), [([0.9, 0.5, 0.8], -1), ([0.5, 0.9, 0.8], 0)])
+def test_a_head_that_has_begun_at_a_fit_ends_no_lower(make_trainer: Any, scores: list[float], best: int) -> None:
+    trainer = make_trainer(scores=scores, training={"epochs": 2})
+    trainer.begun = True
+    began = {name: value.clone() for name, value in trainer.objective.state_dict().items()}
+    result = trainer.fit()
+    assert result.best.epoch == best
+    same = all(torch.equal(value, began[name]) for name, value in trainer.objective.state_dict().items())
+    assert same == (best == -1)
