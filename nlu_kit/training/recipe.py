@@ -14,6 +14,8 @@ from dataclasses import replace
 from statistics import median
 from typing import Any
 
+from pydantic import ValidationError
+
 from nlu_kit.config.pipeline import Pipeline, ResolvedHead
 from nlu_kit.data.example import Example
 from nlu_kit.heads.codec import Codecs
@@ -61,6 +63,9 @@ def _head(entry: ResolvedHead) -> tuple[ResolvedHead, list[str]]:
     settings = {key: value for key, value in spec.few_examples.items() if key not in params.model_fields_set}
     if not settings:
         return entry, []
-    merged = type(params).model_validate({**params.model_dump(exclude_unset=True), **settings})
+    try:
+        merged = type(params).model_validate({**params.model_dump(exclude_unset=True), **settings})
+    except ValidationError:  # what the pipeline sets does not go with it, such as a hidden layer
+        return entry, []
     said = [f"heads.{entry.name}.{key}={value}" for key, value in settings.items()]
     return replace(entry, head=replace(entry.head, params=merged)), said

@@ -204,7 +204,8 @@ def test_a_corpus_may_lack_labels_for_a_head(tmp_path: Path, records: Any, jsonl
         for position, record in enumerate(records)
     ]
     file = jsonl(tmp_path / "half.jsonl", half)
-    pipeline = write_pipeline(tmp_path, data={"train": str(file)}, training={"batch_size": 1})
+    sections = {"data": {"train": str(file)}, "training": {"batch_size": 1}, "recipe": "standard"}
+    pipeline = write_pipeline(tmp_path, **sections)
     prepared = prepare(load_pipeline(pipeline))
     assert prepared.train.class_counts("intent", 3).sum() == 29
     trained = train(pipeline, runs=tmp_path / "runs")

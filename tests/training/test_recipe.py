@@ -74,6 +74,12 @@ def test_what_the_pipeline_sets_wins(prepared: Any) -> None:
     assert said(found) == []
 
 
+def test_what_the_pipeline_sets_may_leave_the_head_no_place_for_it(prepared: Any) -> None:
+    found = prepared(4, heads={"intent": {"type": "intent", "hidden": 8}}, training={"epochs": 9, "warmup": 0.0})
+    assert found.pipeline.heads["intent"].head.params.initialise == "random"
+    assert said(found) == []
+
+
 def test_an_unknown_recipe_is_refused(prepared: Any) -> None:
     with pytest.raises(ConfigError, match="recipe"):
         prepared(4, recipe="magic")
