@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -164,17 +163,17 @@ def test_every_help_has_an_example(path: tuple[str, ...]) -> None:
     assert f"nlu-kit {' '.join(path)}" in (COMMANDS[path].help or "")
 
 
+HEAVY = {"torch", "transformers", "sentence_transformers", "accelerate", "onnxruntime", "sklearn", "tokenizers", "ray"}
+
+
 @pytest.mark.parametrize("path", [(), *COMMANDS], ids=lambda path: " ".join(path) or "nlu-kit")
-def test_every_help_is_fast(nlu_kit: Any, path: tuple[str, ...]) -> None:
-    """Half a second; the best of a few, because the machine may be busy with something else."""
-    for _ in range(6):
-        start = time.perf_counter()
-        done = nlu_kit(*path, "--help")
-        seconds = time.perf_counter() - start
-        assert done.returncode == 0, done.stderr
-        if seconds < 0.5:
-            return
-    pytest.fail(f"{seconds:.2f} s")
+def test_help_loads_nothing_heavy(path: tuple[str, ...]) -> None:
+    """What makes it wait; how long that is depends on the machine, and is measured by benchmarks/predict.py."""
+    script = "import sys; from nlu_kit.cli.main import main; main(sys.argv[1:]); print(*sys.modules, file=sys.stderr)"
+    command = [sys.executable, "-c", script, *path, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert "Usage: " in done.stdout
+    assert HEAVY.isdisjoint(done.stderr.split())
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error there")
