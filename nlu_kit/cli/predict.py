@@ -113,7 +113,7 @@ def command(
         raise click.UsageError("--column is for --input FILE, without --jsonl and --reader")
     if resume and overwrite:
         raise click.UsageError("--resume goes on with what is there, and --overwrite begins again: give one of them")
-    if output is not None and output == errors:
+    if output is not None and errors is not None and Path(output) == Path(errors):
         raise click.UsageError("--output and --errors name the same file")
     if sys.stdout is None and output is None:
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")

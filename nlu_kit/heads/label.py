@@ -69,28 +69,26 @@ class LabelCodec(Codec[P]):
     def label_examples(self) -> Sequence[Example]:
         """What the labels are called (``label_texts`` of LabelParams), one example a label. Raises DataError for texts
         of labels that train lacks, and for two labels with one text."""
-        texts = self.params.label_texts if isinstance(self.params, LabelParams) else False
-        if texts is False:
+        wanted = self.params.label_texts if isinstance(self.params, LabelParams) else False
+        if wanted is False:
             return ()
-        given = {} if texts is True else texts
+        given = {} if wanted is True else wanted
         for name in given:
             if name not in self.labels:
                 close = did_you_mean(name, self.labels.names)
                 raise DataError(
                     f"label_texts: no training example has the label '{name}'; {close}remove it, or add one"
                 )
+        texts = {name: given.get(name) or readable(name) for name in self.labels.names}
         called: dict[str, str] = {}
-        for name in self.labels.names:
-            text = given.get(name) or readable(name)
-            if text.casefold() in called:
-                other = called[text.casefold()]
+        for name, text in texts.items():
+            other = called.setdefault(text.casefold(), name)
+            if other != name:
                 raise DataError(f"label_texts: '{other}' and '{name}' are both called '{text}'; give each its own text")
-            called[text.casefold()] = name
         field = self.field
         return [
             Example(text=text, intent=name if field == "intent" else None, labels={field: name}, source="label_texts")
-            for name in self.labels.names
-            if (text := given.get(name) or readable(name))
+            for name, text in texts.items()
         ]
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,6 +43,14 @@ def in_batches(run: Run, encodings: Sequence[Encoding], *, batch_size: int) -> I
     for start in range(0, len(order), batch_size):
         positions = order[start : start + batch_size]
         yield positions, run([encodings[position] for position in positions])
+
+
+def each(batches: Iterable[tuple[Sequence[int], Computed]]) -> list[Computed]:
+    """What the network made of each text, in their order. Outputs per token stay padded to their batch's longest."""
+    rows: dict[int, Computed] = {}
+    for positions, computed in batches:
+        rows |= {position: computed.row(row) for row, position in enumerate(positions)}
+    return [rows[position] for position in range(len(rows))]
 
 
 def predict_with(

@@ -15,7 +15,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.heads.modules import Encoded, Head, Loss
-from nlu_kit.model.compute import Computed, in_batches, predict_with
+from nlu_kit.model.compute import Computed, each, in_batches, predict_with
 from nlu_kit.model.correction import LOGITS
 from nlu_kit.model.description import Correction
 from nlu_kit.model.detector import Scope
@@ -133,11 +133,8 @@ def compute_each(
     attach: Attach | None = None,
     heads: Collection[str] | None = None,
 ) -> list[Computed]:
-    """What the network makes of each text, in their order. Outputs per token stay padded to their batch's longest."""
-    rows: dict[int, Computed] = {}
-    for positions, computed in compute(model, encodings, batch_size=batch_size, attach=attach, heads=heads):
-        rows |= {position: computed.row(row) for row, position in enumerate(positions)}
-    return [rows[position] for position in range(len(encodings))]
+    """What the network makes of each text, in their order."""
+    return each(compute(model, encodings, batch_size=batch_size, attach=attach, heads=heads))
 
 
 @torch.inference_mode()

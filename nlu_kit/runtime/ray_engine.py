@@ -242,8 +242,8 @@ class _Parts(Datasink[tuple[int, int]]):
         )
 
     def on_write_complete(self, write_result: Any) -> None:
-        rows, bad = (sum(column) for column in zip(*write_result.write_returns, strict=True))
-        self.done = Done(rows, bad)
+        written = write_result.write_returns  # none, where there was no row
+        self.done = Done(sum(rows for rows, _ in written), sum(bad for _, bad in written))
 
 
 def _ours(error: BaseException, job: RayJob) -> NluKitError:

@@ -20,7 +20,7 @@ from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.model.codecs import build_codecs
-from nlu_kit.model.compute import Computed
+from nlu_kit.model.compute import Computed, each
 from nlu_kit.model.confidence import Scored, calibrated_states, scope_figures
 from nlu_kit.model.correction import WHOLE, Batches, corrected, corrections
 from nlu_kit.model.description import Correction, ScopeSettings
@@ -59,11 +59,8 @@ def with_shares(so_far: Calibrated, prepared: Prepared, batches: Batches) -> tup
     text, with it taken off."""
     shares = prepared.correction.shares(so_far.plain, batches, prepared.dev)
     taken = corrections(prepared.correction.shifts, shares)
-    rows: dict[int, Computed] = {}
-    for positions, computed in batches:
-        without = corrected(computed, taken)
-        rows |= {position: without.row(row) for row, position in enumerate(positions)}
-    return replace(so_far, corrections=taken), [rows[position] for position in range(len(prepared.dev))]
+    without = ((positions, corrected(computed, taken)) for positions, computed in batches)
+    return replace(so_far, corrections=taken), each(without)
 
 
 def with_confidences(

@@ -31,11 +31,13 @@ def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) ->
     if not few:
         return pipeline, []
     heads = dict(pipeline.heads)
-    changed: list[str] = []
+    settings: dict[str, list[str]] = {}
     for name in few:
-        heads[name], settings = _head(heads[name])
-        changed += settings
-    training = {key: value for key, value in TRAINING.items() if key not in pipeline.training.model_fields_set}
+        heads[name], settings[name] = _head(heads[name])
+    training: dict[str, Any] = {}
+    if all(settings.get(name) for name in heads):  # one that begins at random, such as for entities, needs its epochs
+        training = {key: value for key, value in TRAINING.items() if key not in pipeline.training.model_fields_set}
+    changed = [one for said in settings.values() for one in said]
     changed += [f"training.{key}={value}" for key, value in training.items()]
     if not changed:
         return pipeline, []

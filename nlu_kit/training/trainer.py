@@ -100,6 +100,7 @@ class Trainer:
         self.steps_per_epoch = sum(1 for _ in sampler.batches(0))
         self.global_step = 0
         self.scores: list[float] = []
+        self.notes: list[str] = []
 
     # --- one step, top to bottom --------------------------------------------------------------------------------------
 
@@ -208,7 +209,7 @@ class Trainer:
 
     def before(self, stopping: EarlyStopping) -> None:
         """Keep what a fit has given, as the best epoch 0 of those that users count: training must end no lower."""
-        self.static.enter(len(self.rates.static_layers()))
+        self.notes += self.static.enter(len(self.rates.static_layers()))
         validation = self.validate()
         stopping.update(validation.score, BEFORE)
         if self.accelerator.is_main_process:
@@ -218,7 +219,7 @@ class Trainer:
         """All batches of one epoch, then validation; the best weights so far go to disk."""
         self.rates.enter(epoch, self.scores)
         self.rates.set_modes()
-        notes = self.static.enter(len(self.rates.static_layers()))
+        notes, self.notes = [*self.notes, *self.static.enter(len(self.rates.static_layers()))], []
         started, seen = time.perf_counter(), 0
         sums: dict[str, float] = defaultdict(float)
         for number, indices in enumerate(self.sampler.batches(epoch), start=1):

@@ -13,7 +13,7 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
-from nlu_kit.model.compute import Computed
+from nlu_kit.model.compute import Computed, each
 from nlu_kit.model.confidence import calibrated_states
 from nlu_kit.model.correction import corrected, corrections
 from nlu_kit.model.decode import decode
@@ -75,27 +75,23 @@ class Validator:
             found |= zip(positions, decode(right.outputs, right.vectors, self.codecs, encodings), strict=True)
         return [found[position] for position in range(len(dataset))]
 
-    def batches(self, encodings: Sequence[Encoding]) -> list[tuple[Sequence[int], Computed]]:
-        """(positions among ``encodings``, what the network makes of these), batch by batch, over all processes."""
+    def batches(
+        self, encodings: Sequence[Encoding], *, heads: Collection[str] | None = None
+    ) -> list[tuple[Sequence[int], Computed]]:
+        """(positions among ``encodings``, what the network makes of these, by all ``heads`` or just these), batch by
+        batch. The texts are of train or dev; every process works on its share, and gets all."""
         rank, processes = self.accelerator.process_index, self.accelerator.num_processes
         places = range(rank, len(encodings), processes)
         own = [encodings[place] for place in places]
+        computing = compute(self.model, own, batch_size=self.batch_size, attach=self.static.attach, heads=heads)
         found: list[tuple[Sequence[int], Computed]] = [
-            ([places[position] for position in positions], computed)
-            for positions, computed in compute(self.model, own, batch_size=self.batch_size, attach=self.static.attach)
+            ([places[position] for position in positions], computed) for positions, computed in computing
         ]
         return list(gather_object(found)) if processes > 1 else found
 
     def compute(self, encodings: Sequence[Encoding], *, heads: Collection[str] | None = None) -> list[Computed]:
-        """What the network makes of each text of train or dev, by all ``heads`` or just these; every process gets all
-        of them."""
-
-        def own(encodings: Sequence[Encoding]) -> list[Computed]:
-            return compute_each(
-                self.model, encodings, batch_size=self.batch_size, attach=self.static.attach, heads=heads
-            )
-
-        return self._shared(encodings, own)
+        """The same, text by text."""
+        return each(self.batches(encodings, heads=heads))
 
     def compare(
         self, dataset: EncodedDataset, plain: Codecs, codecs: Codecs, scope: Scope | None

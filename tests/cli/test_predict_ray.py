@@ -37,6 +37,7 @@ def test_a_file_is_answered_by_two_actors(exported: Path, tmp_path: Path) -> Non
         (["-o", "out", "--engine", "ray", "--reader", "jsonl"], "no --reader"),
         (["--engine", "ray"], "--engine are for --output"),
         (["-o", ".", "--engine", "local"], "is a folder; name a file in it"),
+        (["-o", "out", "--errors", "./out"], "--output and --errors name the same file"),
         (["-o", "out", "--engine", "dask"], "'dask' is not one of 'local', 'ray'"),
     ],
 )

@@ -142,3 +142,10 @@ def test_what_only_actors_can_meet_says_what_they_need(exported: Path, tmp_path:
     assert str(said).endswith(
         f"FileNotFoundError: /models/bot; every machine of the cluster needs nlu-kit, and the model at {exported}"
     )
+
+
+def test_a_file_without_a_row_has_no_answers(exported: Path, tmp_path: Path) -> None:
+    source = tmp_path / "in.txt"
+    source.write_text("", "utf-8")
+    assert by_ray(source, exported) == Done(rows=0, bad=0)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [SUCCESS]

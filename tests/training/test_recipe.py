@@ -30,8 +30,8 @@ def prepared(pipeline_sections: Any, jsonl: Any, tmp_path: Path) -> Any:
         records = [{"text": f"{name} {n}", "intent": name} for name in names for n in range(examples)]
         train = str(jsonl(tmp_path / "train.jsonl", records))
         training = sections.pop("training", {})
-        changes = {"heads": {"intent": "intent"}, "sampler": "random", **sections}
-        raw = pipeline_sections(data={"train": train, "dev": train}, **changes)
+        data = {"train": train, "dev": train}
+        raw = pipeline_sections(**{"data": data, "heads": {"intent": "intent"}, "sampler": "random", **sections})
         return prepare(resolve({**raw, "training": {"device": "cpu", **training}}, base_dir=Path()))
 
     return make
@@ -74,9 +74,24 @@ def test_what_the_pipeline_sets_wins(prepared: Any) -> None:
     assert said(found) == []
 
 
+def test_a_head_that_begins_at_random_keeps_its_epochs(prepared: Any, jsonl: Any, tmp_path: Path) -> None:
+    """Five epochs suit a head that begins at a fit; entities would starve."""
+    entity = {"start": 0, "end": 4, "label": "word"}
+    records = [
+        {"text": f"{word} {n}", "intent": word, "entities": [entity]} for word in ("play", "stop") for n in range(4)
+    ]
+    train = str(jsonl(tmp_path / "entities.jsonl", records))
+    found = prepared(heads={"intent": "intent", "ner": "ner"}, data={"train": train, "dev": train})
+    assert found.pipeline.heads["intent"].head.params.initialise == "examples"
+    assert found.pipeline.training.epochs == 500
+    (line,) = said(found)
+    assert "training." not in line
+
+
 def test_what_the_pipeline_sets_may_leave_the_head_no_place_for_it(prepared: Any) -> None:
-    found = prepared(4, heads={"intent": {"type": "intent", "hidden": 8}}, training={"epochs": 9, "warmup": 0.0})
+    found = prepared(4, heads={"intent": {"type": "intent", "hidden": 8}})
     assert found.pipeline.heads["intent"].head.params.initialise == "random"
+    assert found.pipeline.training.epochs == 500
     assert said(found) == []
 
 
