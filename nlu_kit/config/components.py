@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -97,13 +98,31 @@ class ComponentResolver:
         try:
             return model.model_validate_json(json.dumps(raw, default=str), strict=True)
         except ValidationError as error:
+            found: dict[str, Problem] = {}
             for item in error.errors(include_url=False):
-                self.problems.append(_problem(item, model, path, owner))
+                problem = _problem(item, raw, model, path, owner)
+                before = found.get(problem.path)
+                if before is not None and before.message == problem.message and before.hint != problem.hint:
+                    problem = replace(problem, hint=f"{before.hint}, or: {problem.hint}")  # of a union's members
+                found[problem.path] = problem
+            self.problems += found.values()
             return None
 
 
-def _problem(item: Any, model: type[BaseModel], path: str, owner: str) -> Problem:
-    location = [str(part) for part in item["loc"] if not str(part).startswith("function-")]
+def _location(item: Any, raw: Any) -> list[str]:
+    """Where in ``raw`` an error is. Pydantic also names what is no place: a union's members, validators' functions."""
+    parts, last = [], len(item["loc"]) - 1
+    for position, part in enumerate(item["loc"]):
+        inside = isinstance(part, int) if isinstance(raw, list) else isinstance(raw, Mapping) and part in raw
+        if inside:
+            raw = raw[part]
+        if inside or (item["type"] == "missing" and position == last):
+            parts.append(str(part))
+    return parts
+
+
+def _problem(item: Any, raw: Any, model: type[BaseModel], path: str, owner: str) -> Problem:
+    location = _location(item, raw)
     where = ".".join([path, *location] if path else location)
     suffix = f" (of the {owner})" if owner else ""
     if item["type"] == "extra_forbidden":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,3 +186,27 @@ def test_a_folder_means_its_pipeline(registry: Registry, tmp_path: Path) -> None
     (tmp_path / "pipeline.json").write_text('{"name": "mine", "data": {"train": "x"}}', encoding="utf-8")
     pipeline = load_pipeline(tmp_path, registry=registry, overrides=["training.epochs=7"])
     assert (pipeline.name, pipeline.training.epochs, pipeline.base_dir) == ("mine", 7, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sections", "path", "said"),
+    [
+        (
+            {"decoding": {"prior_correction": "much"}},
+            "decoding.prior_correction",
+            "a valid boolean, or: .*a valid number",
+        ),
+        (
+            {"heads": {"intent": {"type": "intent", "label_texts": 5}}},
+            "heads.intent.label_texts",
+            "a valid boolean, or: ",
+        ),
+    ],
+)
+def test_a_value_of_no_allowed_type_is_one_problem_at_its_path(
+    pipeline_sections: Any, sections: Any, path: str, said: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        resolve(pipeline_sections(**sections), base_dir=Path())
+    assert [problem.path for problem in error.value.problems] == [path]
+    assert re.search(said, error.value.problems[0].hint)
