@@ -18,7 +18,7 @@ quickstart: $(RUN_STAMP)  ## train pipeline.json on the starter corpus, then pre
 	$(BIN)/nlu-kit predict "book a table in Paris"
 
 test: $(DEV_STAMP)  ## set up and run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 lint: $(DEV_STAMP)  ## ruff: mistakes and formatting
 	$(BIN)/ruff check

@@ -18,6 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("nlu-kit", deadline=None)
+settings.load_profile("nlu-kit")
 
 WritePipeline = Callable[..., Path]
 RunCli = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -75,7 +75,7 @@ def test_what_can_not_be_fitted() -> None:
         fit_temperature(np.array([[np.nan, 0.0]]), np.array([0]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     npst.arrays(np.float64, st.tuples(st.integers(1, 20), st.integers(1, 6)), elements=st.floats(-1e4, 1e4)),
     st.data(),

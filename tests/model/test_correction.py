@@ -84,7 +84,7 @@ def test_without_annotation_it_takes_all(codec: Codec) -> None:
 
 
 @given(share=st.sampled_from(SHARES), shift=st.lists(st.floats(-9, 9), min_size=3, max_size=3))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_what_is_taken_off_was_added(share: float, shift: list[float]) -> None:
     plain = np.random.default_rng(1).normal(size=(4, 5, 3)).astype(np.float32)
     other = {"logits": plain.copy()}

@@ -21,7 +21,7 @@ FUNCTIONS = {"head": ("build", "codec"), "reader": ("read", "detect")}
 HEAVY_IMPORT = """
 import sys
 NLU_KIT_CONTRACT = 2
-if sys.argv[0] == "-c":  # in the process of its own, where torch itself would take seconds
+if "pytest" not in sys.modules:  # in the process of its own; torch would take seconds
     sys.modules["torch"] = sys
 """
 PARAMS = "from nlu_kit.plugin import DetectorParams\nclass MyParams(DetectorParams):\n    pass\n"
