@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
@@ -15,6 +16,7 @@ from nlu_kit.errors import did_you_mean
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.model.build import model_layers
 from nlu_kit.model.score import head_counts
+from nlu_kit.training.adversarial import can_resume
 from nlu_kit.training.prepare import Prepared
 from nlu_kit.training.run_lines import shown
 
@@ -117,11 +119,15 @@ def leaks(splits: Mapping[str, Sequence[Example]]) -> list[Finding]:
 def _idle(prepared: Prepared) -> list[Finding]:
     if prepared.pipeline.training.fgm is None:
         return []
-    lowest = f"model.backbone.{prepared.objective.model.backbone.layers[0]}"
-    if lowest in prepared.freezing.may_train(model_layers(prepared.objective), 0, ()):
+    backbone = prepared.objective.model.backbone
+    may_train = prepared.freezing.may_train(model_layers(prepared.objective), 0, ())
+    count = len(list(takewhile(lambda layer: f"model.backbone.{layer}" not in may_train, backbone.layers)))
+    if count == 0 or can_resume(backbone, count):
         return []
-    said = "training.fgm does nothing: the freezing strategy never trains the word vectors that it would move"
-    return [Finding(said)]
+    why = "this backbone can't go on above the layers that the freezing strategy never trains"
+    if count == len(backbone.layers):
+        why = "the freezing strategy never trains the encoder"
+    return [Finding(f"training.fgm does nothing: {why}")]
 
 
 def _scope(pipeline: Pipeline, prepared: Prepared, codecs: Codecs) -> list[Finding]:

@@ -213,6 +213,12 @@ def why_not(backbone: Backbone, count: int, limits: CacheBudget, sample: Sequenc
 
 
 @torch.no_grad()
+def static_output(backbone: Backbone, batch: TokenBatch, count: int) -> Tensor:
+    """What the lowest ``count`` layers, fewer than all, put out for this batch, [B, T, D] in fp32."""
+    return _in_fp32(backbone, batch, count)[0]
+
+
+@torch.no_grad()
 def _resumes_exactly(backbone: Backbone, count: int, sample: Sequence[Encoding]) -> bool:
     training = {module: module.training for module in backbone.modules()}
     backbone.eval()

@@ -86,8 +86,10 @@ class Trainer:
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.static = static
         self.objective = objective.to(accelerator.device)
-        self.adversary = FastGradient(objective.model.backbone, config.fgm)
         self.rates = LayerRates(objective, freezing)
+        self.adversary = FastGradient(
+            objective.model.backbone, config.fgm, static=lambda: len(self.rates.static_layers())
+        )
         optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
         self.optimiser = accelerator.prepare_optimizer(optimiser)
         # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
@@ -119,8 +121,8 @@ class Trainer:
         for position, (batch, number) in enumerate(turns):
             last = position == len(turns) - 1
             with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):  # gradients add up
-                with self.adversary.turn(number):
-                    piece_total, piece_losses = self.wrapped(batch, denominators, share)
+                with self.adversary.turn(number, batch) as piece:
+                    piece_total, piece_losses = self.wrapped(piece, denominators, share)
                 # Gradients are averaged over processes: undo it.
                 self.accelerator.backward(piece_total * (processes / passes))
             total = total + piece_total.detach() / passes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from nlu_kit.training.trainer import Trainer
 MakeTrainer = Callable[..., Trainer]
 RADIUS = 0.05
 FGM = {"fgm": RADIUS}
-REASON = "the freezing strategy never trains the word vectors that it would move"
+REASON = "the freezing strategy never trains the encoder"
 
 
 @contextmanager
@@ -40,8 +41,8 @@ def moves(trainer: Trainer, batch: Batch, denominators: Any = None, loss_scale: 
     denominators = denominators or trainer.denominators([batch])
     with looked_up(trainer) as seen:
         for number in range(trainer.adversary.passes):
-            with trainer.adversary.turn(number):
-                total, _ = trainer.objective(batch, denominators, 1.0)
+            with trainer.adversary.turn(number, batch) as piece:
+                total, _ = trainer.objective(piece, denominators, 1.0)
             (total * loss_scale).backward()
     trainer.objective.zero_grad()
     clean, moved = (vectors * batch.tokens.mask_BT[:, :, None] for vectors in seen)
@@ -162,9 +163,9 @@ def test_while_the_word_vectors_are_frozen_a_batch_goes_through_once(make_traine
 
 @pytest.mark.parametrize(
     ("strategy", "idle"),
-    [("freeze_all", True), ("freeze_backbone", True), ("freeze_embeddings", True), ("gradual_unfreezing", False)],
+    [("freeze_all", True), ("freeze_backbone", True), ("freeze_embeddings", False), ("gradual_unfreezing", False)],
 )
-def test_a_strategy_that_never_trains_the_word_vectors(
+def test_a_strategy_that_never_trains_the_encoder(
     make_trainer: MakeTrainer, pipeline_sections: Any, strategy: str, idle: bool
 ) -> None:
     """So that strategies can be compared with it: it does nothing, and says so."""
@@ -175,6 +176,71 @@ def test_a_strategy_that_never_trains_the_word_vectors(
     if idle:
         plain, trainer = make_trainer(freezing=strategy), make_trainer(freezing=strategy, training=FGM)
         assert trainer.step(range(8)) == plain.step(range(8))
+
+
+# --- above static layers ----------------------------------------------------------------------------------------------
+
+LOWER = {"type": "freeze_lower", "layers": 1, "encoder_lr": 1e-3}
+
+
+def above(trainer: Trainer, batch: Batch, denominators: Any = None) -> tuple[Tensor, Tensor]:
+    """(what static layers put out [B, T, D], how far it moves), padding at 0."""
+    denominators = denominators or trainer.denominators([batch])
+    seen = []
+    for number in range(trainer.adversary.passes):
+        with trainer.adversary.turn(number, batch) as piece:
+            total, _ = trainer.objective(piece, denominators, 1.0)
+        total.backward()
+        assert piece.tokens.static_BTD is not None
+        seen.append(piece.tokens.static_BTD.detach() * batch.tokens.mask_BT[:, :, None])
+    trainer.objective.zero_grad()
+    return seen[0], seen[1] - seen[0]
+
+
+def frozen_below(make_trainer: MakeTrainer, *, budget: int = 0) -> Trainer:
+    """``budget``: the bytes that may be kept of what static layers put out."""
+    trainer = make_trainer(freezing=LOWER, training=FGM)
+    trainer.static.limits = replace(trainer.static.limits, budget=budget)
+    trainer.static.enter(len(trainer.rates.static_layers()))
+    trainer.rates.set_modes()
+    return trainer
+
+
+def test_what_static_layers_put_out_moves_in_place_of_words(make_trainer: MakeTrainer) -> None:
+    trainer = frozen_below(make_trainer)
+    (batch,) = trainer.pieces(range(9))
+    together, move = above(trainer, batch)
+    torch.testing.assert_close(move.flatten(1).norm(dim=1), RADIUS * together.flatten(1).norm(dim=1))
+    denominators = trainer.denominators([batch])
+    for position in range(9):
+        _, alone = above(trainer, *trainer.pieces([position]), denominators)
+        torch.testing.assert_close(move[position, : alone.shape[1]], alone[0], atol=1e-5, rtol=1e-3)
+
+
+def test_it_moves_whether_it_is_kept_or_computed_again(make_trainer: MakeTrainer) -> None:
+    kept, again = (frozen_below(make_trainer, budget=budget) for budget in (2**22, 0))
+    assert (kept.static.cache is None, again.static.cache is None) == (False, True)
+    plain = make_trainer(freezing=LOWER)
+    plain.rates.set_modes()
+    for indices in (range(8), range(8, 16)):
+        found = kept.step(indices)[0]
+        assert again.step(indices)[0] == pytest.approx(found, rel=1e-5)
+        assert found > plain.step(indices)[0]
+    for name, expected in kept.objective.named_parameters():
+        torch.testing.assert_close(again.objective.get_parameter(name), expected, atol=5e-6, rtol=1e-4)
+
+
+def test_a_backbone_that_cannot_go_on_above_static_layers(
+    make_trainer: MakeTrainer, pipeline_sections: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared = prepare(resolve(pipeline_sections(freezing=LOWER, training=FGM), base_dir=Path()))
+    monkeypatch.setattr(type(prepared.objective.model.backbone), "resume_points", lambda _: ())
+    (said,) = [str(finding) for finding in data_findings(prepared) if "fgm" in str(finding)]
+    assert "can't go on above the layers that the freezing strategy never trains" in said
+    assert frozen_below(make_trainer).adversary.passes == 1
+
+
+# --- encoders that don't fit ------------------------------------------------------------------------------------------
 
 
 def test_a_backbone_without_a_table_of_word_vectors(make_trainer: MakeTrainer) -> None:
