@@ -1,10 +1,14 @@
-"""Few examples an intent, on CLINC150: nlu-kit as it comes beside a logistic regression on frozen vectors.
+"""Few examples an intent, on CLINC150: nlu-kit as it comes beside SetFit and logistic regression on frozen vectors.
 
+    pip install setfit      # if it is to be compared
     python benchmarks/few_examples.py --examples 5 10 --subsets 3      # writes benchmarks/results/few_examples.json
 
-Every subset has so many examples of each of the 150 intents; nlu-kit also gets 600 utterances of val as dev (which
-choose the epoch), the regression has no use for one. Accuracy on the 4,500 utterances of test that are in scope, read
-once at the end of each run.
+Every subset has so many examples of each of the 150 intents, and every method begins at the same encoder. nlu-kit also
+gets 600 utterances of val as dev (which choose the epoch), unless the method says that there is no dev; the others have
+no use for one. Accuracy on the 4,500 utterances of test that are in scope, read once at the end of each run.
+
+SetFit (Tunstall et al. 2022, "Efficient Few-Shot Learning Without Prompts") runs as in its paper: one epoch over 20
+positive and 20 negative pairs an example in batches of 16, then logistic regression.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,35 +33,54 @@ from nlu_kit.heads.label import readable
 RESULTS = REPOSITORY / "benchmarks" / "results" / "few_examples.json"
 DEV = 600
 Pairs = Sequence[tuple[str, str]]
+NO_DEV = "as it comes, no dev"
 METHODS = {
     "as it comes": [],
+    NO_DEV: [],
+    "recipe standard": ["recipe=standard"],
     "recipe standard, 5 epochs": ["recipe=standard", "training.epochs=5", "training.warmup=0.1"],
+    "prototype_intent, no epoch": ["heads.intent=prototype_intent", "training.epochs=0"],
     "begun there, encoder frozen": ["freezing=freeze_backbone"],
 }
+OTHERS = ("logistic regression", "SetFit")
+SETFIT_PAIRS = 20  # of each kind, an example
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--examples", nargs="+", type=int, default=[1, 2, 5, 10, 20, 50, 100])
     parser.add_argument("--subsets", type=int, default=3)
-    parser.add_argument("--methods", nargs="+", choices=list(METHODS), default=list(METHODS))
+    choices = [*OTHERS, *METHODS]
+    parser.add_argument("--methods", nargs="+", choices=choices, default=[*OTHERS, "as it comes", NO_DEV])
     arguments = parser.parse_args()
     data = json.loads((corpus_folder("clinc150") / "data_full.json").read_text("utf-8"))
     found: list[dict[str, Any]] = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else []
     for count in arguments.examples:
         for seed in range(arguments.subsets):
             train = subset(data["train"], count, seed)
-            for method, accuracy in [*frozen(train, data["test"]), *trained(train, data, seed, arguments.methods)]:
-                key = {"examples": count, "subset": seed, "method": method}
-                found = [one for one in found if any(one[name] != key[name] for name in key)]
-                found.append({**key, "accuracy": accuracy})
-                print(count, seed, method, f"{100 * accuracy:.2f}", flush=True)
+            for method in arguments.methods:
+                began = time.perf_counter()
+                for name, accuracy in measured(method, train, data, seed):
+                    key = {"examples": count, "subset": seed, "method": name}
+                    found = [one for one in found if any(one[field] != key[field] for field in key)]
+                    seconds = round(time.perf_counter() - began, 1)
+                    found.append({**key, "accuracy": accuracy, "seconds": seconds})
+                    print(count, seed, name, f"{100 * accuracy:.2f}", f"{seconds} s", flush=True)
                 RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     for count in arguments.examples:
         for method in dict.fromkeys(one["method"] for one in found):
             values = [100 * one["accuracy"] for one in found if (one["examples"], one["method"]) == (count, method)]
             spread = statistics.stdev(values) if len(values) > 1 else 0.0
             print(f"| {count} | {method} | {statistics.mean(values):.2f} ± {spread:.2f} |" if values else "")
+
+
+def measured(method: str, train: Pairs, data: Any, seed: int) -> list[tuple[str, float]]:
+    """(what was measured, its accuracy on test)."""
+    if method == "logistic regression":
+        return frozen(train, data["test"])
+    if method == "SetFit":
+        return [("SetFit", setfit(train, data["test"], seed))]
+    return [(f"nlu-kit, {method}", trained(method, train, data, seed))]
 
 
 def subset(pairs: Pairs, count: int, seed: int) -> list[tuple[str, str]]:
@@ -88,6 +112,30 @@ def frozen(train: Pairs, test: Pairs) -> list[tuple[str, float]]:
     return results
 
 
+def setfit(train: Pairs, test: Pairs, seed: int) -> float:
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    from nlu_kit_backbones.source import embedded_folder
+
+    with tempfile.TemporaryDirectory() as place:
+        model = SetFitModel.from_pretrained(str(embedded_folder()))
+        settings = TrainingArguments(
+            output_dir=place,
+            batch_size=16,
+            num_epochs=1,
+            num_iterations=SETFIT_PAIRS,
+            seed=seed,
+            report_to="none",
+            save_strategy="no",
+        )
+        texts, labels = ([pair[side] for pair in train] for side in (0, 1))
+        trainer = Trainer(model=model, args=settings, train_dataset=Dataset.from_dict({"text": texts, "label": labels}))
+        trainer.train()
+        found = model.predict([text for text, _ in test])
+    return float(np.mean([str(label) == gold for label, (_, gold) in zip(found, test, strict=True)]))
+
+
 def embedded(texts: Sequence[str]) -> np.ndarray:
     """Sentence vectors of length 1, [N, D]."""
     import torch
@@ -109,26 +157,24 @@ def embedded(texts: Sequence[str]) -> np.ndarray:
     return scaled
 
 
-def trained(train: Pairs, data: Any, seed: int, methods: Sequence[str]) -> list[tuple[str, float]]:
-    results = []
+def trained(method: str, train: Pairs, data: Any, seed: int) -> float:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write(folder / "train.jsonl", train)
         write(folder / "dev.jsonl", random.Random(0).sample(data["val"], DEV))
         write(folder / "test.jsonl", data["test"])
+        files = {"train": "train.jsonl", "test": "test.jsonl"}
         pipeline = {
-            "data": {"train": "train.jsonl", "dev": "dev.jsonl", "test": "test.jsonl"},
+            "data": files if method == NO_DEV else {**files, "dev": "dev.jsonl"},
             "heads": {"intent": "intent"},
             "detector": None,
         }
         (folder / "pipeline.json").write_text(json.dumps(pipeline), "utf-8")
-        for method in methods:
-            settings = [*METHODS[method], f"training.seed={seed}", "training.export=false"]
-            command = [sys.executable, "-m", "nlu_kit", "train", str(folder / "pipeline.json"), "--runs", str(folder)]
-            subprocess.run([*command, *(f"--set={one}" for one in settings)], check=True, capture_output=True)
-            described = json.loads((folder / "latest" / "model" / "model.json").read_text("utf-8"))
-            results.append((f"nlu-kit, {method}", described["training"]["test"]["intent.accuracy"]))
-    return results
+        settings = [*METHODS[method], f"training.seed={seed}", "training.export=false"]
+        command = [sys.executable, "-m", "nlu_kit", "train", str(folder / "pipeline.json"), "--runs", str(folder)]
+        subprocess.run([*command, *(f"--set={one}" for one in settings)], check=True, capture_output=True)
+        described = json.loads((folder / "latest" / "model" / "model.json").read_text("utf-8"))
+        return float(described["training"]["test"]["intent.accuracy"])
 
 
 def write(file: Path, pairs: Pairs) -> None:

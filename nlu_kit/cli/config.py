@@ -152,6 +152,8 @@ def _short(value: object) -> str:
 def plan_lines(plan: ParameterPlan) -> list[str]:
     """Each range of epochs as a table of layers."""
     lines = ["learning rates are the strategy's, before warmup and schedule; a static layer never trains again"]
+    if not plan.ranges:
+        return ["training.epochs is 0: nothing trains, and heads stay at the fit that they begin at"]
     if plan.plateau is None:
         return [*lines, *_tables(plan.ranges)]
     return [

@@ -63,7 +63,11 @@ class TrainingConfig(_Section):
     """How training runs. Learning rates belong to the freezing strategy."""
 
     epochs: int = Field(
-        default=500, ge=1, le=1_000_000, description="Upper limit; the schedule anneals over this many epochs."
+        default=500,
+        ge=0,
+        le=1_000_000,
+        description="Upper limit; the schedule anneals over this many epochs. 0 leaves heads at the fit that they "
+        "begin at, and the encoder as it is.",
     )
     batch_size: int = Field(default=32, ge=1, le=65_536, description="Examples per optimiser step, over all processes.")
     gradient_accumulation: int = Field(
@@ -85,8 +89,8 @@ class TrainingConfig(_Section):
         gt=0,
         lt=1,
         description="Adversarial training by the fast gradient method: each batch goes through a second time, with "
-        "every text's word vectors moved by this share of their length to where the loss rises most. It can make "
-        "entities better, for almost twice the time; try 0.03. When absent, there is none.",
+        "every text's word vectors (or what static layers put out) moved by this share of their length to where the "
+        "loss rises most. It can make entities better, for almost twice the time; try 0.03. When absent, none.",
     )
     patience: int = Field(
         default=5, ge=1, le=1_000_000, description="Epochs without a better dev score before training stops."

@@ -15,7 +15,7 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError, did_you_mean
 from nlu_kit.heads.codec import Codec
-from nlu_kit.heads.params import LabelParams, TemperatureState
+from nlu_kit.heads.params import OneLabelParams, TemperatureState
 from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.metrics.classification import classification_report, macro_f1
 from nlu_kit.metrics.counts import Counts, accuracy
@@ -29,8 +29,9 @@ P = TypeVar("P", bound=Params)
 class LabelCodec(Codec[P]):
     """One label a text, from ``logits`` [B, C]: softmax, a temperature fitted on dev, accuracy and macro F1.
 
-    Fills ``field`` with the best label and ``<field>s`` with the ranked top k (``top_k`` of LabelParams, whose default
-    other parameters get). A subclass overrides ``annotation`` where the label is not what the field of that name holds.
+    Fills ``field`` with the best label and ``<field>s`` with the ranked top k (``top_k`` of OneLabelParams, whose
+    defaults other parameters get). A subclass overrides ``annotation`` where the label is not what the field of that
+    name holds.
     """
 
     main_metric = "accuracy"
@@ -67,12 +68,11 @@ class LabelCodec(Codec[P]):
         return labels
 
     def label_examples(self) -> Sequence[Example]:
-        """What the labels are called (``label_texts`` of LabelParams), one example a label. Raises DataError for texts
-        of labels that train lacks, and for two labels with one text."""
-        wanted = self.params.label_texts if isinstance(self.params, LabelParams) else False
-        if wanted is False:
+        """What the labels are called (``label_texts`` of OneLabelParams), one example a label. Raises DataError for
+        texts of labels that are not its own, and for two labels with one text."""
+        if self._options.label_texts is False:
             return ()
-        given = {} if wanted is True else wanted
+        given = self.given_texts
         for name in given:
             if name not in self.labels:
                 close = did_you_mean(name, self.labels.names)
@@ -108,12 +108,17 @@ class LabelCodec(Codec[P]):
         return [self._ranked(*row) for row in zip(logits, probabilities, strict=True)]
 
     @property
-    def _top_k(self) -> int:
-        params = self.params if isinstance(self.params, LabelParams) else LabelParams()
-        return params.top_k
+    def given_texts(self) -> Mapping[str, str]:
+        """The texts that the pipeline gives for labels, by label."""
+        texts = self._options.label_texts
+        return {} if isinstance(texts, bool) else texts
+
+    @property
+    def _options(self) -> OneLabelParams:
+        return self.params if isinstance(self.params, OneLabelParams) else OneLabelParams()
 
     def _ranked(self, logits: np.ndarray, probabilities: np.ndarray) -> Mapping[str, Any]:
-        order = np.argsort(-logits, kind="stable")[: self._top_k]  # which no temperature changes
+        order = np.argsort(-logits, kind="stable")[: self._options.top_k]  # which no temperature changes
         ranked = tuple(
             LabelPrediction(name=self.labels.names[index], confidence=float(probabilities[index])) for index in order
         )

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from nlu_kit.params import Params
 
+LabelTexts = bool | dict[str, Annotated[str, Field(min_length=1)]]
 Temperature = Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
 
 
@@ -28,19 +29,29 @@ class SentenceParams(Params):
     dropout: float = Field(default=0.1, ge=0, lt=1, description="Dropout on the sentence vector while training.")
 
 
-class LabelParams(SentenceParams):
-    """Of a head that gives one label a text."""
+class OneLabelParams(Params):
+    """Of a head that gives one label a text, however it finds it."""
 
+    field: str = Field(
+        default="label",
+        min_length=1,
+        description="The field of the examples it learns from, and of the prediction it fills.",
+    )
     top_k: int = Field(default=5, ge=1, le=10_000, description="How many ranked labels a prediction lists.")
+    label_texts: LabelTexts = Field(
+        default=False,
+        description="Learn from what the labels are called, too. true: each label's name is one more example, with '_' "
+        "and the like read as spaces; or other texts by label, which replace their names.",
+    )
+
+
+class LabelParams(SentenceParams, OneLabelParams):
+    """Of a head that gives one label a text by a classifier on its sentence vector."""
+
     initialise: Literal["random", "examples"] = Field(
         default="random",
         description="Where the classifier begins. examples: at a logistic regression on the untrained encoder's "
         "sentence vectors, scaled to length 1; better with few examples a label. It goes without `hidden`.",
-    )
-    label_texts: bool | dict[str, Annotated[str, Field(min_length=1)]] = Field(
-        default=False,
-        description="Learn from what the labels are called, too. true: each label's name is one more example, with '_' "
-        "and the like read as spaces; or other texts by label, which replace their names.",
     )
 
     @model_validator(mode="after")

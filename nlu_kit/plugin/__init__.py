@@ -87,6 +87,8 @@ if TYPE_CHECKING:
     from nlu_kit.heads.modules import SentenceClassifier as SentenceClassifier
     from nlu_kit.heads.params import LabelParams as LabelParams
     from nlu_kit.heads.params import LabelSetParams as LabelSetParams
+    from nlu_kit.heads.params import LabelTexts as LabelTexts
+    from nlu_kit.heads.params import OneLabelParams as OneLabelParams
     from nlu_kit.heads.params import SentenceParams as SentenceParams
     from nlu_kit.heads.params import SpanParams as SpanParams
     from nlu_kit.heads.params import TemperatureState as TemperatureState
@@ -119,7 +121,8 @@ _LATER = {
     "nlu_kit.heads.label": "LabelCodec",
     "nlu_kit.heads.label_set": "LabelSetCodec",
     "nlu_kit.heads.modules": "Encoded Head Loss SentenceClassifier",
-    "nlu_kit.heads.params": "LabelParams LabelSetParams SentenceParams SpanParams TemperatureState",
+    "nlu_kit.heads.params": "LabelParams LabelSetParams LabelTexts OneLabelParams SentenceParams SpanParams "
+    "TemperatureState",
     "nlu_kit.heads.spans": "MIN_SPANS SpanCodec",
     "nlu_kit.metrics.calibration": "HIGHEST LOWEST fit_temperature",
     "nlu_kit.metrics.classification": "label_row",

@@ -213,6 +213,28 @@ class HeadContract(CodecContract):
         self.require(last < first / 2, f"it went from {first:.4g} to {last:.4g} in 60 steps")
 
     @clause
+    def begins_at_a_fit(self) -> None:
+        """A head with `wants_vectors` takes the examples' sentence vectors in `initialise`, and its loss on them is
+        lower for it. Examples without annotation change nothing, nor does what the head was before."""
+        if not self.build().wants_vectors:
+            return
+        own, both = (
+            collate(self.dataset_of(examples), range(len(examples)), pad_id=0, device=CPU)
+            for examples in (self.examples, [*self.examples, *self.bare])
+        )
+        inputs = self.encoded(own)
+        further_BD = torch.ones(len(self.bare), WIDTH)
+        before, head, other = self.build(1), self.build(1), self.build(2)
+        with torch.no_grad():
+            head.initialise(inputs.pooled_BD, own.targets[NAME])
+            other.initialise(torch.cat([inputs.pooled_BD, further_BD]), both.targets[NAME])
+        first, last = (self.summed_loss(one, own, self.criterion(one), inputs).item() for one in (before, head))
+        self.require(last < first, f"it went from {first:.4g} to {last:.4g}")
+        outputs = other(inputs)
+        for name, tensor in head(inputs).items():
+            self.require(same(tensor, outputs[name]), f"'{name}' depends on the seed, or on what is not annotated")
+
+    @clause
     def saved_and_loaded(self) -> None:
         """Weights round-trip: another head with these weights gives the same outputs."""
         first, second, (encoding,) = self.build(1), self.build(2), encoded(["play some jazz"])

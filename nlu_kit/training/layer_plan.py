@@ -14,6 +14,7 @@ from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing
 from nlu_kit.training.optimiser import LayerRates
 from nlu_kit.training.prepare import build_freezing
+from nlu_kit.training.recipe import with_recipe
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +68,15 @@ def parameter_plan(pipeline: Pipeline) -> ParameterPlan:
     corpus = read_corpus(pipeline)
     fitted = fit_heads(pipeline, corpus.train)
     pipeline, labels = fitted.pipeline, fitted.labels
+    codecs = build_codecs({name: entry.head for name, entry in pipeline.heads.items()}, labels)
+    pipeline, _ = with_recipe(pipeline, codecs, corpus.train)
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
-    train = encode_dataset(corpus.train, backbone.tokenizer, build_codecs(heads, labels))  # losses count its classes
+    train = encode_dataset(corpus.train, backbone.tokenizer, codecs)  # losses count its classes
     objective = build_objective(pipeline, build_model(backbone, heads, labels), train, labels)
     freezing, epochs = build_freezing(pipeline), pipeline.training.epochs
+    if not epochs:
+        return ParameterPlan(ranges=[], plateau=None)
     ranges = _ranges(objective, freezing, [() for _ in range(epochs)])
     plateau = _ranges(objective, freezing, [(0.0,) * epoch for epoch in range(epochs)])
     return ParameterPlan(ranges=ranges, plateau=plateau if plateau != ranges else None)

@@ -13,7 +13,7 @@ from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.findings import refuse_unlearnable
-from nlu_kit.errors import DataError
+from nlu_kit.errors import ConfigError, DataError, Problem
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.build import build_backbone, build_model, build_objective, model_layers
 from nlu_kit.model.codecs import build_codecs, fit_heads
@@ -30,8 +30,7 @@ from nlu_kit.training.threshold import check_tuning
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """``pipeline`` has the heads that the data can teach; ``left_out`` says why default ones are missing. ``codecs``
-    are not calibrated yet. ``said``: what was decided by itself; ``begun``: the
-    heads that begin at a fit."""
+    are not calibrated yet. ``said``: what was decided by itself; ``begun``: the heads that begin at a fit."""
 
     pipeline: Pipeline
     left_out: Mapping[str, str]
@@ -76,6 +75,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
     _refuse_unlearnable(train, codecs)
     model = build_model(backbone, heads, labels)
     begun = initialise_heads(model, train)
+    _refuse_untrained(pipeline, begun)
     objective = build_objective(pipeline, model, train, labels)
     freezing = build_freezing(pipeline)
     freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
@@ -108,6 +108,15 @@ def _label_examples(codecs: Codecs) -> list[Example]:
         except DataError as error:
             raise DataError(f"heads.{name}.{error}") from error
     return found
+
+
+def _refuse_untrained(pipeline: Pipeline, begun: Sequence[str]) -> None:
+    """Raises ConfigError where a head would be left as random as it begins."""
+    random = [name for name in pipeline.heads if name not in begun]
+    if random and not pipeline.training.epochs:
+        message = f"0 leaves heads where they begin, and '{random[0]}' begins at random"
+        hint = 'give it 1 or more epochs, or take it out of heads; an `intent` with "initialise": "examples" needs none'
+        raise ConfigError([Problem("training.epochs", message, hint)])
 
 
 def _refuse_unlearnable(train: EncodedDataset, codecs: Codecs) -> None:
@@ -146,6 +155,6 @@ def build_freezing(pipeline: Pipeline) -> Freezing:
         inside: Freezing = build_nested(pipeline.registry, "freezing", component, context)
         return inside
 
-    context = FreezingContext(epochs=pipeline.training.epochs, nested=nested)
+    context = FreezingContext(epochs=max(1, pipeline.training.epochs), nested=nested)
     freezing: Freezing = pipeline.freezing.make(context)
     return freezing

@@ -179,7 +179,7 @@ def test_the_same_command_runs_nothing_and_more_seeds_only_the_new_ones(grid: An
     [
         (["--vary", "smapler=random,weighted"], "did you mean 'sampler'"),
         (["--vary", "sampler=random,wieghted"], "(with sampler=wieghted)"),
-        (["--vary", "training.epochs=0,1"], "(with training.epochs=0)"),
+        (["--vary", "training.epochs=-1,1"], "(with training.epochs=-1)"),
         (["--vary", "sampler"], "there is no '='"),
         (["--vary", "sampler=[1"], "'[' is not closed"),
         (["--seeds", "0"], "--seeds"),

@@ -37,7 +37,7 @@ def test_all_problems_come_at_once(problems: Problems) -> None:
         backbone={"type": "rich", "rate": -1, "mod": "a"},
         heads={"one": "plian", "two": {"type": "plain", "loss": "nope"}},
         sampler={"strength": 3},
-        training={"epochs": 0, "monitor": "three.f1", "callbacks": ["nope"]},
+        training={"epochs": -1, "monitor": "three.f1", "callbacks": ["nope"]},
     )
     assert set(found) == {
         "nam",

@@ -99,7 +99,7 @@ def test_both_accept(registry: Registry, sections: dict[str, Any]) -> None:
         {"heads": {"a": {"type": "own", "loss": "plain"}}},
         {"heads": {"a": {"type": "scores", "loss": "plain"}}},
         {"data": {**DATA, "reader": {"type": "auto", "x": 1}}},
-        {"training": {"epochs": 0}},
+        {"training": {"epochs": -1}},
         {"training": {"epochs": True}},
         {"training": {"callbacks": ["plain"]}},
     ],

@@ -39,11 +39,11 @@ def test_a_cell_for_each_combination_and_seed(pipeline: Path) -> None:
 
 
 def test_all_problems_at_once_each_with_its_combinations(pipeline: Path) -> None:
-    found = problems_of(pipeline, "sampler=random,wieghted", "training.epochs=0,1,true")
+    found = problems_of(pipeline, "sampler=random,wieghted", "training.epochs=-1,1,true")
     by_path = {(problem.path, problem.message) for problem in found}
     assert len(by_path) == 3
     (sampler,) = [problem for problem in found if problem.path == "sampler.type"]
-    assert "unknown sampler 'wieghted' (with sampler=wieghted training.epochs=0; " in sampler.message
+    assert "unknown sampler 'wieghted' (with sampler=wieghted training.epochs=-1; " in sampler.message
     assert "did you mean 'weighted'" in sampler.hint
     (epochs,) = [problem for problem in found if "got True" in problem.message]
     assert "(with sampler=random training.epochs=true; sampler=wieghted training.epochs=true)" in epochs.message

@@ -209,6 +209,13 @@ class KnowsEveryWord(GoodHead):
         return {"logits": torch.where(unknown, math.nan, super().forward(encoded)["logits"])}
 
 
+class BeginsAtTheMeanOfAll(GoodHead):
+    wants_vectors = True
+
+    def initialise(self, vectors_ND: Tensor, targets: Mapping[str, Tensor]) -> None:
+        self.classifier.weight.copy_(vectors_ND.mean(dim=0).repeat(len(self.classifier.weight), 2))
+
+
 # --- losses of their own ----------------------------------------------------------------------------------------------
 
 
@@ -243,6 +250,7 @@ HEADS: dict[str, type[GoodHead]] = {
     "determinism": IgnoresTheSeed,
     "gradients": HasAnUnusedLayer,
     "learns": HardlyLearns,
+    "begins-at-a-fit": BeginsAtTheMeanOfAll,
     "saved-and-loaded": KeepsAnAttribute,
     "decodes-its-outputs": KnowsEveryWord,
 }
@@ -258,7 +266,7 @@ NLU_KIT_CONTRACT = 2
 class MyParams(Params):
     pass
 def codec(params, context):
-    if sys.argv[0] == "-c":  # in the process of its own
+    if "pytest" not in sys.modules:  # in the process of its own
         sys.modules["torch"] = sys
         class Nothing:
             reads = ()

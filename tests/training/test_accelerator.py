@@ -82,9 +82,9 @@ def test_two_processes_train_as_one(
 
 def test_under_a_launcher_a_mistake_is_told_once(tmp_path: Path, write_pipeline: Any) -> None:
     write_pipeline(tmp_path)
-    done = launch(TORCHRUN, tmp_path, "--set", "training.epochs=0")
+    done = launch(TORCHRUN, tmp_path, "--set", "training.epochs=-1")
     assert done.returncode != 0
-    assert done.stderr.count("training.epochs: got 0") == 1
+    assert done.stderr.count("training.epochs: got -1") == 1
     assert "exitcode  : 2" in done.stderr
     assert not (tmp_path / "runs").exists()
 
