@@ -119,7 +119,10 @@ def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[l
     generator = random.Random(seed)
     chosen = {i for group, take in zip(groups, takes, strict=True) for i in generator.sample(group, take)}
     if not chosen:
-        raise DataError(f"{len(examples)} examples are too few to split a dev set off; set data.dev")
+        raise DataError(
+            f"{len(examples)} examples are too few to split a dev set off, which takes none that is the only one of "
+            "its intent: give more, or set data.dev"
+        )
     kept = [example for position, example in enumerate(examples) if position not in chosen]
     return kept, [examples[position] for position in sorted(chosen)]
 

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.labels import LabelSpace
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.model.codecs import build_codecs
@@ -27,8 +28,10 @@ from nlu_kit.model.description import Correction, ScopeSettings
 from nlu_kit.model.detector import Scope, build_detector, scores
 from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.training.prepare import Prepared
-from nlu_kit.training.threshold import tune
+from nlu_kit.training.threshold import NOTHING, too_few, tune
 from nlu_kit.training.validation import Validator
+
+FOLDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,15 +115,20 @@ class _Tuner:
         features = self._features(dev)
         temperature = fit_temperature(features.logits, _labels(self.dev, self.head))
         self.detector = build_detector(self.resolved, head=self.head, labels=self.codec.labels, temperature=temperature)
-        if self.spec.learns:
-            self.detector.fit(self._train_features())
+        learnt = self._train_features() if self.spec.learns else None
+        if learnt is not None:
+            self.detector.fit(learnt)
         matches = [self._matches(position, computed) for position, computed in enumerate(dev)]
         scored = Scored.of(self.dev.examples, scores(self.detector, features).tolist(), matches)
         if not len(scored.inside) and params.threshold is None:
             return None, {}
         further = self._train_outside()
         total = replace(scored, outside=np.concatenate([scored.outside, further]))
-        threshold, chosen = tune(params, total, share=_share(scored, len(further), len(self.train)))
+        held_out = NOTHING
+        if learnt is not None and too_few(params, total):
+            held_out = cross_validated(self.resolved, self.head, self.codec.labels, learnt, temperature=temperature)
+        share = _share(scored, len(further), len(self.train))
+        threshold, chosen = tune(params, total, share=share, held_out=held_out)
         settings = ScopeSettings(head=self.head, temperature=temperature, threshold=threshold, chosen=chosen)
         return Scope(self.detector, settings), scope_figures(scored, threshold)
 
@@ -148,6 +156,30 @@ class _Tuner:
             logits=np.stack([text.outputs[self.head]["logits"] for text in computed]),
             vectors=np.stack([text.vectors for text in computed]),
         )
+
+
+def cross_validated(
+    resolved: Resolved, head: str, labels: LabelSpace, features: DetectorFeatures, *, temperature: float
+) -> np.ndarray:
+    """The scores of training examples in scope, each by a detector that learnt from the others only; none where there
+    are no others. The encoder did learn from them, so these say less than as many of dev would."""
+    assert features.labels is not None
+    folds = min(FOLDS, len(features.labels))
+    if folds < 2:
+        return NOTHING
+    fold = np.empty(len(features.labels), dtype=np.int64)
+    fold[np.argsort(features.labels, kind="stable")] = np.arange(len(fold)) % folds  # spreads every label
+    found = np.empty(len(fold))
+    for held in (fold == number for number in range(folds)):
+        detector = build_detector(resolved, head=head, labels=labels, temperature=temperature)
+        detector.fit(_rows(features, ~held))
+        found[held] = scores(detector, _rows(features, held))
+    return found
+
+
+def _rows(features: DetectorFeatures, rows: np.ndarray) -> DetectorFeatures:
+    labels = None if features.labels is None else features.labels[rows]
+    return replace(features, logits=features.logits[rows], vectors=features.vectors[rows], labels=labels)
 
 
 def _share(dev: Scored, further: int, train: int) -> float:

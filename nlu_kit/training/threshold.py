@@ -13,6 +13,8 @@ from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.model.confidence import Scored
 from nlu_kit.plugin.contracts import DetectorParams
 
+NOTHING = np.empty(0)
+
 
 def check_tuning(pipeline: Pipeline, examples: Sequence[Example]) -> None:
     """Raise ConfigError where the threshold is to be tuned on out-of-scope examples and there are none."""
@@ -25,8 +27,15 @@ def check_tuning(pipeline: Pipeline, examples: Sequence[Example]) -> None:
         raise ConfigError([Problem("detector.criterion", message, hint)])
 
 
-def tune(params: DetectorParams, scored: Scored, *, share: float) -> tuple[float, str]:
+def too_few(params: DetectorParams, scored: Scored) -> bool:
+    """Whether the threshold is to reject a share of the examples in scope, and there is less than one in that share."""
+    by_share = params.threshold is None and (not len(scored.outside) or params.criterion == "false_rejection")
+    return by_share and 0 < len(scored.inside) * params.false_rejection < 1
+
+
+def tune(params: DetectorParams, scored: Scored, *, share: float, held_out: np.ndarray = NOTHING) -> tuple[float, str]:
     """(threshold, in words how it was chosen). ``share``: how much of the data is out of scope, for ``accuracy``.
+    ``held_out``: scores of further examples in scope, for where dev has ``too_few``.
 
     Needs examples in scope, and for the criterion ``accuracy`` some that are not.
     """
@@ -39,7 +48,12 @@ def tune(params: DetectorParams, scored: Scored, *, share: float) -> tuple[float
         how = f"the most right decisions over {inside:,} examples in scope and {outside:,} out of scope"
         bound = f"which count as {share:.1%} of all; of the former at most {allowed:,} may be rejected"
         return _most_accurate(scored, share, allowed), f"{how}, {bound}"
-    return _rejecting(scored.inside, allowed), f"rejects at most {allowed:,} of {inside:,} dev examples in scope"
+    if not len(held_out):
+        return _rejecting(scored.inside, allowed), f"rejects at most {allowed:,} of {inside:,} dev examples in scope"
+    together = np.concatenate([scored.inside, held_out])
+    allowed = int(params.false_rejection * len(together))
+    parts = f"{inside:,} dev and, cross-validated, {len(held_out):,} train examples in scope"
+    return _rejecting(together, allowed), f"rejects at most {allowed:,} of {parts}"
 
 
 def _most_accurate(scored: Scored, share: float, allowed: int) -> float:

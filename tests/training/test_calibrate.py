@@ -12,6 +12,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from nlu_kit.config.check import load_pipeline
+from nlu_kit.config.components import resolve_component
 from nlu_kit.corpus.read import read_corpus
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.errors import ConfigError, PluginError
@@ -21,8 +22,11 @@ from nlu_kit.heads.params import LabelParams
 from nlu_kit.model import confidence
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.score import score
+from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.plugin.events import RunEnd, RunStart
+from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import load
+from nlu_kit.training.calibrate import cross_validated
 from nlu_kit.training.run import train
 
 ODD = [
@@ -144,6 +148,34 @@ def test_without_such_examples_a_share_of_dev_is_rejected(run: Any, corpus: Path
     result = run(data=splits, detector={"type": "energy", "false_rejection": 0.25})
     assert description(result)["detector"]["chosen"] == "rejects at most 4 of 19 dev examples in scope"
     assert result.confidence["dev"]["out_of_scope.false_rejection"] == pytest.approx(4 / 19)
+
+
+@pytest.mark.parametrize(
+    ("detector", "chosen"),
+    [
+        ("mahalanobis", "rejects at most 1 of 19 dev and, cross-validated, 57 train examples in scope"),
+        ("knn", "rejects at most 1 of 19 dev and, cross-validated, 57 train examples in scope"),
+        ("energy", "rejects at most 0 of 19 dev examples in scope"),
+    ],
+)
+def test_where_dev_is_small_train_is_cross_validated(run: Any, corpus: Path, detector: str, chosen: str) -> None:
+    """By a detector that can learn from a part of it; the head can't unlearn the rest."""
+    splits = {split: str(corpus / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    assert description(run(data=splits, detector=detector))["detector"]["chosen"] == chosen
+
+
+@pytest.mark.parametrize("labels", [[0], [0, 1], [0, 0, 1, 1, 1, 2, 2]])
+def test_each_example_is_scored_by_a_detector_that_did_not_learn_from_it(labels: list[int]) -> None:
+    """The distance to the nearest vector learnt is 0 for one that was learnt."""
+    features = DetectorFeatures(
+        logits=np.zeros((len(labels), 3), np.float32),
+        vectors=np.eye(8, dtype=np.float32)[: len(labels)],
+        labels=np.array(labels),
+    )
+    detector = resolve_component(Registry.load(), "detector", {"type": "knn", "k": 1}, path="detector", where="here")
+    found = cross_validated(detector, "intent", LabelSpace(("a", "b", "c")), features, temperature=1.0)
+    assert found.shape == ((len(labels),) if len(labels) > 1 else (0,))
+    np.testing.assert_allclose(found, 2**0.5, atol=1e-6)
 
 
 def test_without_a_detector_nothing_is_said(run: Any, listen: Any) -> None:

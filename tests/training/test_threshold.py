@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlu_kit.model.confidence import Scored
 from nlu_kit.plugin.contracts import DetectorParams
-from nlu_kit.training.threshold import tune
+from nlu_kit.training.threshold import too_few, tune
 
 SCORES = st.lists(st.integers(-6, 6).map(float), min_size=1, max_size=25)
 
@@ -76,6 +76,32 @@ def test_rejecting_nobody_leaves_room_for_rounding() -> None:
     threshold, how = tune(DetectorParams(), scored([0.25, 0.5]), share=0.0)
     assert 0.5 < threshold < 0.51
     assert how == "rejects at most 0 of 2 dev examples in scope"
+
+
+@pytest.mark.parametrize(
+    ("options", "inside", "outside", "few"),
+    [
+        ({}, 49, 0, True),
+        ({}, 50, 0, False),
+        ({"false_rejection": 0.25}, 3, 0, True),
+        ({"false_rejection": 0.25}, 4, 0, False),
+        ({"false_rejection": 0.0}, 3, 0, False),
+        ({"threshold": 1.0}, 3, 0, False),
+        ({}, 3, 2, False),
+        ({"criterion": "false_rejection"}, 3, 2, True),
+        ({}, 0, 0, False),
+    ],
+)
+def test_too_few_show_no_share(options: Any, inside: int, outside: int, few: bool) -> None:
+    assert too_few(DetectorParams(**options), scored(range(inside), range(outside))) == few
+
+
+def test_what_was_held_out_of_train_counts_as_dev_does() -> None:
+    threshold, how = tune(
+        DetectorParams(false_rejection=0.2), scored([1, 2]), share=0.0, held_out=np.arange(10.0, 18.0)
+    )
+    assert threshold == 15.5
+    assert how == "rejects at most 2 of 2 dev and, cross-validated, 8 train examples in scope"
 
 
 def test_a_given_one_is_taken() -> None:
