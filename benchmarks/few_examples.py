@@ -1,7 +1,9 @@
 """Few examples an intent, on CLINC150: nlu-kit as it comes beside SetFit and logistic regression on frozen vectors.
 
-    pip install setfit      # if it is to be compared
-    python benchmarks/few_examples.py --examples 5 10 --subsets 3      # writes benchmarks/results/few_examples.json
+    pip install matplotlib setfit
+    python benchmarks/few_examples.py --examples 5 10 --subsets 3
+
+It writes benchmarks/results/few_examples.json, and the table and the plot of docs/accuracy.md.
 
 Every subset has so many examples of each of the 150 intents, and every method begins at the same encoder. nlu-kit also
 gets 600 utterances of val as dev (which choose the epoch), unless the method says that there is no dev; the others have
@@ -16,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 from corpora import REPOSITORY, corpus_folder
+from few_examples_page import write_page
 
 from nlu_kit.heads.label import readable
 
@@ -67,11 +69,7 @@ def main() -> None:
                     found.append({**key, "accuracy": accuracy, "seconds": seconds})
                     print(count, seed, name, f"{100 * accuracy:.2f}", f"{seconds} s", flush=True)
                 RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
-    for count in arguments.examples:
-        for method in dict.fromkeys(one["method"] for one in found):
-            values = [100 * one["accuracy"] for one in found if (one["examples"], one["method"]) == (count, method)]
-            spread = statistics.stdev(values) if len(values) > 1 else 0.0
-            print(f"| {count} | {method} | {statistics.mean(values):.2f} ± {spread:.2f} |" if values else "")
+    write_page(found)
 
 
 def measured(method: str, train: Pairs, data: Any, seed: int) -> list[tuple[str, float]]:

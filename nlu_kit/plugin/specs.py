@@ -131,8 +131,12 @@ class SamplerSpec(Spec[P]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezingSpec(Spec[P]):
+    """``few_examples``: what its parameters are by default where every head begins at a fit on few examples (see
+    ``training.recipe``)."""
+
     kind: ClassVar[str] = "freezing"
     build: Callable[[P, FreezingContext], Freezing]
+    few_examples: Mapping[str, Any] = field(default_factory=dict)
 
 
 # --- detectors ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nlu_kit.config.pipeline import Pipeline, ResolvedHead
+from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.example import Example
 from nlu_kit.heads.codec import Codecs
 
@@ -31,21 +31,28 @@ def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) ->
     if not few:
         return pipeline, []
     heads = dict(pipeline.heads)
-    settings: dict[str, list[str]] = {}
+    changed: list[str] = []
+    begun: set[str] = set()
     for name in few:
-        heads[name], settings[name] = _head(heads[name])
+        head, settings = _with_defaults(heads[name].head)
+        heads[name] = replace(heads[name], head=head)
+        changed += [f"heads.{name}.{setting}" for setting in settings]
+        begun |= {name} if settings else set()
     training: dict[str, Any] = {}
-    if all(settings.get(name) for name in heads):  # one that begins at random, such as for entities, needs its epochs
+    freezing = pipeline.freezing
+    if begun == set(heads):  # one that begins at random, such as for entities, needs its epochs
         training = {key: value for key, value in TRAINING.items() if key not in pipeline.training.model_fields_set}
-    changed = [one for said in settings.values() for one in said]
-    changed += [f"training.{key}={value}" for key, value in training.items()]
+        changed += [f"training.{key}={value}" for key, value in training.items()]
+        freezing, settings = _with_defaults(freezing)
+        changed += [f"freezing.{setting}" for setting in settings]
     if not changed:
         return pipeline, []
     why = ", ".join(f"'{name}' has {count:g} examples a label" for name, count in few.items())
     said = (
         f"recipe few_examples, since {why}: {', '.join(changed)}; what the pipeline sets wins, recipe=standard is none"
     )
-    return replace(pipeline, heads=heads, training=pipeline.training.model_copy(update=training)), [said]
+    settled = pipeline.training.model_copy(update=training)
+    return replace(pipeline, heads=heads, freezing=freezing, training=settled), [said]
 
 
 def _few(pipeline: Pipeline, name: str, codecs: Codecs, train: Sequence[Example]) -> float | None:
@@ -59,15 +66,15 @@ def _few(pipeline: Pipeline, name: str, codecs: Codecs, train: Sequence[Example]
     return found if pipeline.recipe == "few_examples" or found < FEW else None
 
 
-def _head(entry: ResolvedHead) -> tuple[ResolvedHead, list[str]]:
-    spec: Any = entry.head.provided.spec
-    params = entry.head.params
+def _with_defaults(component: Resolved) -> tuple[Resolved, list[str]]:
+    """The component with its defaults for few examples, and which of them the pipeline has not set itself."""
+    spec: Any = component.provided.spec
+    params = component.params
     settings = {key: value for key, value in spec.few_examples.items() if key not in params.model_fields_set}
     if not settings:
-        return entry, []
+        return component, []
     try:
         merged = type(params).model_validate({**params.model_dump(exclude_unset=True), **settings})
     except ValidationError:  # what the pipeline sets does not go with it, such as a hidden layer
-        return entry, []
-    said = [f"heads.{entry.name}.{key}={value}" for key, value in settings.items()]
-    return replace(entry, head=replace(entry.head, params=merged)), said
+        return component, []
+    return replace(component, params=merged), [f"{key}={value}" for key, value in settings.items()]

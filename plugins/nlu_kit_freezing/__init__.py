@@ -175,6 +175,7 @@ def nlu_kit_freezing_strategies() -> Iterable[FreezingSpec[Any]]:
             summary="Everything trains: the encoder slowly, the heads fast.",
             params=DiscriminativeParams,
             build=lazy("nlu_kit_freezing.strategies:Discriminative"),
+            few_examples={"encoder_lr": 1e-4},  # of few batches, so that each must count for more
             default=True,
         ),
         FreezingSpec(

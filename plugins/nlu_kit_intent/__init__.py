@@ -64,5 +64,6 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             codec=lazy("nlu_kit_intent.codec:PrototypeCodec"),
             build=lazy("nlu_kit_intent.prototypes:Prototypes"),
             default_loss="cross_entropy",
+            few_examples={"label_texts": True},  # as ever; what follows is as gentle as for `intent`
         ),
     ]

@@ -42,11 +42,13 @@ def said(prepared: Prepared) -> list[str]:
 
 
 def test_with_few_examples_the_recipe_changes_defaults_and_says_so(prepared: Any) -> None:
-    found = prepared(4)
+    found = prepared(4, freezing="discriminative")
     params = found.pipeline.heads["intent"].head.params
     assert (params.initialise, params.label_texts) == ("examples", True)
     assert found.pipeline.training.epochs == TRAINING["epochs"]
+    assert found.pipeline.freezing.params.encoder_lr == 1e-4
     (line,) = said(found)
+    assert "freezing.encoder_lr=0.0001" in line
     assert "'intent' has 4 examples a label" in line
     assert "heads.intent.initialise=examples" in line
     assert [example.text for example in found.train.examples[-3:]] == ["Book Table", "play music", "wake me"]
@@ -68,10 +70,20 @@ def test_it_can_be_asked_for(prepared: Any) -> None:
 
 def test_what_the_pipeline_sets_wins(prepared: Any) -> None:
     heads = {"intent": {"type": "intent", "initialise": "random", "label_texts": False}}
-    found = prepared(4, heads=heads, training={"epochs": 9, "warmup": 0.0})
+    freezing = {"type": "discriminative", "encoder_lr": 3e-4}
+    found = prepared(4, heads=heads, training={"epochs": 9, "warmup": 0.0}, freezing=freezing)
+    assert found.pipeline.freezing.params.encoder_lr == 3e-4
     assert found.pipeline.heads["intent"].head.params.initialise == "random"
     assert found.pipeline.training.epochs == 9
     assert said(found) == []
+
+
+def test_a_strategy_that_the_pipeline_chose_keeps_its_rates(prepared: Any) -> None:
+    freezing = {"type": "discriminative", "encoder_lr": 3e-4}
+    assert prepared(4, freezing=freezing).pipeline.freezing.params.encoder_lr == 3e-4
+    (line,) = said(prepared(4, freezing="freeze_backbone"))
+    assert "training.epochs=5" in line
+    assert "freezing." not in line
 
 
 def test_a_head_that_begins_at_random_keeps_its_epochs(prepared: Any, jsonl: Any, tmp_path: Path) -> None:
