@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
 from nlu_kit.plugin import BackboneSpec, Params, hookimpl, lazy
+
+if TYPE_CHECKING:
+    import click
 
 NLU_KIT_CONTRACT = 2
 
@@ -20,7 +23,8 @@ class SentenceTransformerParams(Params):
 
     model: str = Field(
         default=EMBEDDED,
-        description=f"'{EMBEDDED}' (the embedded one, never downloaded), a local folder, or a Hugging Face hub id.",
+        description=f"'{EMBEDDED}' (the embedded one, never downloaded), what `nlu-kit backbones get` has fetched "
+        "('mpnet'), a local folder, or a Hugging Face hub id.",
     )
     max_length: int | None = Field(
         default=None,
@@ -62,3 +66,10 @@ def nlu_kit_backbones() -> list[BackboneSpec[Any]]:
             build=lazy("nlu_kit_backbones.transformer:build"),
         ),
     ]
+
+
+@hookimpl
+def nlu_kit_commands(cli: click.Group) -> None:
+    from nlu_kit_backbones.command import backbones
+
+    cli.add_command(backbones)

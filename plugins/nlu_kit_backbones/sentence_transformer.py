@@ -12,6 +12,7 @@ from nlu_kit.plugin import Backbone, BackboneContext, ModelError
 from nlu_kit_backbones import EMBEDDED, MOST_TOKENS, SentenceTransformerParams
 from nlu_kit_backbones.encoder import EncoderBackbone
 from nlu_kit_backbones.guard import offline
+from nlu_kit_backbones.packaged import PACKAGED, packaged_folder
 from nlu_kit_backbones.quiet import quiet
 from nlu_kit_backbones.source import embedded_folder, local_folder
 
@@ -23,8 +24,15 @@ def build(params: SentenceTransformerParams, context: BackboneContext) -> Backbo
     """Pre-trained, or restored from a model folder's assets."""
     if context.assets is not None:
         return EncoderBackbone.restore(context.assets)
-    folder = embedded_folder() if params.model == EMBEDDED else local_folder(params.model, context.base_dir)
-    return _load(folder, params.max_length)
+    return _load(_folder(params.model, context.base_dir), params.max_length)
+
+
+def _folder(model: str, base_dir: Path) -> Path:
+    if model == EMBEDDED:
+        return embedded_folder()
+    if model in PACKAGED and not (base_dir / model).is_dir():
+        return packaged_folder(PACKAGED[model])
+    return local_folder(model, base_dir)
 
 
 def _load(folder: Path, max_length: int | None) -> EncoderBackbone:
