@@ -16,13 +16,14 @@ class Params(BaseModel):
     beyond them is refused before anything is loaded.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # A command loads the parameters of every component, and most of them make do without validating any.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class Component(BaseModel):
     """A component as written in pipeline.json: ``{"type": "weighted", "strength": 3}``, or just ``"weighted"``."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False, defer_build=True)
     type: str
 
     @model_validator(mode="before")

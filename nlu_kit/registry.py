@@ -86,12 +86,15 @@ class Registry:
         registry = cls()
         disabled = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
         found = sorted(entry_points(group=PROJECT), key=lambda point: (point.name, point.value))
+        distributions: dict[int, tuple[str, str]] = {}  # name and version: to read them is to parse a file, each time
         for point in found:
             if point.name in disabled:
                 registry.disabled.append(point.name)
                 continue
-            distribution = point.dist.name if point.dist else "unknown"
-            origin = _Origin(point.name, distribution, point.dist.version if point.dist else "unknown")
+            if id(point.dist) not in distributions:
+                named = (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
+                distributions[id(point.dist)] = named
+            origin = _Origin(point.name, *distributions[id(point.dist)])
             try:
                 plugin = point.load()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import can raise anything

@@ -44,11 +44,6 @@ from nlu_kit.plugin.contracts import ParameterGroup as ParameterGroup
 from nlu_kit.plugin.contracts import Sampler as Sampler
 from nlu_kit.plugin.contracts import SamplerContext as SamplerContext
 from nlu_kit.plugin.deferred import lazy as lazy
-from nlu_kit.plugin.events import EpochEnd as EpochEnd
-from nlu_kit.plugin.events import RunEnd as RunEnd
-from nlu_kit.plugin.events import RunStart as RunStart
-from nlu_kit.plugin.events import Sample as Sample
-from nlu_kit.plugin.events import StepEnd as StepEnd
 from nlu_kit.plugin.hooks import hookimpl as hookimpl
 from nlu_kit.plugin.specs import CONTRACT as CONTRACT
 from nlu_kit.plugin.specs import BackboneSpec as BackboneSpec
@@ -107,6 +102,11 @@ if TYPE_CHECKING:
     from nlu_kit.metrics.numerics import softmax as softmax
     from nlu_kit.metrics.report import HeadReport as HeadReport
     from nlu_kit.metrics.report import LabelScore as LabelScore
+    from nlu_kit.plugin.events import EpochEnd as EpochEnd
+    from nlu_kit.plugin.events import RunEnd as RunEnd
+    from nlu_kit.plugin.events import RunStart as RunStart
+    from nlu_kit.plugin.events import Sample as Sample
+    from nlu_kit.plugin.events import StepEnd as StepEnd
     from nlu_kit.plugin.modules import Backbone as Backbone
     from nlu_kit.plugin.modules import Balancing as Balancing
     from nlu_kit.plugin.modules import check_stored as check_stored
@@ -129,6 +129,7 @@ _LATER = {
     "nlu_kit.metrics.counts": "Counts accuracy set_counts",
     "nlu_kit.metrics.numerics": "log_softmax logsumexp sigmoid softmax",
     "nlu_kit.metrics.report": "HeadReport LabelScore",
+    "nlu_kit.plugin.events": "EpochEnd RunEnd RunStart Sample StepEnd",
     "nlu_kit.plugin.modules": "Backbone Balancing check_stored",
 }
 _WHERE = {name: module for module, names in _LATER.items() for name in names.split()}

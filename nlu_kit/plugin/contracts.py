@@ -17,10 +17,11 @@ from nlu_kit.assets import Assets
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
 from nlu_kit.params import Component, Params
-from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, StepEnd
 
 # --- backbones, losses, balancing: their other half is in nlu_kit.plugin.modules -----------------------------------
 

@@ -115,7 +115,7 @@ def _refuse_untrained(pipeline: Pipeline, begun: Sequence[str]) -> None:
     random = [name for name in pipeline.heads if name not in begun]
     if random and not pipeline.training.epochs:
         message = f"0 leaves heads where they begin, and '{random[0]}' begins at random"
-        hint = 'give it 1 or more epochs, or take it out of heads; an `intent` with "initialise": "examples" needs none'
+        hint = "1 or more let it learn; a head that can begin at a fit may have a parameter for that (initialise)"
         raise ConfigError([Problem("training.epochs", message, hint)])
 
 

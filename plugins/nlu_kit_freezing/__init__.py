@@ -136,7 +136,7 @@ class ScheduleParams(Params):
     stages: Annotated[
         list[Annotated[StageParams, Nested("freezing")]], Field(min_length=1), AfterValidator(_one_after_the_other)
     ] = Field(
-        default=[StageParams(type="freeze_backbone", until=3), StageParams(type="discriminative")],
+        default_factory=lambda: [StageParams(type="freeze_backbone", until=3), StageParams(type="discriminative")],
         description="Strategies in turn, each a section like `freezing` itself. All but the last also have 'until': "
         "the last epoch of their stage (of the whole run, from 1), or 'plateau': until the dev score has not risen for "
         f"'plateau_patience' epochs ({PLATEAU_PATIENCE} when absent; keep it below training.patience).",

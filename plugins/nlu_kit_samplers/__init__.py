@@ -34,7 +34,8 @@ class BucketedParams(Params):
     """Parameters of ``bucketed``."""
 
     base: Annotated[Component, Nested("sampler")] = Field(
-        default=Component(type="random"), description="The sampler that chooses the examples and their order."
+        default_factory=lambda: Component(type="random"),
+        description="The sampler that chooses the examples and their order.",
     )
     pool_batches: int = Field(
         default=50,

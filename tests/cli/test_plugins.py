@@ -37,7 +37,7 @@ def test_list_has_what_we_ship(nlu_kit: Any) -> None:
 def test_list_in_words(nlu_kit: Any) -> None:
     lines = nlu_kit("plugins", "list").stdout.splitlines()
     kinds = [line.split()[0] for line in lines if line and not line.startswith((" ", "*"))]
-    assert kinds == list(KINDS)
+    assert kinds == [*KINDS, "command"]
     discriminative = next(line for line in lines if "discriminative" in line)
     assert discriminative.startswith("  * discriminative ")
     assert discriminative.endswith(f"[nlu-kit {__version__}]")

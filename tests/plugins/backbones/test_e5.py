@@ -35,7 +35,7 @@ def quantised(array: np.ndarray) -> bytes:
     """In blocks of 32: a scale in fp16, then 16 bytes of two nibbles."""
     found = []
     for block in array.reshape(-1, 32):
-        scale = np.float16(np.abs(block).max() / 7 or 1.0)
+        scale = np.float16(max(np.abs(block).max() / 7, 1e-3))  # below that, fp16 has none
         nibbles = np.clip(np.round(block / np.float32(scale)) + 8, 0, 15).astype(np.uint8)
         found.append(scale.tobytes() + (nibbles[:16] | nibbles[16:] << 4).tobytes())
     return b"".join(found)
