@@ -39,6 +39,7 @@ NO_DEV = "as it comes, no dev"
 METHODS = {
     "as it comes": [],
     NO_DEV: [],
+    "recipe few_examples": ["recipe=few_examples"],
     "recipe standard": ["recipe=standard"],
     "recipe standard, 5 epochs": ["recipe=standard", "training.epochs=5", "training.warmup=0.1"],
     "prototype_intent, no epoch": ["heads.intent=prototype_intent", "training.epochs=0"],
