@@ -20,14 +20,17 @@ from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.data.example import Example
 from nlu_kit.heads.codec import Codecs
 
-FEW = 15
-"""Examples a label, in the middle, below which a head has few."""
+FEW, FEW_ALONE = 15, 50
+"""Examples a label, in the middle, below which a head has few. The second is for pipelines in which no head begins at
+random: with so many, the gentle epochs were still better than the usual ones on CLINC150 (docs/accuracy.md)."""
 TRAINING: Mapping[str, Any] = {"epochs": 5, "warmup": 0.1}
 
 
 def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) -> tuple[Pipeline, list[str]]:
     """The pipeline with the defaults that suit its examples, and what to say of it. ``codecs`` have their labels."""
-    few = {name: found for name in codecs if (found := _few(pipeline, name, codecs, train)) is not None}
+    alone = all(entry.head.provided.spec.few_examples for entry in pipeline.heads.values())  # type: ignore[attr-defined]
+    border = FEW_ALONE if alone else FEW
+    few = {name: found for name in codecs if (found := _few(pipeline, name, codecs, train, border)) is not None}
     if not few:
         return pipeline, []
     heads = dict(pipeline.heads)
@@ -55,15 +58,16 @@ def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) ->
     return replace(pipeline, heads=heads, freezing=freezing, training=settled), [said]
 
 
-def _few(pipeline: Pipeline, name: str, codecs: Codecs, train: Sequence[Example]) -> float | None:
-    """How many examples a label of this head has in the middle, where that is few, and the head minds; else None."""
+def _few(pipeline: Pipeline, name: str, codecs: Codecs, train: Sequence[Example], border: int) -> float | None:
+    """How many examples a label of this head has in the middle, where that is below ``border``, and the head minds;
+    else None."""
     spec: Any = pipeline.heads[name].head.provided.spec
     if not spec.few_examples or pipeline.recipe == "standard":
         return None
     golds = [gold for example in train if (gold := codecs[name].gold(example)) is not None]
     counts = Counter(value.name for gold in golds for value in gold.values() if hasattr(value, "name"))
     found = median(counts.values()) if counts else 0.0
-    return found if pipeline.recipe == "few_examples" or found < FEW else None
+    return found if pipeline.recipe == "few_examples" or found < border else None
 
 
 def _with_defaults(component: Resolved) -> tuple[Resolved, list[str]]:

@@ -55,7 +55,7 @@ def test_with_few_examples_the_recipe_changes_defaults_and_says_so(prepared: Any
     assert found.sizes()["train"] == 12, "the labels' names are no part of the corpus"
 
 
-@pytest.mark.parametrize(("examples", "sections"), [(15, {}), (4, {"recipe": "standard"})])
+@pytest.mark.parametrize(("examples", "sections"), [(50, {}), (4, {"recipe": "standard"})])
 def test_else_nothing_changes(prepared: Any, examples: int, sections: Any) -> None:
     found = prepared(examples, **sections)
     assert found.pipeline.heads["intent"].head.params.initialise == "random"
@@ -65,7 +65,7 @@ def test_else_nothing_changes(prepared: Any, examples: int, sections: Any) -> No
 
 
 def test_it_can_be_asked_for(prepared: Any) -> None:
-    assert prepared(15, recipe="few_examples").pipeline.heads["intent"].head.params.initialise == "examples"
+    assert prepared(50, recipe="few_examples").pipeline.heads["intent"].head.params.initialise == "examples"
 
 
 def test_what_the_pipeline_sets_wins(prepared: Any) -> None:
@@ -84,6 +84,19 @@ def test_a_strategy_that_the_pipeline_chose_keeps_its_rates(prepared: Any) -> No
     (line,) = said(prepared(4, freezing="freeze_backbone"))
     assert "training.epochs=5" in line
     assert "freezing." not in line
+
+
+@pytest.mark.parametrize(("examples", "begins"), [(14, "examples"), (15, "random")])
+def test_beside_a_head_that_begins_at_random_few_are_fewer(
+    prepared: Any, jsonl: Any, tmp_path: Path, examples: int, begins: str
+) -> None:
+    entity = {"start": 0, "end": 4, "label": "word"}
+    words = ("play", "stop")
+    records = [{"text": f"{word} {n}", "intent": word, "entities": [entity]} for word in words for n in range(examples)]
+    train = str(jsonl(tmp_path / "entities.jsonl", records))
+    found = prepared(heads={"intent": "intent", "ner": "ner"}, data={"train": train, "dev": train})
+    assert found.pipeline.heads["intent"].head.params.initialise == begins
+    assert prepared(examples).pipeline.heads["intent"].head.params.initialise == "examples"
 
 
 def test_a_head_that_begins_at_random_keeps_its_epochs(prepared: Any, jsonl: Any, tmp_path: Path) -> None:
