@@ -61,9 +61,10 @@ def trained(encoder: str, rate: float, seed: int) -> dict[str, Any]:
         command = [sys.executable, "-m", "nlu_kit", "train", str(folder / "pipeline.json"), "--runs", str(folder)]
         settings = [*SETTINGS, f"training.seed={seed}"]
         subprocess.run([*command, *(f"--set={one}" for one in settings)], check=True, capture_output=True)
-        training = json.loads((folder / "latest" / "model" / "model.json").read_text("utf-8"))["training"]
-    figures = {name: training["dev"][name] for name in ("intent.accuracy", "ner.f1", "exact_match")}
-    return {**figures, "seconds": round(training["seconds"]), "peak_memory_mb": round(training["peak_memory_mb"])}
+        lines = (folder / "latest" / "metrics.jsonl").read_text("utf-8").splitlines()
+    end = next(event for event in map(json.loads, lines) if event["event"] == "RunEnd")
+    figures = {name: end["dev"][name] for name in ("intent.accuracy", "ner.f1", "exact_match")}
+    return {**figures, "seconds": round(end["seconds"]), "peak_memory_mb": round(end["peak_memory_mb"])}
 
 
 if __name__ == "__main__":
