@@ -44,6 +44,14 @@ class PrototypeParams(OneLabelParams):
     )
 
 
+def _initialised(params: IntentParams) -> bool:
+    return params.initialise == "examples"
+
+
+def _always(_: PrototypeParams) -> bool:
+    return True
+
+
 @hookimpl
 def nlu_kit_heads() -> list[HeadSpec[Any]]:
     return [
@@ -55,7 +63,7 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             build=lazy("nlu_kit.plugin:SentenceClassifier"),
             default_loss="cross_entropy",
             few_examples={"initialise": "examples", "label_texts": True},
-            begins_at_fit=lambda params: params.initialise == "examples",
+            begins_at_fit=_initialised,
             default=True,
         ),
         HeadSpec(
@@ -65,6 +73,6 @@ def nlu_kit_heads() -> list[HeadSpec[Any]]:
             codec=lazy("nlu_kit_intent.codec:PrototypeCodec"),
             build=lazy("nlu_kit_intent.prototypes:Prototypes"),
             default_loss="cross_entropy",
-            begins_at_fit=lambda params: True,
+            begins_at_fit=_always,
         ),
     ]

@@ -1,9 +1,15 @@
-"""Listing components must not cost an import of torch; freezing and reading never need it."""
+"""Listing components must not cost an import of torch; freezing and reading never need it. Specs can be pickled."""
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
+
+import pytest
+
+from nlu_kit.plugin.hooks import KINDS
+from nlu_kit.registry import Registry
 
 LISTING = """
 import sys
@@ -38,3 +44,10 @@ sys.exit(f"imported: {heavy}" if heavy else 0)
 def test_listing_freezing_and_reading_import_nothing_heavy() -> None:
     result = subprocess.run([sys.executable, "-c", LISTING], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_specs_can_be_pickled(kind: str) -> None:
+    """A model holds those it was built from, and goes to other processes."""
+    for provided in Registry.load().all(kind):
+        assert pickle.loads(pickle.dumps(provided)) == provided
