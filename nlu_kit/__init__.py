@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 # What is asked for is imported then, so that ``import nlu_kit`` stays fast.
 _WHERE = {
     "train": "nlu_kit.training.run",
+    "pretrain": "nlu_kit.pretraining.run",
     "load": "nlu_kit.runtime.predictor",
     "evaluate": "nlu_kit.evaluation.evaluate",
     "compare": "nlu_kit.comparison.compare",
@@ -49,6 +50,7 @@ __all__ = [
     "compare",
     "evaluate",
     "load",
+    "pretrain",
     "train",
 ]
 
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from nlu_kit.evaluation.evaluate import evaluate
+    from nlu_kit.pretraining.run import pretrain
     from nlu_kit.runtime.predictor import Predictor, load
     from nlu_kit.training.run import train
 
@@ -72,7 +75,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'nlu_kit' has no attribute '{name}'")
-    if name == "train":  # its module imports torch
+    if name in ("train", "pretrain"):  # their modules import torch
         from nlu_kit.extras import needs_train
 
         needs_train("training")

@@ -20,7 +20,7 @@ def test_all_that_it_names_is_there() -> None:
 
 def test_functions_are_not_hidden_by_packages_of_their_name() -> None:
     """A submodule that is imported becomes an attribute of its package."""
-    for name in ("train", "load", "evaluate", "compare"):
+    for name in ("train", "pretrain", "load", "evaluate", "compare"):
         assert callable(getattr(nlu_kit, name))
         assert f"nlu_kit.{name}" not in sys.modules
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,9 +17,10 @@ from click.testing import CliRunner
 from nlu_kit.cli.lazy import LazyGroup
 from nlu_kit.config.check import resolve
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.config.pretraining import load_pretraining
 from nlu_kit.errors import PluginError
 from nlu_kit.heads.label import LabelCodec
-from nlu_kit.plugin import DetectorParams, DetectorSpec, Params, hookimpl
+from nlu_kit.plugin import DetectorParams, DetectorSpec, ObjectiveParams, Params, hookimpl
 from nlu_kit.plugin.hooks import KINDS, NluKitSpecs
 from nlu_kit.plugin.specs import CONTRACT, CONTRACT_ATTRIBUTE
 from nlu_kit.registry import Registry
@@ -31,7 +33,7 @@ class StubParams(Params):
     size: int = 3
 
 
-class MineParams(DetectorParams):  # which suit every kind
+class MineParams(DetectorParams, ObjectiveParams):  # which suit every kind
     strength: float = 2.0
 
 
@@ -87,7 +89,7 @@ PLACES: dict[str, tuple[dict[str, Any], Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLACES)
 def test_the_component_reaches_the_pipeline(kind: str) -> None:
     sections, where, _ = PLACES[kind]
     part = where(resolve_with(plugin(**{kind: spec_of(kind, "mine", MineParams, built)}), sections))
@@ -96,11 +98,23 @@ def test_the_component_reaches_the_pipeline(kind: str) -> None:
         assert part.make(None) == "built with 4.0"
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLACES)
 def test_it_is_not_used_unless_named(kind: str) -> None:
     _, where, otherwise = PLACES[kind]
     part = where(resolve_with(plugin(**{kind: spec_of(kind, "mine", MineParams, never)}), {}))
     assert (part if part is None else part.type) == otherwise
+
+
+def test_an_objective_is_named_in_pretrain_json_and_nowhere_else(tmp_path: Path) -> None:
+    assert set(KINDS) - set(PLACES) == {"objective"}
+    mine = plugin(objective=spec_of("objective", "mine", MineParams, built))
+    registry = Registry.of({"stubs": STUBS, "mine": mine})
+    (tmp_path / "pretrain.json").write_text(json.dumps({"objectives": [MINE, "mine"]}), encoding="utf-8")
+    plan = load_pretraining(tmp_path, registry=registry)
+    assert {name: part.make(None) for name, part in plan.objectives.items()} == {
+        "mine": "built with 4.0",
+        "mine_2": "built with 2.0",
+    }
 
 
 def test_what_a_head_produces_decides_its_loss() -> None:
@@ -184,7 +198,7 @@ def test_a_hook_that_raises_leaves_the_others_theirs(monkeypatch: pytest.MonkeyP
 
 
 def test_every_hook_is_in_the_table() -> None:
-    assert {KINDS[kind][0] for kind in PLACES} | {"nlu_kit_commands"} == set(HOOKS)
+    assert {hook for hook, _ in KINDS.values()} | {"nlu_kit_commands"} == set(HOOKS)
 
 
 @pytest.mark.parametrize("hook", HOOKS)

@@ -42,6 +42,7 @@ FLOORS = {
     "model": 8,
     "runtime": 9,
     "training": 10,
+    "pretraining": 11,
     "testing": 11,
     "experiments": 11,
     "evaluation": 12,

@@ -39,6 +39,7 @@ cli = LazyGroup(
         "init": ("nlu_kit.cli.init", "command", "Write a pipeline.json and starter data to begin with."),
         "config": ("nlu_kit.cli.config", "command", "Check a pipeline, show it in full, or write its JSON schema."),
         "train": ("nlu_kit.cli.train", "command", "Train a pipeline and write its model folder."),
+        "pretrain": ("nlu_kit.cli.pretrain", "command", "Teach an encoder before any task, and write its folder."),
         "compare": ("nlu_kit.cli.compare", "command", "Train a grid of settings and seeds, and say what is better."),
         "evaluate": ("nlu_kit.cli.evaluate", "command", "Measure a trained model, or a pipeline by cross-validation."),
         "diff": ("nlu_kit.cli.diff", "command", "Compare two models: which utterances got better, which worse."),

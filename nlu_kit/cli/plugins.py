@@ -77,7 +77,7 @@ def show(kind: str, name: str) -> None:
     say("\nParameters:" if described else "\nNo parameters.")
     for parameter in described:
         _print_parameter(parameter)
-    say("\nIn pipeline.json:")
+    say("\nIn pretrain.json:" if kind == "objective" else "\nIn pipeline.json:")
     say_json(example(provided, registry), indent=2)
 
 

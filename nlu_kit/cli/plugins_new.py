@@ -52,7 +52,7 @@ def new(kind: str, name: str, directory: Path | None) -> None:
 
     \b
     Kinds: backbone, head, loss, balancing, sampler, freezing, detector, reader,
-    callback, command.
+    callback, objective, command.
 
     It comes with tests, type hints, a pipeline.json to try it with, and a workflow that tests it.
 
@@ -173,11 +173,13 @@ def plugin_files(kind: str, name: PluginName) -> dict[Path, bytes]:
     texts = _templates(TEMPLATES / "skeleton") | _templates(TEMPLATES / kind)
     if kind == COMMAND:  # which has no clauses to parametrise a test with
         del texts["tests/test_contract.py"]
-    if any(path.endswith(".csv") for path in texts):  # a reader brings a corpus in its own format
+    if any(path.endswith((".csv", ".txt")) for path in texts):  # it brings data in a format of its own
         texts = {path: text for path, text in texts.items() if not path.endswith(".jsonl")}
     filled = {path: Template(text).substitute(values) for path, text in texts.items()}
     if about["pipeline"]:
         filled["pipeline.json"] = json.dumps(_pipeline(about["pipeline"], name), indent=2) + "\n"
+    if "pretrain" in about:
+        filled["pretrain.json"] = json.dumps(about["pretrain"], indent=2) + "\n"
     return {Path(path.replace(_PACKAGE, name.package)): text.encode() for path, text in sorted(filled.items())}
 
 
@@ -208,6 +210,9 @@ def _pipeline(sections: Mapping[str, Any], name: PluginName) -> dict[str, Any]:
 
 
 def _use(about: Mapping[str, Any], name: PluginName) -> str:
+    if "pretrain" in about:
+        section = json.dumps(about["pretrain"], indent=2)
+        return f"In `pretrain.json`:\n\n```json\n{section}\n```\n\n```sh\nnlu-kit pretrain pretrain.json\n```"
     if not about["pipeline"]:
         return f"```sh\nnlu-kit {name.command} data/train.jsonl --least 3\n```\n\n{about['note']}"
     section = json.dumps(about["pipeline"], indent=2)
@@ -217,8 +222,8 @@ def _use(about: Mapping[str, Any], name: PluginName) -> str:
 
 
 def _file_lines(about: Mapping[str, Any]) -> list[str]:
-    return [*about["files"], "`pipeline.json`, `data/`: something to try it with." if about["pipeline"] else
-            "`data/`: something to try it with."]  # fmt: skip
+    files = ["`pretrain.json`" if "pretrain" in about else "`pipeline.json`" if about["pipeline"] else "", "`data/`"]
+    return [*about["files"], f"{', '.join(filter(None, files))}: something to try it with."]
 
 
 def _contract_note(kind: str, name: PluginName) -> str:

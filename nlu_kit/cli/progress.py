@@ -77,3 +77,13 @@ class ProgressCallback(Callback):
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+
+class PretrainingProgress(ProgressCallback):
+    """The same, for a run without utterances to show: the command says how it ended."""
+
+    def on_run_end(self, event: RunEnd) -> None:
+        self._close_bar()
+        mention(
+            f"{event.reason} after {event.epochs_run} epochs, {event.seconds:.0f}s; best epoch {event.best_epoch + 1}"
+        )

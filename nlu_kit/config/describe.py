@@ -61,7 +61,8 @@ def describe_fields(schema: Mapping[str, Any], nested: Mapping[str, str]) -> lis
 
 
 def example(provided: Provided, registry: Registry) -> dict[str, Any]:
-    """A piece of pipeline.json that uses the component, with every default written out and "…" where one is missing."""
+    """A piece of pipeline.json (for an objective, of pretrain.json) that uses the component, with every default written
+    out and "…" where one is missing."""
     spec = provided.spec
     section = {"type": spec.name}
     section |= {p.name: "…" if p.required else p.default for p in describe_parameters(provided)}
@@ -76,6 +77,8 @@ def example(provided: Provided, registry: Registry) -> dict[str, Any]:
         return {"data": {"train": "data/train", "reader": section}}
     if spec.kind == "callback":
         return {"training": {"callbacks": [section]}}
+    if spec.kind == "objective":
+        return {"objectives": [{**section, **spec.trial}]}
     return {spec.kind: section}
 
 

@@ -46,7 +46,8 @@ def pipeline_schema(registry: Registry) -> Schema:
     data, training = definitions["DataConfig"], definitions["TrainingConfig"]
     data["properties"]["reader"] = _slot("reader", data["properties"]["reader"])
     training["properties"]["callbacks"]["items"] = _reference("callback")
-    composed: Schema = {name: definitions[name] for name in ("DataConfig", "TrainingConfig", "DecodingConfig")}
+    sections = ("DataConfig", "TrainingConfig", "TeacherConfig", "DecodingConfig")
+    composed: Schema = {name: definitions[name] for name in sections}
     for kind in KINDS:
         composed |= _kind(kind, registry)
     return {"$schema": DIALECT, "title": "nlu-kit pipeline", **schema, "required": required, "$defs": composed}

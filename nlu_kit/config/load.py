@@ -15,12 +15,15 @@ from nlu_kit.registry import Registry
 LARGEST = 16 << 20  # bytes: far more than anybody writes by hand
 
 
-def read_json_object(file: Path) -> dict[str, Any]:
-    """The JSON object in ``file``. Raises ConfigError naming line and column where it is not one."""
+_BEGIN = "start with `nlu-kit init my-bot`, or name another file"
+
+
+def read_json_object(file: Path, *, hint: str = _BEGIN) -> dict[str, Any]:
+    """The JSON object in ``file``. Raises ConfigError naming line and column where it is not one; ``hint`` is for where
+    there is no file."""
     try:
         value = read_json(file, limit=LARGEST)
     except FileNotFoundError:
-        hint = "start with `nlu-kit init my-bot`, or name another file"
         raise ConfigError([Problem("", "the file does not exist", hint)], source=str(file)) from None
     except OSError as error:
         problem = Problem("", f"the file can't be read: {error.strerror or error}")
@@ -35,8 +38,9 @@ def read_json_object(file: Path) -> dict[str, Any]:
 def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
     """A copy of ``raw`` with each ``path=value`` set; values are JSON, or strings where they are not.
 
-    ``training.epochs=3``, ``heads.ner.loss.type=cross_entropy``, ``sampler=random``. A component given by its bare
-    name ("sampler": "weighted") becomes ``{"type": "weighted"}`` when a parameter of it is set.
+    ``training.epochs=3``, ``heads.ner.loss.type=cross_entropy``, ``sampler=random``, ``objectives.0.weight=2`` (of a
+    list, counted from 0). A component given by its bare name ("sampler": "weighted") becomes ``{"type": "weighted"}``
+    when a parameter of it is set.
     """
     result: dict[str, Any] = json.loads(json.dumps(raw))
     for override in overrides:
@@ -49,20 +53,31 @@ def apply_overrides(raw: dict[str, Any], overrides: Sequence[str]) -> dict[str, 
             value = parse_json(text)
         except JsonError:
             value = text
-        node = result
+        node: Any = result
         for depth, key in enumerate(keys[:-1]):
-            child = node.get(key)
+            place = _place(node, key, path)
+            child = node[place] if isinstance(node, list) else node.get(place)
             if isinstance(child, str):
                 child = {"type": child}
             elif child is None:
                 child = {}
-            elif not isinstance(child, dict):
+            elif not isinstance(child, (dict, list)):
                 at = ".".join(keys[: depth + 1])
                 raise ConfigError([Problem("--set", f"'{path}' leads through '{at}', which is not an object")])
-            node[key] = child
+            node[place] = child
             node = child
-        node[keys[-1]] = value
+        node[_place(node, keys[-1], path)] = value
     return result
+
+
+def _place(node: Any, key: str, path: str) -> Any:
+    """The key, or of a list the position."""
+    if not isinstance(node, list):
+        return key
+    if not key.isdecimal() or int(key) >= len(node):
+        have = f"it has {len(node)}, counted from 0" if node else "it is empty"
+        raise ConfigError([Problem("--set", f"'{path}': '{key}' is no position of that list, {have}")])
+    return int(key)
 
 
 def fill_types(raw: Mapping[str, Any], registry: Registry) -> dict[str, Any]:

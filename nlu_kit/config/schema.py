@@ -59,16 +59,10 @@ class DataConfig(_Section):
     )
 
 
-class TrainingConfig(_Section):
-    """How training runs. Learning rates belong to the freezing strategy."""
+class LoopConfig(_Section):
+    """What every training loop is told, whatever it trains. Learning rates belong to the freezing strategy."""
 
-    epochs: int = Field(
-        default=500,
-        ge=0,
-        le=1_000_000,
-        description="Upper limit; the schedule anneals over this many epochs. 0 leaves heads at the fit that they "
-        "begin at, and the encoder as it is.",
-    )
+    epochs: int = Field(default=1, ge=0, le=1_000_000, description="How often it goes through the data.")
     batch_size: int = Field(default=32, ge=1, le=65_536, description="Examples per optimiser step, over all processes.")
     gradient_accumulation: int = Field(
         default=1,
@@ -84,20 +78,8 @@ class TrainingConfig(_Section):
     )
     weight_decay: float = Field(default=0.01, ge=0, le=10, description="AdamW's; biases and norms are exempt.")
     max_grad_norm: float = Field(default=1.0, gt=0, le=1e6, description="Gradients are clipped to this norm.")
-    fgm: float | None = Field(
-        default=None,
-        gt=0,
-        lt=1,
-        description="Adversarial training by the fast gradient method: each batch goes through a second time, with "
-        "every text's word vectors (or what static layers put out) moved by this share of their length to where the "
-        "loss rises most. It can make entities better, for almost twice the time; try 0.03. When absent, none.",
-    )
     patience: int = Field(
         default=5, ge=1, le=1_000_000, description="Epochs without a better dev score before training stops."
-    )
-    monitor: str = Field(
-        default="mean",
-        description="The dev score: 'mean' of every head's main metric, 'exact_match', or one metric as 'head.metric'.",
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         default="auto",
@@ -111,6 +93,59 @@ class TrainingConfig(_Section):
         default=None, ge=1, le=65_536, description="How many processes there must be; another world size is an error."
     )
     seed: int = Field(default=42, ge=0, lt=2**32, description="Seeds weights, sampling, dropout and the dev split.")
+    callbacks: list[Component] = Field(default=[], description="Further listeners to the run.")
+
+    @field_validator("gradient_accumulation")
+    @classmethod
+    def _pieces_hold_something(cls, pieces: int, info: ValidationInfo) -> int:
+        size = info.data.get("batch_size")  # absent where it is wrong itself
+        if size is not None and pieces > size:
+            raise ValueError(f"more pieces than the batch has examples (training.batch_size is {size})")
+        return pieces
+
+
+class TeacherConfig(_Section):
+    """A trained model whose outputs the heads learn as well. Relative paths start at the folder of pipeline.json."""
+
+    model: str = Field(min_length=1, description="The folder of the trained model, which has the same labels.")
+    weight: float = Field(
+        default=0.5, gt=0, le=1, description="The teacher's share of each head's loss; the rest is the annotation's."
+    )
+    temperature: float = Field(
+        default=2.0,
+        gt=0,
+        le=100,
+        description="What both sides' logits are divided by; the higher, the more the less likely labels count.",
+    )
+    unlabelled: list[str] = Field(
+        default=[],
+        max_length=10_000,
+        description="Texts without annotation that the teacher answers: .txt, gzipped, folders of these, or corpora.",
+    )
+
+
+class TrainingConfig(LoopConfig):
+    """How training runs. Learning rates belong to the freezing strategy."""
+
+    epochs: int = Field(
+        default=500,
+        ge=0,
+        le=1_000_000,
+        description="Upper limit; the schedule anneals over this many epochs. 0 leaves heads at the fit that they "
+        "begin at, and the encoder as it is.",
+    )
+    fgm: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Adversarial training by the fast gradient method: each batch goes through a second time, with "
+        "every text's word vectors (or what static layers put out) moved by this share of their length to where the "
+        "loss rises most. It can make entities better, for almost twice the time; try 0.03. When absent, none.",
+    )
+    monitor: str = Field(
+        default="mean",
+        description="The dev score: 'mean' of every head's main metric, 'exact_match', or one metric as 'head.metric'.",
+    )
     static_cache_mb: int | None = Field(
         default=None,
         ge=0,
@@ -123,18 +158,12 @@ class TrainingConfig(_Section):
         description="Write the network as an ONNX graph as well, which predicts without torch. It is kept if it "
         "decides as torch does on dev.",
     )
+    teacher: TeacherConfig | None = Field(
+        default=None, description="A trained model to learn from as well; when absent, none."
+    )
     sanity_examples: int = Field(
         default=3, ge=0, le=1000, description="Dev utterances decoded after each epoch, gold beside."
     )
-    callbacks: list[Component] = Field(default=[], description="Further listeners to the run.")
-
-    @field_validator("gradient_accumulation")
-    @classmethod
-    def _pieces_hold_something(cls, pieces: int, info: ValidationInfo) -> int:
-        size = info.data.get("batch_size")  # absent where it is wrong itself
-        if size is not None and pieces > size:
-            raise ValueError(f"more pieces than the batch has examples (training.batch_size is {size})")
-        return pieces
 
 
 class DecodingConfig(_Section):

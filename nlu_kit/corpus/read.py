@@ -70,6 +70,19 @@ def read_with(spec: ReaderSpec[Any], params: Params, path: Path, *, out_of_scope
     return mark_out_of_scope(examples, out_of_scope)
 
 
+def read_any(path: Path, registry: Registry) -> list[Example]:
+    """Every example of a file or folder in any format that is installed. Raises DataError where it is missing,
+    unrecognised or empty."""
+    if not path.exists():
+        raise DataError(f"{path} does not exist; paths start at the folder of the file that names them")
+    refuse_special(path)
+    chosen = recognised(path, registry, option="its name")
+    if chosen is None:
+        names = ", ".join(provided.spec.name for provided in registry.all("reader")) or "none, for none is installed"
+        raise DataError(f"no installed reader recognises {path}; there are: {names}")
+    return read_with(*chosen, path, out_of_scope=())
+
+
 def refuse_special(path: Path) -> None:
     """Raises DataError for what is there, but is no file and no folder, or can't be opened: a pipe would be waited for,
     a device may never end."""

@@ -61,7 +61,7 @@ def collate(dataset: EncodedDataset, indices: Sequence[int], *, pad_id: int, dev
     columns = [dataset.targets[row] for row in rows]
     targets = {
         head: {
-            name: torch.from_numpy(_stack([column[head][name] for column in columns], masked=not indices)).to(device)
+            name: torch.from_numpy(stack([column[head][name] for column in columns], masked=not indices)).to(device)
             for name in columns[0][head]
         }
         for head in columns[0]
@@ -69,7 +69,7 @@ def collate(dataset: EncodedDataset, indices: Sequence[int], *, pad_id: int, dev
     return Batch(tokens, encodings, targets)
 
 
-def _stack(arrays: Sequence[np.ndarray], *, masked: bool) -> np.ndarray:
+def stack(arrays: Sequence[np.ndarray], *, masked: bool = False) -> np.ndarray:
     """Stack arrays of one rank, each axis padded to the longest with IGNORE (floats: NaN)."""
     shape = tuple(max(sizes) for sizes in zip(*(array.shape for array in arrays), strict=True))
     fill = np.nan if np.issubdtype(arrays[0].dtype, np.floating) else IGNORE

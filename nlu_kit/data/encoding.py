@@ -121,6 +121,20 @@ class Tokenizer:
         special = {id_ for id_, token in self._raw.get_added_tokens_decoder().items() if token.special}  # never read
         return max([0, *given, *(id_ for id_ in self._raw.get_vocab().values() if id_ not in special)])
 
+    @cached_property
+    def mask_id(self) -> int | None:
+        """The id of the token that stands for a hidden word; None where the tokenizer has none."""
+        found = (self._raw.token_to_id(token) for token in ("[MASK]", "<mask>"))
+        return next((id_ for id_ in found if id_ is not None), None)
+
+    @cached_property
+    def ordinary_ids(self) -> np.ndarray:
+        """Int64: the ids of all pieces but special tokens."""
+        special = {id_ for id_, token in self._raw.get_added_tokens_decoder().items() if token.special}
+        known = [*self._tokens([""], _BROKEN)[0].ids, *([] if self.mask_id is None else [self.mask_id])]
+        special |= set(known)  # not every file says of these that they are
+        return np.array(sorted(set(self._raw.get_vocab(with_added_tokens=False).values()) - special), dtype=np.int64)
+
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Encode texts; the order is kept. Any str encodes: half a surrogate pair is read as the replacement character.
         Raises ModelError where the tokenizer breaks, which ``load`` makes unlikely."""

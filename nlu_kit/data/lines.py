@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import gzip
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -40,7 +42,7 @@ def text_lines(path: Path) -> Iterator[str]:
                     number += 1
                     yield decode_line(raw, str(path), number)
     except FileNotFoundError:
-        raise DataError(f"{path}: the file does not exist; check the path in the pipeline's data section") from None
+        raise DataError(f"{path}: the file does not exist; check the path") from None
     except OSError as error:
         raise DataError(f"{path}: the file can't be read: {error.strerror or error}; name a file of texts") from error
 
@@ -109,3 +111,34 @@ def json_type(value: object) -> str:
     """What JSON calls the type of ``value``, with its article."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+TEXT_SUFFIXES = (".txt", ".txt.gz", ".gz")
+
+
+def plain_texts(path: Path) -> Iterator[str]:
+    """Each line that is not blank of a text file, of one that is gzipped, or of all those in a folder and below, by
+    name. Nothing is held in memory but one line. Raises DataError, as ``text_lines`` does, and where a folder has
+    none."""
+    if not path.is_dir():
+        yield from (line for line in (_unzipped(path) if path.suffix == ".gz" else text_lines(path)) if line.strip())
+        return
+    files = sorted(file for file in path.rglob("*") if file.name.endswith(TEXT_SUFFIXES) and file.is_file())
+    if not files:
+        raise DataError(f"{path} has no text files; they end in {', '.join(TEXT_SUFFIXES)}")
+    for file in files:
+        yield from plain_texts(file)
+
+
+def _unzipped(path: Path) -> Iterator[str]:
+    number = 0
+    try:
+        with open_regular(path) as raw, gzip.open(raw) as file:
+            for lines in arriving(file, str(path)):
+                for line in lines:
+                    number += 1
+                    yield decode_line(line, str(path), number)
+    except FileNotFoundError:
+        raise DataError(f"{path}: the file does not exist; check the path") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: the file can't be read: {error}; name a file of texts") from error

@@ -14,7 +14,7 @@ from nlu_kit.data.batch import Batch, TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
-from nlu_kit.heads.modules import Encoded, Head, Loss
+from nlu_kit.heads.modules import Encoded, Head
 from nlu_kit.model.compute import Computed, each, in_batches, predict_with
 from nlu_kit.model.correction import LOGITS
 from nlu_kit.model.description import Correction
@@ -73,7 +73,7 @@ def _offsets(head: str) -> str:
 class Objective(nn.Module):
     """Model, losses and balancing in one module, so that whatever wraps it sees every learnable parameter."""
 
-    def __init__(self, model: NluModel, losses: Mapping[str, Loss], balancing: Balancing) -> None:
+    def __init__(self, model: NluModel, losses: Mapping[str, nn.Module], balancing: Balancing) -> None:
         super().__init__()
         self.model = model
         self.losses = nn.ModuleDict(losses)
@@ -84,11 +84,14 @@ class Objective(nn.Module):
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """(balanced total, each head's loss), scalars. Dividing by ``denominators`` of the whole global batch makes
         the pieces of a batch add up to its mean; ``share`` is this piece's part of what no loss scales."""
-        outputs = self.model(batch.tokens)
-        losses = {
+        losses = self.head_losses(self.model(batch.tokens), batch, denominators)
+        return self.balancing(losses, share=share), losses
+
+    def head_losses(self, outputs: Outputs, batch: Batch, denominators: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Each head's loss by its annotation."""
+        return {
             name: loss(outputs[name], batch.targets[name]) / denominators[name] for name, loss in self.losses.items()
         }
-        return self.balancing(losses, share=share), losses
 
     def denominators(self, batch: Batch) -> dict[str, Tensor]:
         """What each head's summed loss over this batch is to be divided by."""

@@ -45,6 +45,11 @@ from nlu_kit.plugin.contracts import Sampler as Sampler
 from nlu_kit.plugin.contracts import SamplerContext as SamplerContext
 from nlu_kit.plugin.deferred import lazy as lazy
 from nlu_kit.plugin.hooks import hookimpl as hookimpl
+from nlu_kit.plugin.objectives import DataReport as DataReport
+from nlu_kit.plugin.objectives import Item as Item
+from nlu_kit.plugin.objectives import ObjectiveContext as ObjectiveContext
+from nlu_kit.plugin.objectives import ObjectiveParams as ObjectiveParams
+from nlu_kit.plugin.objectives import Split as Split
 from nlu_kit.plugin.specs import CONTRACT as CONTRACT
 from nlu_kit.plugin.specs import BackboneSpec as BackboneSpec
 from nlu_kit.plugin.specs import BalancingSpec as BalancingSpec
@@ -53,6 +58,7 @@ from nlu_kit.plugin.specs import DetectorSpec as DetectorSpec
 from nlu_kit.plugin.specs import FreezingSpec as FreezingSpec
 from nlu_kit.plugin.specs import HeadSpec as HeadSpec
 from nlu_kit.plugin.specs import LossSpec as LossSpec
+from nlu_kit.plugin.specs import ObjectiveSpec as ObjectiveSpec
 from nlu_kit.plugin.specs import ReaderSpec as ReaderSpec
 from nlu_kit.plugin.specs import SamplerSpec as SamplerSpec
 
@@ -65,6 +71,7 @@ if TYPE_CHECKING:
     from nlu_kit.data.lines import is_jsonl as is_jsonl
     from nlu_kit.data.lines import json_type as json_type
     from nlu_kit.data.lines import parse_record as parse_record
+    from nlu_kit.data.lines import plain_texts as plain_texts
     from nlu_kit.data.lines import record_text as record_text
     from nlu_kit.data.lines import text_lines as text_lines
     from nlu_kit.data.words import SHAPES as SHAPES
@@ -109,12 +116,17 @@ if TYPE_CHECKING:
     from nlu_kit.plugin.events import StepEnd as StepEnd
     from nlu_kit.plugin.modules import Backbone as Backbone
     from nlu_kit.plugin.modules import Balancing as Balancing
+    from nlu_kit.plugin.modules import PretrainingObjective as PretrainingObjective
     from nlu_kit.plugin.modules import check_stored as check_stored
+    from nlu_kit.plugin.modules import evaluating as evaluating
+    from nlu_kit.plugin.modules import sentence_vectors as sentence_vectors
+    from nlu_kit.plugin.modules import stack_targets as stack_targets
+    from nlu_kit.plugin.modules import word_table as word_table
 
 _LATER = {
     "nlu_kit.data.batch": "TokenBatch collate_tokens",
     "nlu_kit.data.encoding": "Encoding Tokenizer Word",
-    "nlu_kit.data.lines": "is_jsonl json_type parse_record record_text text_lines",
+    "nlu_kit.data.lines": "is_jsonl json_type parse_record plain_texts record_text text_lines",
     "nlu_kit.data.words": "SHAPES",
     "nlu_kit.files": "JsonError read_json sha256",
     "nlu_kit.heads.codec": "Codec CodecContext HeadContext",
@@ -130,7 +142,8 @@ _LATER = {
     "nlu_kit.metrics.numerics": "log_softmax logsumexp sigmoid softmax",
     "nlu_kit.metrics.report": "HeadReport LabelScore",
     "nlu_kit.plugin.events": "EpochEnd RunEnd RunStart Sample StepEnd",
-    "nlu_kit.plugin.modules": "Backbone Balancing check_stored",
+    "nlu_kit.plugin.modules": "Backbone Balancing PretrainingObjective check_stored evaluating sentence_vectors "
+    "stack_targets word_table",
 }
 _WHERE = {name: module for module, names in _LATER.items() for name in names.split()}
 

@@ -196,6 +196,23 @@ class NluKitSpecs:
         """
 
     @hookspec
+    def nlu_kit_objectives(self) -> Iterable[specs.ObjectiveSpec[Any]]:  # type: ignore[empty-body]
+        """What an encoder is pre-trained by. ``build`` makes a ``PretrainingObjective``.
+
+        Example::
+
+            from nlu_kit.plugin import ObjectiveParams, ObjectiveSpec, hookimpl, lazy
+
+            class OrderParams(ObjectiveParams):
+                texts: list[str] = []
+
+            @hookimpl
+            def nlu_kit_objectives():
+                build = lazy("acme.order:SentenceOrder")
+                return [ObjectiveSpec(name="order", summary="Which comes first?", params=OrderParams, build=build)]
+        """
+
+    @hookspec
     def nlu_kit_commands(self, cli: click.Group) -> None:
         """Commands of `nlu-kit`. Import what is heavy inside them.
 
@@ -226,4 +243,5 @@ KINDS: dict[str, tuple[str, type[specs.AnySpec]]] = {
     "detector": ("nlu_kit_detectors", specs.DetectorSpec),
     "reader": ("nlu_kit_readers", specs.ReaderSpec),
     "callback": ("nlu_kit_callbacks", specs.CallbackSpec),
+    "objective": ("nlu_kit_objectives", specs.ObjectiveSpec),
 }

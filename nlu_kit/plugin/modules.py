@@ -6,17 +6,20 @@ Shapes: B texts, T tokens, D the backbone's width, C the head's classes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from nlu_kit.assets import StoredTensor
-from nlu_kit.data.batch import TokenBatch
-from nlu_kit.data.encoding import Tokenizer
+from nlu_kit.data.batch import TokenBatch, collate_tokens, stack
+from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.errors import ModelError, PluginError
 from nlu_kit.heads.modules import Encoded
+from nlu_kit.plugin.objectives import DataReport, Item, Split
 
 _DTYPES = {
     torch.float32: "F32",
@@ -65,6 +68,10 @@ class Backbone(nn.Module, ABC):
         """Write all that ``BackboneContext.assets`` needs to rebuild this module, without its weights. Only what is
         written here can be read there."""
 
+    def save_pretrained(self, folder: Path) -> None:
+        """Write a folder, weights and tokenizer included, that a backbone can begin at: what pre-training ends with."""
+        raise PluginError(f"contract: {type(self).__name__} can't be pre-trained: it has no save_pretrained()")
+
 
 class Balancing(nn.Module, ABC):
     """How the heads' mean losses become one scalar."""
@@ -80,6 +87,95 @@ class Balancing(nn.Module, ABC):
     def end_epoch(self, losses: Mapping[str, float]) -> None:
         """Hear each head's mean loss over an epoch. Keep state in buffers or parameters, so that it is checkpointed."""
         return
+
+
+class PretrainingObjective(nn.Module, ABC):
+    """One way to teach an encoder without a task; see ``nlu_kit.plugin.objectives``. Its own parameters, if it has any,
+    train as a head's do.
+
+    ``main`` names the figure by which the best epoch is chosen: higher is better. ``unscaled`` names figures that are
+    no shares, such as perplexity.
+    """
+
+    main: str
+    unscaled: Collection[str] = ()
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many items there are to learn from."""
+
+    @abstractmethod
+    def item(self, index: int, generator: np.random.Generator) -> Item:
+        """One of them. What chance decides comes from ``generator`` alone: another one each time that it is drawn."""
+
+    @abstractmethod
+    def forward(self, encoded: Encoded, targets: Mapping[str, Tensor], backbone: Backbone) -> Tensor:
+        """The loss of B items, summed: a scalar. With K texts an item, ``encoded`` has B x K rows, item by item."""
+
+    def denominator(self, targets: Mapping[str, Tensor]) -> Tensor:
+        """What the summed loss of these items is to be divided by; as it is here, their number."""
+        first = next(iter(targets.values()))
+        return torch.tensor(float(len(first)), device=first.device)
+
+    @abstractmethod
+    def evaluate(self, backbone: Backbone, split: Split) -> Mapping[str, float]:
+        """Figures on items that are held out, the same for the same weights; ``main`` is one of dev's. Empty for test
+        where there is none."""
+
+    @abstractmethod
+    def report(self) -> DataReport:
+        """What the data became."""
+
+
+@torch.no_grad()
+def sentence_vectors(backbone: Backbone, encodings: Sequence[Encoding], *, batch_size: int = 64) -> np.ndarray:
+    """Float32 [N, D], in the order given, with the backbone in eval mode."""
+    device = next(backbone.parameters()).device
+    vectors = np.zeros((len(encodings), backbone.width), dtype=np.float32)
+    order = sorted(range(len(encodings)), key=lambda i: len(encodings[i]))
+    with evaluating(backbone):
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            tokens = collate_tokens([encodings[row] for row in rows], pad_id=backbone.pad_id, device=device)
+            vectors[rows] = backbone(tokens).pooled_BD.float().cpu().numpy()
+    return vectors
+
+
+@contextmanager
+def evaluating(*modules: nn.Module) -> Iterator[None]:
+    """Eval mode for these and all in them, and then the modes from before."""
+    modes = {inner: inner.training for module in modules for inner in module.modules()}
+    for module in modules:
+        module.eval()
+    try:
+        yield
+    finally:
+        for inner, mode in modes.items():
+            inner.training = mode
+
+
+def stack_targets(items: Sequence[Item], device: torch.device) -> dict[str, Tensor]:
+    """The targets of some items, by name, as ``PretrainingObjective.forward`` gets them."""
+    return {
+        name: torch.from_numpy(stack([np.asarray(item.targets[name]) for item in items])).to(device)
+        for name in items[0].targets
+    }
+
+
+def word_table(backbone: Backbone) -> nn.Embedding:
+    """The table of word vectors: the largest ``nn.Embedding`` in the backbone's lowest layer.
+
+    Raises PluginError where there is none.
+    """
+    lowest = backbone.layers[0]
+    tables = [
+        module
+        for name, module in backbone.named_modules()
+        if isinstance(module, nn.Embedding) and f"{name}.".startswith(f"{lowest}.")
+    ]
+    if not tables:
+        raise PluginError(f"the backbone has no table of word vectors (nn.Embedding) in '{lowest}'")
+    return max(tables, key=lambda table: table.num_embeddings)
 
 
 def check_stored(module: nn.Module, stored: Mapping[str, StoredTensor], *, described: Path, prefix: str = "") -> None:

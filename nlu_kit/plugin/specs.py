@@ -29,11 +29,12 @@ from nlu_kit.plugin.contracts import (
     SamplerContext,
 )
 from nlu_kit.plugin.deferred import loaded
+from nlu_kit.plugin.objectives import ObjectiveContext, ObjectiveParams
 
 if TYPE_CHECKING:  # numpy and torch
     from nlu_kit.heads.codec import Codec, CodecContext, HeadContext
     from nlu_kit.heads.modules import Head, Loss
-    from nlu_kit.plugin.modules import Backbone, Balancing
+    from nlu_kit.plugin.modules import Backbone, Balancing, PretrainingObjective
 
 CONTRACT = 2
 """The version of all that plugins and core agree on: specs, contexts, contracts. It grows when a plugin written for the
@@ -184,6 +185,23 @@ class ReaderSpec(Spec[P]):
 class CallbackSpec(Spec[P]):
     kind: ClassVar[str] = "callback"
     build: Callable[[P, CallbackContext], Callback]
+
+
+# --- objectives of pre-training -------------------------------------------------------------------------------------
+
+
+Teaching = TypeVar("Teaching", bound=ObjectiveParams)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveSpec(Spec[Teaching]):
+    """``params`` is a subclass of ObjectiveParams. ``sample`` writes into an empty folder a little data, which `trial`
+    names: `nlu-kit plugins check` learns from it."""
+
+    kind: ClassVar[str] = "objective"
+    params_base: ClassVar[type[Params]] = ObjectiveParams
+    build: Callable[[Teaching, ObjectiveContext], PretrainingObjective]
+    sample: Callable[[Path], None] | None = None
 
 
 AnySpec = Spec[Any]

@@ -47,16 +47,18 @@ AWKWARD = ("", " ", "?", "a" * 300, "naïve café 東京 🙂", "two  blanks ", 
 """Texts that any encoder and head must get through."""
 
 
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
 @cache
 def tokenizer() -> Tokenizer:
     """WordPiece over single characters and a few words: most words have several subwords. 64 tokens at most."""
     from tokenizers import Tokenizer as RawTokenizer
     from tokenizers import models, normalizers, pre_tokenizers, processors
 
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
     characters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
     words = ["book", "table", "play", "wake", "me", "in", "at", "jazz", "paris", "alarm", "the", "some"]
-    pieces = [*special, *characters, *(f"##{character}" for character in characters), *words]
+    pieces = [*SPECIAL, *characters, *(f"##{character}" for character in characters), *words]
     vocabulary = {piece: position for position, piece in enumerate(dict.fromkeys(pieces))}
     raw = RawTokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     raw.normalizer = normalizers.BertNormalizer(lowercase=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from nlu_kit.data.batch import TokenBatch, collate_tokens
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.heads.modules import Encoded
+from nlu_kit.plugin.modules import Backbone
+from nlu_kit.testing.material import SPECIAL, tokenizer
 
 WIDTH = 24
 CPU = torch.device("cpu")
@@ -34,6 +37,30 @@ def embed(tokens: TokenBatch, encodings: Sequence[Encoding], *, padding: float =
         vectors[row, : len(encoding)] = np.random.default_rng(seed).normal(size=(len(encoding), WIDTH))
     pooled = np.stack([vectors[row, : len(encoding)].mean(axis=0) for row, encoding in enumerate(encodings)])
     return Encoded(torch.from_numpy(vectors), torch.from_numpy(pooled), tokens.mask_BT, batch=tokens)
+
+
+class TinyEncoder(Backbone):
+    """Word vectors and one layer on top, of the same random numbers each time: what an objective can be tried on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokenizer, self.pad_id, self.width = tokenizer(), 0, WIDTH
+        self.layers = ["words", "mix"]
+        generator = torch.Generator().manual_seed(0)
+        self.words = nn.Embedding(self.tokenizer.largest_id + 1 + len(SPECIAL), WIDTH)
+        self.mix = nn.Linear(WIDTH, WIDTH)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator) / WIDTH**0.5)
+
+    def forward(self, batch: TokenBatch) -> Encoded:
+        tokens_BTD = torch.tanh(self.mix(self.words(batch.ids_BT)))
+        mask_BT1 = batch.mask_BT[:, :, None]
+        pooled_BD = (tokens_BTD * mask_BT1).sum(1) / mask_BT1.sum(1)
+        return Encoded(tokens_BTD, pooled_BD, batch.mask_BT, batch=batch)
+
+    def save_assets(self, folder: Path) -> None:
+        raise NotImplementedError("it is never saved")
 
 
 def numpy_outputs(outputs: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

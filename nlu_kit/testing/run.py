@@ -23,6 +23,7 @@ _CONTRACTS = {
     "detector": ("nlu_kit.testing.detector", "DetectorContract"),
     "reader": ("nlu_kit.testing.reader", "ReaderContract"),
     "callback": ("nlu_kit.testing.callback", "CallbackContract"),
+    "objective": ("nlu_kit.testing.objective", "ObjectiveContract"),
 }
 
 

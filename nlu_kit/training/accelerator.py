@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import broadcast_object_list
 
-from nlu_kit.config.schema import TrainingConfig
+from nlu_kit.config.schema import LoopConfig
 from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.memory import resident_peak_mb
+from nlu_kit.training.folders import new_run_folder
 
 # `accelerate launch --cpu --num_processes 2` starts one process and does not tell it of the other; but it sets an
 # address to meet at, which it does for several processes only (torchrun, which sets it always, sets WORLD_SIZE too).
@@ -18,7 +21,7 @@ _ACCELERATE_LAUNCH = {"ACCELERATE_MIXED_PRECISION", "MASTER_ADDR"}
 _ACCELERATE_NAMES = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
-def make_accelerator(config: TrainingConfig) -> tuple[Accelerator, str]:
+def make_accelerator(config: LoopConfig) -> tuple[Accelerator, str]:
     """(accelerator, precision). Raises ConfigError for a device that is not there, a precision that it can't do, or a
     number of processes that is not what was asked for."""
     if config.threads is not None:
@@ -47,7 +50,7 @@ def _choose_device(asked: str) -> str:
     return asked
 
 
-def _check_world(config: TrainingConfig, found: int) -> None:
+def _check_world(config: LoopConfig, found: int) -> None:
     """A launcher that starts fewer processes than it was told to would train on a fraction of each batch unnoticed."""
     launched = os.environ.get("WORLD_SIZE")
     if config.processes is not None and config.processes != found:
@@ -101,3 +104,12 @@ def peak_memory_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 2**20
     return resident_peak_mb()
+
+
+def shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
+    """The main process names the folder, the others hear of it."""
+    box = [new_run_folder(runs, name) if accelerator.is_main_process else None]
+    if accelerator.num_processes > 1:
+        broadcast_object_list(box)
+    assert box[0] is not None
+    return box[0]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from nlu_kit.data.batch import Batch
 from nlu_kit.errors import PluginError
-from nlu_kit.plugin.modules import Backbone
+from nlu_kit.plugin.modules import Backbone, word_table
 from nlu_kit.training.static import static_output
 
 _TINY = 1e-12  # keeps a text without a gradient where it is
@@ -103,19 +103,3 @@ class FastGradient:
 def can_resume(backbone: Backbone, count: int) -> bool:
     """Whether a forward pass can go on above the lowest ``count`` layers, and there is some layer left."""
     return count in backbone.resume_points()
-
-
-def word_table(backbone: Backbone) -> nn.Embedding:
-    """The table of word vectors: the largest ``nn.Embedding`` in the backbone's lowest layer.
-
-    Raises PluginError where there is none.
-    """
-    lowest = backbone.layers[0]
-    tables = [
-        module
-        for name, module in backbone.named_modules()
-        if isinstance(module, nn.Embedding) and f"{name}.".startswith(f"{lowest}.")
-    ]
-    if not tables:
-        raise PluginError(f"training.fgm: the backbone has no table of word vectors (nn.Embedding) in '{lowest}'")
-    return max(tables, key=lambda table: table.num_embeddings)

@@ -74,9 +74,10 @@ def parameter_plan(pipeline: Pipeline) -> ParameterPlan:
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
     train = encode_dataset(corpus.train, backbone.tokenizer, codecs)  # losses count its classes
     objective = build_objective(pipeline, build_model(backbone, heads, labels), train, labels)
-    freezing, epochs = build_freezing(pipeline), pipeline.training.epochs
+    epochs = pipeline.training.epochs
     if not epochs:
         return ParameterPlan(ranges=[], plateau=None)
+    freezing = build_freezing(pipeline.freezing, pipeline.registry, epochs=epochs)
     ranges = _ranges(objective, freezing, [() for _ in range(epochs)])
     plateau = _ranges(objective, freezing, [(0.0,) * epoch for epoch in range(epochs)])
     return ParameterPlan(ranges=ranges, plateau=plateau if plateau != ranges else None)

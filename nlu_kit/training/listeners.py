@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.config.pipeline import Resolved
 from nlu_kit.plugin import events
 from nlu_kit.plugin.contracts import Callback, CallbackContext
 from nlu_kit.training.run_lines import epoch_lines, run_end_lines, run_start_lines, warning_lines
@@ -29,10 +29,10 @@ def checked(callbacks: Iterable[Callback]) -> list[Callback]:
     return listening
 
 
-def all_listeners(pipeline: Pipeline, recorder: Recorder, callbacks: Sequence[Callback]) -> list[Callback]:
+def all_listeners(named: Sequence[Resolved], recorder: Recorder, callbacks: Sequence[Callback]) -> list[Callback]:
     """In the order in which they hear: what is recorded is on disk before anybody else can fail."""
     context = CallbackContext(run_dir=recorder.log_file.parent)
-    built: list[Callback] = [callback.make(context) for callback in pipeline.callbacks]
+    built: list[Callback] = [callback.make(context) for callback in named]
     return [recorder, *built, *callbacks]
 
 

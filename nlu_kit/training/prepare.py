@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nlu_kit.config.components import build_nested
-from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.corpus.read import Corpus, read_corpus
 from nlu_kit.data.dataset import EncodedDataset, encode_dataset
 from nlu_kit.data.example import Example
@@ -20,10 +20,12 @@ from nlu_kit.model.codecs import build_codecs, fit_heads
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext
-from nlu_kit.training.adversarial import word_table
+from nlu_kit.plugin.modules import word_table
+from nlu_kit.registry import Registry
 from nlu_kit.training.initialise import initialise_heads
 from nlu_kit.training.prior import PriorCorrection, prior_correction
 from nlu_kit.training.recipe import with_recipe
+from nlu_kit.training.teacher import TaughtObjective, unlabelled_examples, with_answers
 from nlu_kit.training.threshold import check_tuning
 
 
@@ -68,16 +70,22 @@ def prepare(pipeline: Pipeline) -> Prepared:
     heads = {name: entry.head for name, entry in pipeline.heads.items()}
     codecs = build_codecs(heads, labels)
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
+    unlabelled = unlabelled_examples(pipeline)
     train, dev, test = (
         encode_dataset(examples, backbone.tokenizer, codecs)
-        for examples in ([*corpus.train, *_label_examples(codecs)], corpus.dev, corpus.test)
+        for examples in ([*corpus.train, *_label_examples(codecs), *unlabelled], corpus.dev, corpus.test)
     )
     _refuse_unlearnable(train, codecs)
     model = build_model(backbone, heads, labels)
     begun = initialise_heads(model, train)
     _refuse_untrained(pipeline, begun)
     objective = build_objective(pipeline, model, train, labels)
-    freezing = build_freezing(pipeline)
+    if pipeline.training.teacher is not None:
+        train, taught = with_answers(pipeline, pipeline.training.teacher, train, labels)
+        objective = TaughtObjective(objective, taught, pipeline.training.teacher)
+        answered = f"{len(train):,} texts" + (f", {len(unlabelled):,} of them without annotation" if unlabelled else "")
+        said.append(f"{pipeline.training.teacher.model} teaches {', '.join(taught)}: it has answered {answered}")
+    freezing = build_freezing(pipeline.freezing, pipeline.registry, epochs=pipeline.training.epochs)
     freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
     if pipeline.training.fgm is not None:
         word_table(backbone)  # as does an encoder whose word vectors can't be moved
@@ -148,13 +156,13 @@ def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
     return sampler
 
 
-def build_freezing(pipeline: Pipeline) -> Freezing:
-    """The pipeline's strategy, with the strategies inside it."""
+def build_freezing(strategy: Resolved, registry: Registry, *, epochs: int) -> Freezing:
+    """The strategy, with the strategies inside it."""
 
     def nested(component: Component) -> Freezing:
-        inside: Freezing = build_nested(pipeline.registry, "freezing", component, context)
+        inside: Freezing = build_nested(registry, "freezing", component, context)
         return inside
 
-    context = FreezingContext(epochs=max(1, pipeline.training.epochs), nested=nested)
-    freezing: Freezing = pipeline.freezing.make(context)
+    context = FreezingContext(epochs=max(1, epochs), nested=nested)
+    freezing: Freezing = strategy.make(context)
     return freezing

@@ -7,15 +7,17 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list, set_seed
+from accelerate.utils import set_seed
 
 from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.data.batch import collate
 from nlu_kit.errors import NluKitError, TrainingError
 from nlu_kit.files import write_json
 from nlu_kit.locking import is_held, only_one
@@ -24,11 +26,11 @@ from nlu_kit.plugin.contracts import Callback
 from nlu_kit.plugin.events import RunEnd, RunStart
 from nlu_kit.registry import Registry
 from nlu_kit.training import listeners
-from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory
+from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory, shared_run_folder
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.finish import Finished, finish
-from nlu_kit.training.folders import LOCK, new_run_folder, point_latest, sweep
+from nlu_kit.training.folders import LOCK, point_latest, sweep
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.signals import held_back
@@ -59,7 +61,7 @@ def train(
     elif overrides or registry is not None:
         raise TypeError("overrides and registry are for a pipeline file; this Pipeline is resolved already")
     job = _Job.prepare(pipeline)
-    run_dir = _shared_run_folder(job.accelerator, runs, pipeline.name)
+    run_dir = shared_run_folder(job.accelerator, runs, pipeline.name)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             sweep(runs)
@@ -122,8 +124,8 @@ class _Job:
         pipeline, accelerator, prepared = self.pipeline, self.accelerator, self.prepared
         self.run_dir = run_dir
         self.recorder = Recorder(run_dir)
-        heard = listeners.all_listeners(pipeline, self.recorder, callbacks) if accelerator.is_main_process else []
-        self.notify = listeners.notifiers(heard)
+        heard = listeners.all_listeners(pipeline.callbacks, self.recorder, callbacks)
+        self.notify = listeners.notifiers(heard if accelerator.is_main_process else [])
         labels = {name: codec.labels.names for name, codec in prepared.codecs.items()}
         self.checkpoint = Checkpoint(run_dir / CHECKPOINTS, labels)
         self.static = StaticLayers(
@@ -150,7 +152,13 @@ class _Job:
             config=self.pipeline.training,
             accelerator=self.accelerator,
             objective=self.prepared.objective,
-            train=self.prepared.train,
+            collate=partial(
+                collate,
+                self.prepared.train,
+                pad_id=self.prepared.objective.model.backbone.pad_id,
+                device=self.accelerator.device,
+            ),
+            fgm=self.pipeline.training.fgm,
             sampler=self.prepared.sampler,
             freezing=self.prepared.freezing,
             checkpoint=self.checkpoint,
@@ -259,15 +267,6 @@ def _nothing_lost(job: _Job) -> Iterator[None]:
         raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
 
 
-def _shared_run_folder(accelerator: Accelerator, runs: Path, name: str) -> Path:
-    """The main process names the folder, the others hear of it."""
-    box = [new_run_folder(runs, name) if accelerator.is_main_process else None]
-    if accelerator.num_processes > 1:
-        broadcast_object_list(box)
-    assert box[0] is not None
-    return box[0]
-
-
 def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:
     return RunStart(
         run_dir=run_dir,
@@ -293,4 +292,7 @@ def _rerunnable(pipeline: Pipeline, run_dir: Path) -> dict[str, Any]:
     for split in ("train", "dev", "test"):
         if resolved["data"][split]:
             resolved["data"][split] = os.path.relpath(pipeline.path(resolved["data"][split]), run_dir)
+    if teacher := resolved["training"]["teacher"]:
+        teacher["model"] = os.path.relpath(pipeline.path(teacher["model"]), run_dir)
+        teacher["unlabelled"] = [os.path.relpath(pipeline.path(path), run_dir) for path in teacher["unlabelled"]]
     return resolved

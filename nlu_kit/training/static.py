@@ -133,7 +133,7 @@ class StaticLayers:
         self.ahead = [] if processes > 1 else [encoding for dataset in datasets for encoding in dataset.encodings]
         tokens = int(sum(dataset.lengths.sum() for dataset in datasets))
         self.limits = CacheBudget(texts=sum(map(len, datasets)), tokens=tokens, budget=budget, file=file)
-        self.sample = datasets[0].encodings[:4]
+        self.sample = datasets[0].encodings[:4] if datasets else []
         self.cache: StaticCache | None = None
         self._refused: set[int] = set()
 

@@ -14,9 +14,8 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
-from nlu_kit.config.schema import TrainingConfig
-from nlu_kit.data.batch import Batch, collate
-from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.config.schema import LoopConfig
+from nlu_kit.data.batch import Batch
 from nlu_kit.errors import ModelError, TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing, Sampler
@@ -59,7 +58,7 @@ class Listeners:
 
 
 class Trainer:
-    """One objective, one dataset, one strategy.
+    """One objective, one plan of batches, one strategy.
 
     Losses are sums divided by denominators of the whole *global* batch, so that one process, several processes and
     gradient accumulation all take the same step.
@@ -68,28 +67,29 @@ class Trainer:
     def __init__(
         self,
         *,
-        config: TrainingConfig,
+        config: LoopConfig,
         accelerator: Accelerator,
         objective: Objective,
-        train: EncodedDataset,
+        collate: Callable[[Sequence[int]], Batch],
         sampler: Sampler,
         freezing: Freezing,
         checkpoint: Checkpoint,
         validate: Callable[[], Validation],
         static: StaticLayers,
         listeners: Listeners,
+        fgm: float | None = None,
         begun: bool = False,
     ) -> None:
-        """``begun``: a head begins at a fit, so that the weights before the first step are the first to keep."""
+        """``collate`` makes the batch of what the sampler names, and of nothing at all one that teaches nothing.
+        ``fgm``: how far adversarial training moves word vectors. ``begun``: the weights before the first step are worth
+        something, and the first to keep."""
         self.begun = begun
-        self.config, self.accelerator, self.train, self.sampler = config, accelerator, train, sampler
+        self.config, self.accelerator, self.collate, self.sampler = config, accelerator, collate, sampler
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.static = static
         self.objective = objective.to(accelerator.device)
         self.rates = LayerRates(objective, freezing)
-        self.adversary = FastGradient(
-            objective.model.backbone, config.fgm, static=lambda: len(self.rates.static_layers())
-        )
+        self.adversary = FastGradient(objective.model.backbone, fgm, static=lambda: len(self.rates.static_layers()))
         optimiser = self.rates.optimiser(weight_decay=config.weight_decay, device=accelerator.device)
         self.optimiser = accelerator.prepare_optimizer(optimiser)
         # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
@@ -140,9 +140,7 @@ class Trainer:
         share = list(indices)[self.accelerator.process_index :: self.accelerator.num_processes]
         count = self.config.gradient_accumulation
         parts = [share[start::count] for start in range(count)]
-        pad_id, device = self.objective.model.backbone.pad_id, self.accelerator.device
-        batches = [collate(self.train, part, pad_id=pad_id, device=device) for part in parts if part]
-        batches = batches or [collate(self.train, [], pad_id=pad_id, device=device)]
+        batches = [self.collate(part) for part in parts if part] or [self.collate([])]
         return [replace(batch, tokens=self.static.attach(batch.tokens, batch.encodings)) for batch in batches]
 
     def piece_share(self, size: int) -> float:
@@ -233,7 +231,7 @@ class Trainer:
             self.notify_step(epoch, number, total, losses, rates)
         seconds = time.perf_counter() - started
         means = {head: value / seen for head, value in sums.items()}
-        self.objective.balancing.end_epoch(means)
+        self.objective.balancing.end_epoch({name: means[name] for name in self.objective.losses})
         validation = self.validate()
         self.scores.append(validation.score)
         improved = stopping.update(validation.score, epoch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nlu_kit.plugin import BackboneSpec, Params, hookimpl, lazy
 
@@ -49,6 +49,29 @@ class TransformerParams(Params):
     )
 
 
+class NewBertParams(Params):
+    """Parameters of `new_bert`."""
+
+    texts: list[str] = Field(
+        min_length=1,
+        max_length=10_000,
+        description="Files that its WordPiece tokenizer is trained on: text (.txt, .gz), or folders of these.",
+    )
+    vocabulary: int = Field(default=8000, ge=200, le=1_000_000, description="How many pieces the tokenizer has.")
+    layers: int = Field(default=4, ge=1, le=100, description="Transformer layers.")
+    width: int = Field(
+        default=256, ge=8, le=8192, description="Length of the vectors; a multiple of `attention_heads`."
+    )
+    attention_heads: int = Field(default=4, ge=1, le=256, description="Attention heads in each layer.")
+    max_length: int = Field(default=128, ge=8, le=512, description="Longest input in tokens.")
+
+    @model_validator(mode="after")
+    def _width_divides(self) -> NewBertParams:
+        if self.width % self.attention_heads:
+            raise ValueError(f"width {self.width} is no multiple of attention_heads {self.attention_heads}")
+        return self
+
+
 @hookimpl
 def nlu_kit_backbones() -> list[BackboneSpec[Any]]:
     return [
@@ -64,6 +87,12 @@ def nlu_kit_backbones() -> list[BackboneSpec[Any]]:
             summary="Any Hugging Face encoder, from a local folder or a hub id, with mean, cls or max pooling.",
             params=TransformerParams,
             build=lazy("nlu_kit_backbones.transformer:build"),
+        ),
+        BackboneSpec(
+            name="new_bert",
+            summary="A small BERT that has learnt nothing yet, with a tokenizer of its own: to be pre-trained.",
+            params=NewBertParams,
+            build=lazy("nlu_kit_backbones.new_bert:build"),
         ),
     ]
 

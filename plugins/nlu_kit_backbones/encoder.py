@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import torch
 from pydantic import Field
-from sentence_transformers.sentence_transformer.modules import Pooling
+from sentence_transformers import SentenceTransformer
+from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
 from torch import Tensor, nn
 from transformers import CONFIG_MAPPING, MODEL_MAPPING
 
@@ -64,6 +65,7 @@ class EncoderBackbone(Backbone):
         self._blocks = Blocks(encoder, layers)
         self._starts: list[int] | None = None
         self.full_precision = False
+        self._whole_tokenizer: Any = None  # transformers' own, of the folder that it began at
 
     @classmethod
     def pretrained(
@@ -83,6 +85,7 @@ class EncoderBackbone(Backbone):
         limit = token_limit(encoder, asked=max_length, usual=usual)
         pad_id = next((i for i in (tokenizer.pad_token_id, encoder.config.pad_token_id) if i is not None), 0)
         backbone = cls(encoder, tokenizer=Tokenizer(raw, max_length=limit), pad_id=pad_id, pooling=pooling)
+        backbone._whole_tokenizer = tokenizer
         try_out(backbone)
         return backbone
 
@@ -123,6 +126,19 @@ class EncoderBackbone(Backbone):
         }
         _write_json(folder / SETTINGS_FILE, settings)
         self.tokenizer.save(folder)
+
+    def save_pretrained(self, folder: Path) -> None:
+        """A folder for sentence-transformers, with what transformers' Auto classes load beside it."""
+        if self._whole_tokenizer is None:
+            raise ModelError("an encoder out of a trained model has no tokenizer of transformers: begin at its folder")
+        with quiet():
+            self.encoder.save_pretrained(folder)
+            self._whole_tokenizer.save_pretrained(folder)
+            transformer = Transformer(str(folder), max_seq_length=self.tokenizer.max_length)
+            SentenceTransformer(modules=[transformer, self.pooling], device="cpu").save(
+                str(folder), create_model_card=False
+            )
+            self.encoder.save_pretrained(folder)  # once more: loading it has added a pooler of random numbers
 
     def resume_points(self) -> Collection[int]:
         if self._starts is None:

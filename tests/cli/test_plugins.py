@@ -52,6 +52,13 @@ def test_show_explains(nlu_kit: Any) -> None:
     assert snippet["heads"]["intent"]["loss"]["type"] == "weighted_cross_entropy"
 
 
+def test_an_objective_is_for_pretrain_json(nlu_kit: Any) -> None:
+    done = nlu_kit("plugins", "show", "objective", "mlm")
+    assert done.returncode == 0, done.stderr
+    (section,) = json.loads(done.stdout.partition("In pretrain.json:\n")[2])["objectives"]
+    assert (section["type"], section["weight"]) == ("mlm", 1.0)
+
+
 @pytest.mark.parametrize(("kind", "name"), COMPONENTS)
 def test_every_parameter_says_what_it_means(kind: str, name: str) -> None:
     params = Registry.load().get(kind, name).spec.params

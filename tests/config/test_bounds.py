@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, Field
 
+from nlu_kit.config.pretraining import PretrainingConfig
 from nlu_kit.config.schema import PipelineConfig
+from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Registry
-
-KINDS = ("backbone", "head", "loss", "balancing", "sampler", "freezing", "detector", "reader", "callback")
 
 
 def unbounded(schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str = "") -> Iterator[str]:
@@ -56,7 +56,11 @@ def test_the_walk_finds_them() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    [PipelineConfig, *(provided.spec.params for kind in KINDS for provided in Registry.load().all(kind))],
+    [
+        PipelineConfig,
+        PretrainingConfig,
+        *(provided.spec.params for kind in KINDS for provided in Registry.load().all(kind)),
+    ],
     ids=lambda model: model.__qualname__,
 )
 def test_every_number_has_bounds(model: type[BaseModel]) -> None:

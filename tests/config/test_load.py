@@ -68,7 +68,16 @@ def test_set(override: str, expected: dict[str, Any]) -> None:
     assert raw == {"sampler": "weighted"}, "the original stays as it was"
 
 
-@pytest.mark.parametrize("override", ["epochs", "=3", "a..b=3", ".a=3", "list.0=3"])
+def test_set_reaches_into_lists() -> None:
+    raw = {"objectives": [{"type": "mlm"}, "span"]}
+    assert apply_overrides(raw, ["objectives.0.weight=2", "objectives.1.share=0.2"]) == {
+        "objectives": [{"type": "mlm", "weight": 2}, {"type": "span", "share": 0.2}]
+    }
+
+
+@pytest.mark.parametrize(
+    "override", ["epochs", "=3", "a..b=3", ".a=3", "list.1=3", "list.x=3", "list.0.a=3", "none.0=1"]
+)
 def test_set_that_can_not_be_read(override: str) -> None:
     with pytest.raises(ConfigError, match="--set"):
-        apply_overrides({"list": [1]}, [override])
+        apply_overrides({"list": [1], "none": []}, [override])

@@ -15,8 +15,10 @@ import pytest
 
 from nlu_kit.cli.main import cli
 from nlu_kit.config.check import resolve
+from nlu_kit.config.pretraining import load_pretraining
 from nlu_kit.config.schema import PipelineConfig
 from nlu_kit.registry import Registry
+from nlu_kit_objectives.pairs import PairFile
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "docs" / "writing-plugins.md"  # test_tutorial.py runs all of it
@@ -59,8 +61,12 @@ def registry() -> Registry:
 
 @of("json")
 def test_pipelines_validate(block: Block, registry: Registry, tmp_path: Path) -> None:
-    """A block is a whole pipeline or some of its keys."""
+    """A block is a whole pipeline or some of its keys, or a whole pretrain.json."""
     raw = json.loads(block.text)
+    if "objectives" in raw:
+        (tmp_path / "pretrain.json").write_text(block.text, encoding="utf-8")
+        load_pretraining(tmp_path, registry=registry)
+        return
     assert set(raw) <= {field.alias or name for name, field in PipelineConfig.model_fields.items()}
     resolve({"data": {"train": "train.jsonl"}, **raw}, base_dir=tmp_path, registry=registry, source=block.page)
 
@@ -69,6 +75,9 @@ def test_pipelines_validate(block: Block, registry: Registry, tmp_path: Path) ->
 def test_data_reads(block: Block, registry: Registry, tmp_path: Path) -> None:
     file = tmp_path / "data.jsonl"
     file.write_text(block.text, encoding="utf-8")
+    if '"text"' not in block.text:  # pairs of sentences
+        assert len(list(PairFile(file, highest_score=5.0).pairs())) == len(block.text.splitlines())
+        return
     spec: Any = registry.get("reader", "jsonl").spec
     examples = list(spec.read(spec.params(), file))
     assert len(examples) == len(block.text.splitlines())

@@ -13,6 +13,7 @@ import pytest
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.plugin.hooks import KINDS, hookimpl
+from nlu_kit.plugin.objectives import ObjectiveParams
 from nlu_kit.plugin.specs import CONTRACT, CONTRACT_ATTRIBUTE
 from nlu_kit.registry import Registry
 from nlu_kit.testing import ContractViolation, NotTried, contract_checks, contracts
@@ -24,12 +25,13 @@ Violations = Callable[..., dict[str, str]]
 
 @pytest.fixture(scope="session")
 def stub_plugin() -> Iterator[ModuleType]:
-    """The module that the stubs' parameters are in: ``stub_plugin.StubParams``, ``stub_plugin.DetectorStubParams``."""
+    """The module that the stubs' parameters are in: ``stub_plugin.StubParams``, ``stub_plugin.EveryStubParams``, which
+    suit every kind."""
     module: Any = ModuleType("nlu_kit_stub")
     module.NLU_KIT_CONTRACT = CONTRACT
     sys.modules[module.__name__] = module
-    for name, base in (("StubParams", Params), ("DetectorStubParams", DetectorParams)):
-        setattr(module, name, type(name, (base,), {"__module__": module.__name__, "__doc__": "None."}))
+    for name, bases in (("StubParams", (Params,)), ("EveryStubParams", (DetectorParams, ObjectiveParams))):
+        setattr(module, name, type(name, bases, {"__module__": module.__name__, "__doc__": "None."}))
     yield module
     del sys.modules[module.__name__]
 

@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field
 from nlu_kit.params import Params
 from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.plugin.hooks import KINDS
+from nlu_kit.plugin.objectives import ObjectiveParams
 from nlu_kit.testing import contracts
 from nlu_kit.testing.trial import ComponentContract
 
@@ -24,7 +25,11 @@ NLU_KIT_CONTRACT = 2
 if "pytest" not in sys.modules:  # in the process of its own; torch would take seconds
     sys.modules["torch"] = sys
 """
-PARAMS = "from nlu_kit.plugin import DetectorParams\nclass MyParams(DetectorParams):\n    pass\n"
+PARAMS = """
+from nlu_kit.plugin import DetectorParams, ObjectiveParams
+class MyParams(DetectorParams, ObjectiveParams):
+    pass
+"""
 COMMON = frozenset(
     clause.name for clause in contracts()["loss"].clauses() if clause.name.replace("-", "_") in vars(ComponentContract)
 )
@@ -46,19 +51,19 @@ def broken(stub_plugin: Any, plugin_file: Callable[..., ModuleType]) -> Callable
     """``broken(kind, clause)``: a component of that kind that breaks this common clause."""
 
     def make(kind: str, clause: str) -> Any:
-        good = spec_of(kind, stub_plugin.DetectorStubParams)
+        good = spec_of(kind, stub_plugin.EveryStubParams)
         if clause == "described":
             return replace(good, summary="One line.\nAnother.")
         if clause == "params-from-json":
 
-            class Params(DetectorParams):
+            class Params(DetectorParams, ObjectiveParams):
                 __module__ = stub_plugin.__name__
                 limit: float = math.inf  # which JSON has no word for
 
             return replace(good, params=Params)
         if clause == "params-are-closed":
 
-            class OpenParams(DetectorParams):
+            class OpenParams(DetectorParams, ObjectiveParams):
                 __module__ = stub_plugin.__name__
                 model_config = ConfigDict(extra="ignore")
 

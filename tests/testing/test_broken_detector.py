@@ -118,13 +118,13 @@ def spec(params: Any, detector: type[Good]) -> DetectorSpec[Any]:
 
 
 def test_the_good_one_keeps_it(stub_plugin: Any, violations: Any) -> None:
-    assert violations(spec(stub_plugin.DetectorStubParams, Good)) == {}
+    assert violations(spec(stub_plugin.EveryStubParams, Good)) == {}
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("clause", BROKEN)
 def test_a_broken_one_is_found(clause: str, stub_plugin: Any, assert_breaks: Any) -> None:
-    assert_breaks(spec(stub_plugin.DetectorStubParams, BROKEN[clause]), clause)
+    assert_breaks(spec(stub_plugin.EveryStubParams, BROKEN[clause]), clause)
 
 
 class NormalisesOverTheBatch(Good):
@@ -134,7 +134,7 @@ class NormalisesOverTheBatch(Good):
 
 
 def test_scores_relative_to_the_batch_say_nothing_of_an_utterance(stub_plugin: Any, violations: Any) -> None:
-    found = violations(spec(stub_plugin.DetectorStubParams, NormalisesOverTheBatch))
+    found = violations(spec(stub_plugin.EveryStubParams, NormalisesOverTheBatch))
     assert "number 0 alone it is off" in found["each-for-itself"]
 
 
@@ -143,7 +143,7 @@ def test_one_that_learns_must_have_a_state(stub_plugin: Any, violations: Any) ->
         def state(self) -> Mapping[str, np.ndarray]:
             return {}
 
-    found = violations(spec(stub_plugin.DetectorStubParams, Stateless))
+    found = violations(spec(stub_plugin.EveryStubParams, Stateless))
     assert "its state is empty" in found["stored-and-loaded"]
 
 

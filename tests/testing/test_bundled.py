@@ -15,7 +15,7 @@ CHECKS = [
     check
     for kind in contracts()
     for provided in REGISTRY.all(kind)
-    if provided.spec.name != "transformer"
+    if provided.spec.name not in ("transformer", "new_bert")
     for check in contract_checks(kind, provided.spec.name, registry=REGISTRY)
 ]
 
@@ -27,6 +27,13 @@ def test_a_bundled_component_keeps_its_contract(check: Check) -> None:
 
 def test_so_does_the_backbone_that_needs_a_model(tiny_bert: Path) -> None:
     for check in contract_checks("backbone", "transformer", params={"model": str(tiny_bert)}, registry=REGISTRY):
+        check()
+
+
+def test_so_does_the_backbone_that_needs_texts(tmp_path: Path) -> None:
+    (tmp_path / "texts.txt").write_text("book a table in Paris\nplay some jazz\n" * 20, encoding="utf-8")
+    params = {"texts": [str(tmp_path / "texts.txt")], "vocabulary": 200, "layers": 2, "width": 16, "attention_heads": 2}
+    for check in contract_checks("backbone", "new_bert", params=params, registry=REGISTRY):
         check()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from accelerate.utils import set_seed
 
 from nlu_kit.config.check import resolve
+from nlu_kit.data.batch import collate
 from nlu_kit.plugin.events import EpochEnd, StepEnd
 from nlu_kit.training.accelerator import make_accelerator
 from nlu_kit.training.checkpoint import Checkpoint
@@ -71,7 +73,13 @@ def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> Callabl
             config=pipeline.training,
             accelerator=accelerator,
             objective=prepared.objective,
-            train=prepared.train,
+            collate=partial(
+                collate,
+                prepared.train,
+                pad_id=prepared.objective.model.backbone.pad_id,
+                device=accelerator.device,
+            ),
+            fgm=pipeline.training.fgm,
             sampler=prepared.sampler,
             freezing=freezing_strategy or prepared.freezing,
             checkpoint=Checkpoint(tmp_path / "checkpoints"),

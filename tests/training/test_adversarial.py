@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from nlu_kit.config.check import resolve
 from nlu_kit.data.batch import Batch
 from nlu_kit.errors import PluginError
-from nlu_kit.training.adversarial import word_table
+from nlu_kit.plugin.modules import word_table
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.prepare import prepare
 from nlu_kit.training.trainer import Trainer

@@ -24,7 +24,9 @@ def scaled(pipeline_sections: Any) -> Any:
         pipeline = resolve(pipeline_sections(**sections), base_dir=Path())
         objective = prepare(pipeline).objective
         objective.model.heads["ner"].lr_scales = MappingProxyType(scales)  # type: ignore[assignment]
-        return objective, LayerRates(objective, build_freezing(pipeline))
+        return objective, LayerRates(
+            objective, build_freezing(pipeline.freezing, pipeline.registry, epochs=pipeline.training.epochs)
+        )
 
     return make
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nlu_kit.config.describe import Parameter, describe_model, describe_parameters, example
-from nlu_kit.config.schema import DataConfig, DecodingConfig, PipelineConfig, TrainingConfig
+from nlu_kit.config.pretraining import PretrainingConfig, PretrainingLoop
+from nlu_kit.config.schema import DataConfig, DecodingConfig, PipelineConfig, TeacherConfig, TrainingConfig
 from nlu_kit.errors import PluginError
 from nlu_kit.plugin.hooks import KINDS
 from nlu_kit.registry import Provided, Registry
@@ -19,9 +20,10 @@ HEADER = ("Key", "Type", "Default", "Meaning")
 
 INTRO = """# Configuration reference
 
-All of `pipeline.json`. This page is generated from the code: from the schema of the frame, and from the parameters of
-the components that nlu-kit bundles. `nlu-kit plugins list` and `nlu-kit plugins show <kind> <name>` say the same about
-what is installed on your machine, other people's plugins included. The guide is in {doc}`../configuration`."""
+All of `pipeline.json` and `pretrain.json`. This page is generated from the code: from the schema of the frame, and from
+the parameters of the components that nlu-kit bundles. `nlu-kit plugins list` and `nlu-kit plugins show <kind> <name>`
+say the same about what is installed on your machine, other people's plugins included. The guide is in
+{doc}`../configuration`."""
 
 WHERE = {
     "backbone": "The key `backbone`: the shared encoder.",
@@ -33,6 +35,7 @@ WHERE = {
     "detector": "The key `detector`: what tells that an utterance is out of scope; {doc}`../confidence` explains it.",
     "reader": "The key `data.reader`: the format of the data. `auto` asks every reader whether it knows the path.",
     "callback": "An entry of `training.callbacks`: a listener to the run.",
+    "objective": "An entry of `objectives` in pretrain.json: what an encoder is taught by; see {doc}`../pretraining`.",
 }
 
 
@@ -50,10 +53,19 @@ def page(registry: Registry) -> str:
             "(reference-training)=\n## `training`",
             prose(TrainingConfig.__doc__),
             _parameters(describe_model(TrainingConfig)),
+            "(reference-teacher)=\n## `training.teacher`",
+            prose(TeacherConfig.__doc__),
+            _parameters(describe_model(TeacherConfig)),
             "(reference-decoding)=\n## `decoding`",
             prose(DecodingConfig.__doc__),
             _parameters(describe_model(DecodingConfig)),
             *(_kind(kind, registry) for kind in KINDS),
+            "(reference-pretraining)=\n## The frame of pretrain.json",
+            prose(PretrainingConfig.__doc__),
+            _parameters(describe_model(PretrainingConfig), _defaults(registry)),
+            "(reference-pretraining-training)=\n## `training` of pretrain.json",
+            prose(PretrainingLoop.__doc__),
+            _parameters(describe_model(PretrainingLoop)),
         ]
     )
 

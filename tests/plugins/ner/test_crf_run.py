@@ -55,7 +55,7 @@ def test_the_final_layer_is_the_classifier(pipeline_sections: Any) -> None:
         ("crf", False, 10.0),
         ("classifier", True, 1.0),
     ]
-    rates = LayerRates(objective, build_freezing(pipeline))
+    rates = LayerRates(objective, build_freezing(pipeline.freezing, pipeline.registry, epochs=pipeline.training.epochs))
     rates.enter(0)
     trained = {name for name, parameter in objective.named_parameters() if parameter.requires_grad}
     assert trained == {"model.heads.ner.classifier.weight", "model.heads.ner.classifier.bias"}

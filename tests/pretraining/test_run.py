@@ -1,0 +1,164 @@
+"""One run of pre-training: what it teaches, what it writes, and that it never ends with a worse encoder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nlu_kit.errors import DataError, PluginError
+from nlu_kit.plugin.events import EpochEnd, RunEnd
+from nlu_kit.pretraining.run import prepare, pretrain
+from nlu_kit.training.run import train
+
+
+class Heard:
+    def __init__(self, *, interrupt: bool = False) -> None:
+        self.events: list[Any] = []
+        self.interrupt = interrupt
+
+    def on_run_start(self, event: Any) -> None:
+        self.events.append(event)
+
+    def on_step_end(self, event: Any) -> None:
+        if self.interrupt:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, event: Any) -> None:
+        self.events.append(event)
+
+    def on_run_end(self, event: Any) -> None:
+        self.events.append(event)
+
+
+def test_two_objectives_teach_at_once(write_plan: Any, triplet: Any, mlm: Any, tmp_path: Path) -> None:
+    heard = Heard()
+    weighted = {**mlm, "weight": 0.5}
+    file = write_plan(triplet, weighted, training={"epochs": 6})
+    found = pretrain(file, runs=tmp_path / "runs", callbacks=[heard])
+    assert found.after["dev"]["mlm.perplexity"] < found.before["dev"]["mlm.perplexity"]
+    assert found.after["dev"]["mlm.accuracy"] > found.before["dev"]["mlm.accuracy"]
+    assert found.after["dev"]["triplet.triplet_accuracy"] >= found.before["dev"]["triplet.triplet_accuracy"]
+    assert set(found.after["test"]) == {"triplet.triplet_accuracy"}, "only it has a test set"
+    assert found.unscaled == {"mlm.perplexity"}
+    epochs = [event for event in heard.events if isinstance(event, EpochEnd)]
+    assert set(epochs[0].losses) == {"triplet", "mlm"}
+    assert set(epochs[0].dev) == {"triplet.triplet_accuracy", "mlm.accuracy", "mlm.probability"}, (
+        "shares only: they are shown in percent"
+    )
+    (end,) = [event for event in heard.events if isinstance(event, RunEnd)]
+    assert end.model_dir == found.encoder
+    report = json.loads((found.encoder / "report.json").read_text("utf-8"))
+    assert report["after"] == json.loads(json.dumps(found.after))
+    assert report["data"]["mlm"]["counts"]["texts"] == 9, "each once"
+
+
+def test_the_folder_is_a_backbone_and_loads_with_the_fields_libraries(
+    write_plan: Any, mlm: Any, tmp_path: Path, write_pipeline: Any
+) -> None:
+    from sentence_transformers import SentenceTransformer
+    from transformers import AutoModel, AutoTokenizer
+
+    found = pretrain(write_plan(mlm), runs=tmp_path / "runs")
+    assert (tmp_path / "runs" / "latest-encoder").resolve() == found.encoder.resolve()
+    texts = ["book a table in Paris", "jazz"]
+    backbone = {"type": "sentence_transformer", "model": str(tmp_path / "runs" / "latest-encoder")}
+    prepared = prepare_with(write_plan(mlm, backbone=backbone))
+    ours = vectors(prepared.backbone, texts)
+    theirs = SentenceTransformer(str(found.encoder), device="cpu").encode(texts)
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+    tokenizer = AutoTokenizer.from_pretrained(found.encoder)
+    assert tokenizer.mask_token == "[MASK]"
+    hidden = AutoModel.from_pretrained(found.encoder)(**tokenizer(texts[:1], return_tensors="pt")).last_hidden_state
+    np.testing.assert_allclose(hidden.detach().mean(1)[0], ours[0], atol=1e-5)
+    run = train(write_pipeline(tmp_path / "task", backbone=backbone), runs=tmp_path / "task" / "runs")
+    assert run.dev["intent.accuracy"] > 0
+
+
+def prepare_with(file: Path) -> Any:
+    from nlu_kit.config.pretraining import load_pretraining
+
+    return prepare(load_pretraining(file))
+
+
+def vectors(backbone: Any, texts: list[str]) -> np.ndarray:
+    from nlu_kit.plugin import sentence_vectors
+
+    return sentence_vectors(backbone, backbone.tokenizer.encode(texts))
+
+
+def test_the_same_seed_gives_the_same_encoder(write_plan: Any, triplet: Any, mlm: Any, tmp_path: Path) -> None:
+    file = write_plan(triplet, mlm)
+    first, again = (pretrain(file, runs=tmp_path / "runs").encoder for _ in range(2))
+    assert (first / "model.safetensors").read_bytes() == (again / "model.safetensors").read_bytes()
+
+
+def test_pieces_of_a_batch_make_the_same_step(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    one = pretrain(write_plan(mlm), runs=tmp_path / "runs")
+    two = pretrain(write_plan(mlm, training={"gradient_accumulation": 2}), runs=tmp_path / "runs")
+    assert two.after["dev"]["mlm.perplexity"] == pytest.approx(one.after["dev"]["mlm.perplexity"], rel=1e-3)
+
+
+def test_where_no_epoch_is_better_the_encoder_stays_as_it_was(
+    write_plan: Any, triplet: Any, tmp_path: Path, tiny_bert: Path
+) -> None:
+    found = pretrain(write_plan(triplet, freezing={"encoder_lr": 1e-12}), runs=tmp_path / "runs")
+    assert (found.best_epoch, found.after) == (-1, found.before)
+    before = {"type": "transformer", "model": str(tiny_bert)}
+    after = {"type": "sentence_transformer", "model": str(found.encoder)}
+    texts = ["book a table", "wake me at noon"]
+    old, new = (vectors(prepare_with(write_plan(triplet, backbone=b)).backbone, texts) for b in (before, after))
+    np.testing.assert_array_equal(old, new)
+
+
+def test_an_interrupted_run_writes_the_best_so_far(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    found = pretrain(write_plan(mlm), runs=tmp_path / "runs", callbacks=[Heard(interrupt=True)])
+    assert (found.reason, found.best_epoch) == ("interrupted", -1)
+    assert (found.encoder / "model.safetensors").exists()
+    assert not (found.encoder.parent / "checkpoints").exists()
+
+
+def test_steps_limit_an_epoch(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    heard = Heard()
+    pretrain(write_plan(mlm, training={"epochs": 1, "steps": 1}), runs=tmp_path / "runs", callbacks=[heard])
+    assert heard.events[0].steps_per_epoch == 1
+
+
+def test_lower_layers_can_stay_frozen(write_plan: Any, mlm: Any, tmp_path: Path, tiny_bert: Path) -> None:
+    from safetensors.torch import load_file
+
+    freezing = {"type": "freeze_lower", "layers": 1, "encoder_lr": 3e-3}
+    found = pretrain(write_plan(mlm, freezing=freezing), runs=tmp_path / "runs")
+    before, after = (load_file(str(folder / "model.safetensors")) for folder in (tiny_bert, found.encoder))
+    assert found.best_epoch >= 0
+    changed = {name for name, tensor in after.items() if not tensor.equal(before[name])}
+    assert changed
+    assert all(name.startswith("encoder.layer.1.") for name in changed)
+
+
+def test_an_encoder_that_can_not_be_written_is_refused_before_training(
+    write_plan: Any, mlm: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlu_kit.plugin.modules import Backbone
+    from nlu_kit_backbones.encoder import EncoderBackbone
+
+    monkeypatch.setattr(EncoderBackbone, "save_pretrained", Backbone.save_pretrained)
+    with pytest.raises(PluginError, match="'transformer' can't be pre-trained"):
+        prepare_with(write_plan(mlm))
+
+
+def test_nothing_is_written_for_data_that_is_not_there(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"missing\.txt: the file does not exist"):
+        pretrain(write_plan({**mlm, "texts": ["missing.txt"]}), runs=tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_from_scratch(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    backbone = {"type": "new_bert", "texts": ["texts.txt"], "vocabulary": 200, "layers": 1, "width": 16}
+    found = pretrain(write_plan(mlm, backbone={**backbone, "attention_heads": 2}), runs=tmp_path / "runs")
+    again = prepare_with(write_plan(mlm, backbone={"type": "sentence_transformer", "model": str(found.encoder)}))
+    assert again.backbone.width == 16
+    assert again.backbone.tokenizer.mask_id is not None
