@@ -11,6 +11,17 @@ TRAIN = ("torch", "transformers", "sentence_transformers", "accelerate", "onnx",
 """The packages of the extra ``train`` that nlu-kit imports."""
 
 
+SERVE = ("fastapi", "uvicorn", "prometheus_client")
+"""The packages of the extra ``serve``."""
+
+
+def needs_serve(what: str) -> None:
+    """Raises MissingPackageError where one of them is missing."""
+    missing = [name.replace("_", "-") for name in SERVE if find_spec(name) is None]
+    if missing:
+        raise MissingPackageError(f'{what} needs {", ".join(missing)}: pip install "nlu-kit[serve]"')
+
+
 def needs_train(what: str, packages: Sequence[str] = TRAIN) -> None:
     """Raises MissingPackageError, saying that ``what`` needs them, where one of the extra's ``packages`` is missing."""
     missing = [name.replace("_", "-") for name in packages if find_spec(name) is None]

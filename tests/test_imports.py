@@ -41,6 +41,8 @@ FLOORS = {
     "corpus": 7,
     "model": 8,
     "runtime": 9,
+    "client": 3,
+    "serve": 10,
     "training": 10,
     "pretraining": 11,
     "testing": 11,

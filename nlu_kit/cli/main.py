@@ -45,6 +45,7 @@ cli = LazyGroup(
         "diff": ("nlu_kit.cli.diff", "command", "Compare two models: which utterances got better, which worse."),
         "export": ("nlu_kit.cli.export", "command", "Write a model's graph, with which it predicts without torch."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
+        "serve": ("nlu_kit.cli.serve", "command", "Answer over HTTP, also as Rasa does, with a page to try it."),
         "plugins": ("nlu_kit.cli.plugins", "command", "List, explain and check components; write your own plugin."),
     },
 )

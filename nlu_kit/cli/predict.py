@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -16,6 +17,7 @@ from nlu_kit.errors import DataError, ModelError, NluKitError
 
 if TYPE_CHECKING:
     from nlu_kit.data.lines import Stream
+    from nlu_kit.data.prediction import Prediction
     from nlu_kit.registry import Registry
     from nlu_kit.runtime.predictor import Runtime
     from nlu_kit.runtime.rows import Row
@@ -62,6 +64,10 @@ STDIN = "-"
     help="With --output: where to work. ray: on a cluster, with one actor per core; FILE and its like may then be "
     "folders or URIs (s3://…), and the answers are a folder of parts.",
 )  # fmt: skip
+@click.option(
+    "--url", metavar="URL",
+    help="Ask the server there (nlu-kit serve) in place of a model here. NLU_KIT_TOKEN is its token, if it wants one.",
+)  # fmt: skip
 @device_option
 @runtime_option
 @threshold_option
@@ -79,6 +85,7 @@ def command(
     resume: bool,
     overwrite: bool,
     engine: str,
+    url: str | None,
     device: str,
     runtime: Runtime,
     threshold: float | None,
@@ -125,6 +132,8 @@ def command(
         raise click.UsageError(
             "--engine ray begins anew, and reads txt, jsonl, csv, tsv and parquet: no --resume, no --reader"
         )
+    if url is not None and (output is not None or threshold is not None or device != "cpu" or runtime != "auto"):
+        raise click.UsageError("--url prints the answers of a server's own model: no --output, --threshold, --runtime")
     options: dict[str, Any] = {"device": device, "threshold": threshold, "runtime": runtime}
     if output is not None and engine == "ray":
         assert source is not None
@@ -163,17 +172,34 @@ def command(
     batches = _given(texts) if source is None else _read(source, jsonl, reader, column, model, registry)
     # Imported late: a mistake in the command line should show at once.
     from nlu_kit.cli.render import render
-    from nlu_kit.runtime.predictor import load
     from nlu_kit.runtime.texts import answer
 
-    predictor = load(model, registry=registry, **options)
+    parse_many = _asking(url) if url is not None else _loaded(model, registry, options)
     for batch in batches:
-        predictions = predictor.parse_many([utterance.text for utterance in batch])
+        predictions = parse_many([utterance.text for utterance in batch])
         for prediction, utterance in zip(predictions, batch, strict=True):
             if as_json:
                 say_answer(answer(prediction, utterance))
             else:
                 say(render(prediction))
+
+
+ParseMany = Callable[["list[str]"], "list[Prediction]"]
+
+
+def _loaded(model: Path, registry: Registry, options: Mapping[str, Any]) -> ParseMany:
+    from nlu_kit.runtime.predictor import load
+
+    return load(model, registry=registry, **options).parse_many
+
+
+def _asking(url: str) -> ParseMany:
+    """A server's answers. Raises MissingPackageError without the extra `client`, DataError for what is no URL."""
+    from nlu_kit.client import TOKEN_VARIABLE, Client
+
+    if not url.startswith(("http://", "https://")):
+        raise DataError(f"--url {url}: an URL begins with http:// or https://")
+    return Client(url, token=os.environ.get(TOKEN_VARIABLE) or None).parse_many
 
 
 def say_answer(record: Mapping[str, Any]) -> None:

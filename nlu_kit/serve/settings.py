@@ -1,0 +1,62 @@
+"""What a server is told, and its workers read from the environment: no secret is among it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from nlu_kit.client import TOKEN_VARIABLE
+from nlu_kit.errors import DataError
+
+VARIABLE = "NLU_KIT_SERVE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeSettings:
+    """``models``: folders by name, the first of them answers where a request names none. Sizes are in bytes and
+    characters, times in seconds but for ``max_wait_ms``."""
+
+    models: Mapping[str, str]
+    token_file: str | None = None
+    queue: int = 256
+    body: int = 1 << 20
+    texts: int = 256
+    characters: int = 10_000
+    timeout: float = 30.0
+    max_wait_ms: float = 0.0
+    max_batch: int = 32
+    drain: float = 0.0
+    fallback: str = "nlu_fallback"
+    cors: tuple[str, ...] = ()
+    log_texts: bool = False
+    page: bool = True
+    shared: str | None = field(default=None)
+    """A folder that the workers of one server have in common: what was reloaded is said there."""
+
+    def to_environment(self) -> None:
+        """Leave it where ``from_environment`` of a worker finds it."""
+        os.environ[VARIABLE] = json.dumps(asdict(self))
+
+    @classmethod
+    def from_environment(cls) -> ServeSettings:
+        """What the parent has left."""
+        values = json.loads(os.environ[VARIABLE])
+        return cls(**{**values, "cors": tuple(values["cors"])})
+
+    def token(self) -> str | None:
+        """The bearer token that requests need: of the file, or of the environment; None where there is neither.
+
+        Raises DataError where the file can't be read or is empty.
+        """
+        if self.token_file is None:
+            return os.environ.get(TOKEN_VARIABLE) or None
+        try:
+            token = Path(self.token_file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise DataError(f"{self.token_file}: the token can't be read: {error}") from error
+        if not token:
+            raise DataError(f"{self.token_file} is empty: write a token there, or leave --token-file out")
+        return token
