@@ -14,6 +14,7 @@ from nlu_kit_objectives import PairParams
 from nlu_kit_objectives.pairs import Pair, PairFile
 
 MOST_HELD_OUT = 1000
+_SOME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class PairData:
 
     def __init__(self, params: PairParams, context: ObjectiveContext) -> None:
         """Raises DataError for files that can't be read or hold no pair."""
-        self.params, self.name = params, context.name
+        self.params, self.tokenizer = params, context.tokenizer
         self.dropped: Counter[str] = Counter()
         train = self._read(map(context.path, params.train))
         if not train:
@@ -97,7 +98,10 @@ class PairData:
 
     def report(self, items: int, what: str, examples: Sequence[str]) -> DataReport:
         """``items`` is what the objective makes of the pairs, called ``what``."""
+        some = [pair.first for pair in self.train[:: max(1, len(self.train) // _SOME)]]
+        lengths = sorted(map(len, self.tokenizer.encode(some)))
         counts = {what: items, "pairs": len(self.train), "held out": len(self.dev), "test": len(self.test)}
+        counts["tokens a sentence, in the middle"] = lengths[len(lengths) // 2]
         return DataReport(counts=counts, dropped=dict(self.dropped), examples=examples)
 
     def _read(self, paths: Iterable[Path], *, split: str = "") -> list[Pair]:

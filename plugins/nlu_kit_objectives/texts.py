@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -32,7 +31,8 @@ class TextStore:
 
     def __getitem__(self, index: int) -> str:
         begin, end = self._ends[index], self._ends[index + 1]
-        return os.pread(self._file.fileno(), end - begin, begin).decode("utf-8")
+        self._file.seek(begin)
+        return self._file.read(end - begin).decode("utf-8")
 
 
 class Texts:
