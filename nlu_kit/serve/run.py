@@ -23,6 +23,7 @@ def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> Non
         uvicorn.run(
             "nlu_kit.serve.app:from_environment",
             factory=True,
+            http="nlu_kit.serve.protocol:PromptProtocol",
             host=host,
             port=port,
             workers=workers,
