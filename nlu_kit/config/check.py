@@ -11,7 +11,7 @@ from nlu_kit.config.components import ComponentResolver
 from nlu_kit.config.load import apply_overrides, fill_types, read_json_object
 from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved, ResolvedHead, locate, reading_problems, watchable
 from nlu_kit.config.schema import PipelineConfig
-from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
+from nlu_kit.errors import ConfigError, Problem, did_you_mean
 from nlu_kit.plugin.contracts import DetectorParams
 from nlu_kit.plugin.specs import HeadSpec, LossSpec
 from nlu_kit.registry import Registry
@@ -93,16 +93,6 @@ class _Checker(ComponentResolver):
             registry=self.registry,
             implied=frozenset(key for key in ("heads", "detector") if frame.get(key) is None),
         )
-
-    def part(self, raw: Any, kind: str, path: str) -> Resolved | None:
-        """A component that may be absent: then the installed default of its kind."""
-        if raw is not None:
-            return self.component(raw, kind, path)
-        try:
-            return self.resolved(self.registry.default(kind), {}, path)
-        except PluginError as error:
-            self.problems.append(Problem(path, str(error)))
-            return None
 
     def reader(self, raw: Any) -> Resolved | None:
         named = raw if isinstance(raw, str) else raw.get("type") if isinstance(raw, Mapping) else AUTO

@@ -13,7 +13,7 @@ from typing import Annotated, Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from nlu_kit.config.pipeline import Resolved
-from nlu_kit.errors import ConfigError, Problem, did_you_mean
+from nlu_kit.errors import ConfigError, PluginError, Problem, did_you_mean
 from nlu_kit.params import Component, Nested
 from nlu_kit.registry import Provided, Registry
 
@@ -60,6 +60,16 @@ class ComponentResolver:
             self.problems.append(Problem(f"{path}.type", f"unknown {kind} '{raw['type']}'", hint))
             return None
         return self.resolved(provided, {key: value for key, value in raw.items() if key != "type"}, path)
+
+    def part(self, raw: Any, kind: str, path: str) -> Resolved | None:
+        """A component that may be absent: then the installed default of its kind."""
+        if raw is not None:
+            return self.component(raw, kind, path)
+        try:
+            return self.resolved(self.registry.default(kind), {}, path)
+        except PluginError as error:
+            self.problems.append(Problem(path, str(error)))
+            return None
 
     def resolved(self, provided: Provided, options: Mapping[str, Any], path: str) -> Resolved | None:
         kind, name = provided.spec.kind, provided.spec.name

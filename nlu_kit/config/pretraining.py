@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from nlu_kit.config.components import ComponentResolver
-from nlu_kit.config.load import apply_overrides, read_json_object
+from nlu_kit.config.load import apply_overrides, fill_types, read_json_object
 from nlu_kit.config.pipeline import Resolved, locate
 from nlu_kit.config.schema import LoopConfig
-from nlu_kit.errors import ConfigError, PluginError, Problem
+from nlu_kit.errors import ConfigError
 from nlu_kit.params import Component
 from nlu_kit.plugin.objectives import ObjectiveParams
 from nlu_kit.registry import Registry
@@ -109,10 +109,10 @@ class _Checker(ComponentResolver):
     """Walks the raw file once and collects problems; a part that is wrong comes back as None."""
 
     def plan(self, raw: Mapping[str, Any], base_dir: Path) -> PretrainingPlan | None:
-        raw = {**raw, **{kind: self._typed(raw[kind], kind) for kind in ("backbone", "freezing") if kind in raw}}
+        raw = fill_types(raw, self.registry)
         config = self.validate(PretrainingConfig, raw, "")
-        backbone = self._part(raw.get("backbone"), "backbone")
-        freezing = self._part(raw.get("freezing"), "freezing")
+        backbone = self.part(raw.get("backbone"), "backbone", "backbone")
+        freezing = self.part(raw.get("freezing"), "freezing", "freezing")
         sections = raw.get("objectives")
         objectives = [
             self.component(section, "objective", f"objectives.{position}")
@@ -138,22 +138,6 @@ class _Checker(ComponentResolver):
             training=config.training,
             registry=self.registry,
         )
-
-    def _typed(self, section: Any, kind: str) -> Any:
-        """A section without a type is one of the installed default."""
-        defaults = self.registry.defaults(kind)
-        if isinstance(section, Mapping) and "type" not in section and len(defaults) == 1:
-            return {"type": defaults[0].spec.name, **section}
-        return section
-
-    def _part(self, raw: Any, kind: str) -> Resolved | None:
-        if raw is not None:
-            return self.component(raw, kind, kind)
-        try:
-            return self.resolved(self.registry.default(kind), {}, kind)
-        except PluginError as error:
-            self.problems.append(Problem(kind, str(error)))
-            return None
 
 
 def _named(objectives: Sequence[Resolved]) -> dict[str, Resolved]:

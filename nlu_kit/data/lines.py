@@ -113,7 +113,14 @@ def json_type(value: object) -> str:
     return names.get(type(value), "a number")
 
 
-TEXT_SUFFIXES = (".txt", ".txt.gz", ".gz")
+TEXT_SUFFIXES = (".txt", ".txt.gz")
+
+
+def holds_plain_texts(path: Path) -> bool:
+    """Whether it is a text file by its name, or a folder with some: no corpus for a reader."""
+    if path.is_dir():
+        return any(file.name.endswith(TEXT_SUFFIXES) for file in path.rglob("*"))
+    return path.name.endswith(TEXT_SUFFIXES)
 
 
 def plain_texts(path: Path) -> Iterator[str]:

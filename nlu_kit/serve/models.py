@@ -51,7 +51,6 @@ class Served:
         self.name, self.path = name, path
         self.current = self._load()
         self._reloading = threading.Lock()
-        self.generation = 0
         self.batcher = Batcher(
             self._parse,
             size=settings.max_batch,
@@ -100,7 +99,7 @@ class Models:
         if self._shared is not None:
             counts = {**self._said(), name: self._said().get(name, 0) + 1}
             write_json(self._shared, counts)
-            self._seen = counts
+            self._seen = {**self._seen, name: counts[name]}  # what others have said meanwhile is still to be seen
 
     def told_to_reload(self) -> list[Served]:
         """The models that another worker has reloaded since this was asked last."""

@@ -60,7 +60,7 @@ class TinyEncoder(Backbone):
         return Encoded(tokens_BTD, pooled_BD, batch.mask_BT, batch=batch)
 
     def save_assets(self, folder: Path) -> None:
-        raise NotImplementedError("it is never saved")
+        """Nothing: no clause saves it."""
 
 
 def numpy_outputs(outputs: Mapping[str, Tensor]) -> dict[str, np.ndarray]:

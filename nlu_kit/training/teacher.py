@@ -23,7 +23,7 @@ from nlu_kit.data.dataset import EncodedDataset, Targets
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import LabelSpace
-from nlu_kit.data.lines import TEXT_SUFFIXES, plain_texts
+from nlu_kit.data.lines import holds_plain_texts, plain_texts
 from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.model.correction import LOGITS
 from nlu_kit.model.folder import SavedModel, open_model
@@ -41,8 +41,11 @@ def unlabelled_examples(pipeline: Pipeline) -> list[Example]:
     texts: dict[str, None] = {}
     for named in [] if teacher is None else teacher.unlabelled:
         path = pipeline.path(named)
-        plain = path.name.endswith(TEXT_SUFFIXES) or (path.is_dir() and any(path.rglob("*.txt*")))
-        found = plain_texts(path) if plain else (example.text for example in read_any(path, pipeline.registry))
+        found = (
+            plain_texts(path)
+            if holds_plain_texts(path)
+            else (example.text for example in read_any(path, pipeline.registry))
+        )
         texts |= dict.fromkeys(found)
     return [Example(text=text) for text in texts if text.strip()]
 

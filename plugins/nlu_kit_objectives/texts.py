@@ -5,11 +5,10 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from nlu_kit.plugin import DataError, DataReport, Encoding, ObjectiveContext, plain_texts
+from nlu_kit.plugin import DataError, DataReport, Encoding, ObjectiveContext, holds_plain_texts, plain_texts
 from nlu_kit_objectives import TextParams
 
 LEAST, MOST = 100, 1000
@@ -89,11 +88,10 @@ class Texts:
 
     def _dev(self, paths: Sequence[str]) -> Iterator[str]:
         for path in map(self.context.path, paths):
-            plain = path.is_dir() and any(path.glob("*.txt*"))
-            if plain or path.name.endswith((".txt", ".gz")):
+            if holds_plain_texts(path):
                 yield from plain_texts(path)
             else:
-                yield from (example.text for example in self.context.read(Path(path)))
+                yield from (example.text for example in self.context.read(path))
 
     def _unique(self, texts: Iterable[str]) -> Iterator[str]:
         """Each text once, by its hash, and none that is blank."""
