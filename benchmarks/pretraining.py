@@ -6,8 +6,9 @@
     python benchmarks/pretraining.py teacher         # a larger encoder, fine-tuned, as teacher
     python benchmarks/pretraining.py page            # writes the tables of docs/pretraining.md
 
-Rows are appended to benchmarks/results/pretraining.jsonl; what is there already is not run again. SNIPS is measured on
-dev; test of STS-B before and after, of CLINC150 once a run, and nothing is chosen by either.
+Rows are appended to benchmarks/results/pretraining.jsonl; what is there already is not run again. ``--place FOLDER``
+keeps the encoders, so that a second call takes them from there. SNIPS and ATIS are measured on dev; test of STS-B is
+read before and after, of CLINC150 once a run, and nothing is chosen by either.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,12 +42,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*PROOFS, "page"])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--place", type=Path, help="keep here what is trained on the way")
     arguments = parser.parse_args()
     if arguments.what == "page":
         write_page()
         return
-    with tempfile.TemporaryDirectory() as place:
-        for key, run in PROOFS[arguments.what](Path(place), arguments.seeds):
+    with nullcontext(arguments.place) if arguments.place else tempfile.TemporaryDirectory() as place:
+        for key, run in PROOFS[arguments.what](Path(place).resolve(), arguments.seeds):
             key = {"proof": arguments.what, **key}
             if any(all(row.get(name) == value for name, value in key.items()) for row in rows()):
                 continue
@@ -75,6 +78,7 @@ def similarity(place: Path, seeds: Sequence[int]) -> Runs:
     embedded, small = {"type": "sentence_transformer"}, SMALL
     arms: dict[str, tuple[Any, str, float, int]] = {
         "all-MiniLM-L6-v2, triplet": (embedded, "triplet", 2e-5, 1),
+        "all-MiniLM-L6-v2, mined triplet": (embedded, "triplet", 2e-5, 1),
         "all-MiniLM-L6-v2, cosine": (embedded, "cosine", 2e-5, 1),
         "new BERT, triplet": (small, "triplet", 5e-4, 3),
         "new BERT, cosine": (small, "cosine", 5e-4, 3),
@@ -83,6 +87,7 @@ def similarity(place: Path, seeds: Sequence[int]) -> Runs:
         for arm, (backbone, objective, rate, epochs) in arms.items():
             train = pairs if objective == "triplet" else pairs[:1]
             section = {"type": objective, "train": train, **measured}
+            section |= {"negatives": "corpus"} if "mined" in arm else {}
             plan = plan_of(backbone, [section], rate=rate, epochs=epochs, seed=seed)
             yield {"arm": arm, "seed": seed}, partial(similar, place, plan)
 
@@ -113,13 +118,11 @@ def words(place: Path, seeds: Sequence[int]) -> Runs:
         "span": plan_of(minilm, [{"type": "span", "texts": ["texts.txt"]}], rate=5e-5),
         "triplet": plan_of(minilm, [{"type": "triplet", **triplet}], rate=2e-5),
     }
-    folders: dict[str, Path | None] = {"none": None}
 
     def run(key: Row) -> Row:
         name = key["arm"]
-        if name not in folders:
-            folders[name] = pretrained(place, plans[name], name=name)
-        return snips(place, folders[name], key["utterances"], key["frozen"], key["seed"])
+        encoder = None if name == "none" else pretrained(place, plans[name], name=name)
+        return snips(place, encoder, key["utterances"], key["frozen"], key["seed"])
 
     for seed in seeds:
         for name in plans:
@@ -171,7 +174,7 @@ def few(place: Path, seeds: Sequence[int]) -> Runs:
 
 def few_run(place: Path, arm: str, count: int, seed: int) -> Row:
     folder = place / f"clinc-{arm}-{count}-{seed}"
-    folder.mkdir()
+    folder.mkdir(parents=True, exist_ok=True)
     write(folder / "train.jsonl", subset(clinc150("train"), count, seed))
     write(folder / "dev.jsonl", random.Random(0).sample(clinc150("val"), DEV))
     write(folder / "test.jsonl", clinc150("test"))
@@ -194,19 +197,24 @@ def few_run(place: Path, arm: str, count: int, seed: int) -> Row:
 def teacher(place: Path, seeds: Sequence[int]) -> Runs:
     """mpnet, fine-tuned on 1,000 utterances, answers them and 3,000 texts more; all-MiniLM-L6-v2 learns from the
     annotation and from its answers."""
-    for corpus in ("snips",):
+    for corpus in ("snips", "atis"):
         folder = place / f"teacher-{corpus}"
-        run = partial(thousand, folder, corpus, {"model": "mpnet"}, rate=1e-4, seed=42)
-        yield {"arm": "teacher", "corpus": corpus, "seed": 42}, run
+        teach = partial(thousand, folder, corpus, {"model": "mpnet"}, rate=1e-4, seed=42)
+        yield {"arm": "teacher", "corpus": corpus, "seed": 42}, teach
         texts = (corpus_folder(corpus) / "train" / "seq.in").read_text("utf-8").splitlines()[1000:4000]
         (place / f"{corpus}.txt").write_text("\n".join(texts) + "\n", "utf-8")
-        section = {"model": str(folder / "latest" / "model"), "unlabelled": [str(place / f"{corpus}.txt")]}
-        arms: dict[str, Row] = {"alone": {"epochs": 12}, "taught": {"epochs": 6, "teacher": section}}
         for seed in seeds:
-            for arm, training in arms.items():
-                own = place / f"{arm}-{corpus}-{seed}"
-                student = partial(thousand, own, corpus, {}, rate=2e-4, seed=seed, **training)
-                yield {"arm": arm, "corpus": corpus, "seed": seed}, student
+            alone = partial(thousand, place / f"alone-{corpus}-{seed}", corpus, {}, rate=2e-4, seed=seed)
+            yield {"arm": "alone", "corpus": corpus, "seed": seed}, alone
+            yield {"arm": "taught", "corpus": corpus, "seed": seed}, partial(taught, place, corpus, seed, teach)
+
+
+def taught(place: Path, corpus: str, seed: int, teach: Callable[[], Row]) -> Row:
+    model = place / f"teacher-{corpus}" / "latest" / "model"
+    if not model.exists():
+        teach()
+    section = {"model": str(model), "unlabelled": [str(place / f"{corpus}.txt")]}
+    return thousand(place / f"taught-{corpus}-{seed}", corpus, {}, rate=2e-4, seed=seed, epochs=6, teacher=section)
 
 
 def thousand(
@@ -237,10 +245,17 @@ def plan_of(backbone: Any, objectives: list[Any], *, rate: float, epochs: int = 
 
 
 def pretrained(folder: Path, plan: Row, *, name: str = "encoder") -> Path:
-    """The encoder's folder."""
+    """The encoder's folder; one that lies there, taught by the same plan, is taken."""
+    kept = folder / f"{name}.kept.json"
+    if kept.exists():
+        made = json.loads(kept.read_text("utf-8"))
+        if made["plan"] == plan and Path(made["encoder"]).exists():
+            return Path(made["encoder"])
     (folder / "pretrain.json").write_text(json.dumps({"name": name, **plan}), "utf-8")
     nlu_kit("pretrain", str(folder / "pretrain.json"), "--runs", str(folder / "runs"))
-    return (folder / "runs" / "latest-encoder").resolve()
+    encoder = (folder / "runs" / "latest-encoder").resolve()
+    kept.write_text(json.dumps({"plan": plan, "encoder": str(encoder)}), "utf-8")
+    return encoder
 
 
 def trained(folder: Path, pipeline: Row, *, epochs: int | None, seed: int, split: str) -> Row:

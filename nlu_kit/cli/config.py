@@ -13,7 +13,7 @@ from nlu_kit.cli.lazy import Group
 from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
 from nlu_kit.cli.output import json_text, say, say_json
 from nlu_kit.config.check import load_pipeline
-from nlu_kit.config.json_schema import pipeline_schema
+from nlu_kit.config.json_schema import pipeline_schema, pretraining_schema
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.config.schema import DecodingConfig
 from nlu_kit.errors import NluKitError
@@ -77,7 +77,8 @@ def show(pipeline: Path, overrides: tuple[str, ...], parameters: bool) -> None:
 
 @command.command("schema", short_help="Write the JSON schema that editors complete and check with.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Write here instead of to stdout.")
-def schema(output: Path | None) -> None:
+@click.option("--pretraining", is_flag=True, help="That of pretrain.json.")
+def schema(output: Path | None, pretraining: bool) -> None:
     """Print the JSON schema of pipeline.json for what is installed. Editors use it to complete and check.
 
     \b
@@ -86,7 +87,8 @@ def schema(output: Path | None) -> None:
     and in pipeline.json:
       "$schema": "pipeline.schema.json"
     """
-    described = pipeline_schema(load_registry())
+    compose, file = (pretraining_schema, "pretrain.json") if pretraining else (pipeline_schema, "pipeline.json")
+    described = compose(load_registry())
     if output is None:
         say_json(described, indent=2)
         return
@@ -94,7 +96,7 @@ def schema(output: Path | None) -> None:
         output.write_text(json_text(described, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise NluKitError(f"can't write {output}: {error.strerror}; name another --output") from error
-    say(f'wrote {output}; point "$schema" of pipeline.json at it')
+    say(f'wrote {output}; point "$schema" of {file} at it')
 
 
 def summary(pipeline: Pipeline) -> list[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""The JSON schema (draft 2020-12) of pipeline.json for what is installed: every slot offers the types that fit it.
+"""The JSON schemas (draft 2020-12) of pipeline.json and pretrain.json for what is installed: every slot offers the
+types that fit it.
 
 ``$defs`` holds one union per kind (``sampler``) and one object per type (``sampler.weighted``). A component inside a
 component refers to its kind's union, so that nesting may go on.
@@ -14,6 +15,7 @@ from pydantic.errors import PydanticUserError
 
 from nlu_kit.config.components import nested_fields
 from nlu_kit.config.pipeline import AUTO
+from nlu_kit.config.pretraining import PretrainingConfig
 from nlu_kit.config.schema import HEAD_NAME, RESERVED_HEAD_NAMES, PipelineConfig
 from nlu_kit.errors import PluginError
 from nlu_kit.plugin.hooks import KINDS
@@ -47,10 +49,32 @@ def pipeline_schema(registry: Registry) -> Schema:
     data["properties"]["reader"] = _slot("reader", data["properties"]["reader"])
     training["properties"]["callbacks"]["items"] = _reference("callback")
     sections = ("DataConfig", "TrainingConfig", "TeacherConfig", "DecodingConfig")
-    composed: Schema = {name: definitions[name] for name in sections}
+    schema |= {"title": "nlu-kit pipeline", "required": required}
+    return _composed(schema, {name: definitions[name] for name in sections}, registry)
+
+
+def pretraining_schema(registry: Registry) -> Schema:
+    """That of pretrain.json. Raises PluginError for params that have no JSON schema."""
+    schema = PretrainingConfig.model_json_schema(mode="validation")
+    definitions: Schema = schema.pop("$defs")
+    properties: Schema = schema["properties"]
+    slots = ("backbone", "freezing")
+    for kind in slots:
+        properties[kind] = _slot(kind, properties[kind])
+    properties["objectives"]["items"] = _reference("objective")
+    loop = definitions["PretrainingLoop"]
+    loop["properties"]["callbacks"]["items"] = _reference("callback")
+    schema["title"] = "nlu-kit pre-training"
+    schema["required"] += [kind for kind in slots if len(registry.defaults(kind)) != 1]
+    return _composed(schema, {"PretrainingLoop": loop}, registry)
+
+
+def _composed(schema: Schema, sections: Schema, registry: Registry) -> Schema:
+    """With the definitions of its sections and of all kinds."""
+    definitions = dict(sections)
     for kind in KINDS:
-        composed |= _kind(kind, registry)
-    return {"$schema": DIALECT, "title": "nlu-kit pipeline", **schema, "required": required, "$defs": composed}
+        definitions |= _kind(kind, registry)
+    return {"$schema": DIALECT, **schema, "$defs": definitions}
 
 
 def params_schema(provided: Provided) -> Schema:

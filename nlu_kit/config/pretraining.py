@@ -44,6 +44,9 @@ class PretrainingConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     schema_: str | None = Field(default=None, alias="$schema", description="For editors; nlu-kit ignores it.")
+    base: str | None = Field(
+        default=None, description="Where relative paths start, seen from the file; when absent, at its folder."
+    )
     name: str = Field(default="encoder", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run's folder.")
     backbone: Component | None = Field(default=None, description="The encoder to begin with.")
     objectives: list[Component] = Field(min_length=1, max_length=100, description="What it learns, together.")
@@ -130,7 +133,7 @@ class _Checker(ComponentResolver):
         assert freezing is not None, "a missing part has left a problem"
         return PretrainingPlan(
             name=config.name,
-            base_dir=base_dir,
+            base_dir=base_dir if config.base is None else locate(base_dir, config.base),
             backbone=backbone,
             objectives=_named([objective for objective in objectives if objective is not None]),
             freezing=freezing,

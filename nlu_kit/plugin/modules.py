@@ -104,6 +104,10 @@ class PretrainingObjective(nn.Module, ABC):
     def __len__(self) -> int:
         """How many items there are to learn from."""
 
+    def refresh(self, backbone: Backbone) -> None:
+        """Called before each epoch with the encoder as it is then, in every process: to choose items by it. Draw from a
+        generator of your own, seeded with the context's ``seed``, so that all processes choose the same."""
+
     @abstractmethod
     def item(self, index: int, generator: np.random.Generator) -> Item:
         """One of them. What chance decides comes from ``generator`` alone: another one each time that it is drawn."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext, suppress
@@ -111,12 +112,13 @@ def pretrain(
     main = accelerator.is_main_process
     with only_one(run_dir / LOCK) if main else nullcontext():
         if main:
-            write_json(run_dir / FILE, plan.to_json())
+            base = os.path.relpath(plan.base_dir, run_dir)  # so that this copy can be run, too
+            write_json(run_dir / FILE, {"base": base, **plan.to_json()})
         recorder = Recorder(run_dir)
         everybody = listeners.all_listeners(plan.callbacks, recorder, heard)
         notify = listeners.notifiers(everybody if main else [])
         checkpoint = Checkpoint(run_dir / CHECKPOINTS)
-        validate = _Validator(prepared)
+        validate = _Validator(prepared, plan.training.epochs)
         trainer = _trainer(plan, accelerator, module, freezing, checkpoint, notify, validate)
         notify["on_run_start"](_run_start(plan, prepared, trainer, run_dir, precision))
         test_before = figures(prepared.objectives, prepared.backbone, "test")
@@ -208,10 +210,10 @@ def _trainer(
 
 class _Validator:
     """Measures on what is held out: before the first epoch and after each. The score is the mean of the objectives'
-    main figures; ``found`` keeps all figures of each time."""
+    main figures; ``found`` keeps all figures of each time. Where another epoch follows, objectives are refreshed."""
 
-    def __init__(self, prepared: Prepared) -> None:
-        self.prepared = prepared
+    def __init__(self, prepared: Prepared, epochs: int) -> None:
+        self.prepared, self.epochs = prepared, epochs
         self.found: list[Figures] = []
 
     def __call__(self) -> Validation:
@@ -222,6 +224,9 @@ class _Validator:
         if missing:
             raise PluginError(f"contract: evaluate() gives no {missing[0]}, which is to be its main figure")
         self.found.append(found)
+        if len(self.found) <= self.epochs:
+            for objective in objectives.values():
+                objective.refresh(self.prepared.backbone)
         shares = {name: value for name, value in found.items() if name not in unscaled(objectives)}
         score = sum(found[name] for name in main) / len(main)
         return Validation(scores=shares, main=main, score=score, samples=[])

@@ -45,6 +45,7 @@ class ObjectiveContract(ComponentContract):
             with torch.random.fork_rng():
                 torch.manual_seed(_SEED)
                 objective = self.spec.build(self.params, self._context(folder, encoder))
+            objective.refresh(encoder)
             yield objective, encoder
 
     def _context(self, folder: Path, encoder: Backbone) -> ObjectiveContext:

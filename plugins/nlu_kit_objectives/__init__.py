@@ -96,7 +96,17 @@ class PairParams(ObjectiveParams):
         return self
 
 
-class TripletParams(PairParams):
+class NegativesParams(PairParams):
+    """Base of the objectives that tell paraphrases from other sentences."""
+
+    negatives: Literal["batch", "corpus"] = Field(
+        default="batch",
+        description="Which sentence a paraphrase is told from where the data says of none that it differs. batch: "
+        "those that are drawn beside it; corpus: the closest of all, found by the encoder before each epoch.",
+    )
+
+
+class TripletParams(NegativesParams):
     """Parameters of `triplet`."""
 
     margin: float = Field(
@@ -107,7 +117,7 @@ class TripletParams(PairParams):
     )
 
 
-class ContrastParams(PairParams):
+class ContrastParams(NegativesParams):
     """Parameters of `multiple_negatives`."""
 
     scale: float = Field(default=20.0, gt=0, le=1000, description="What cosines are multiplied with.")

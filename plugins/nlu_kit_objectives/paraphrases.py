@@ -28,11 +28,12 @@ from nlu_kit.plugin import (
     Split,
     sentence_vectors,
 )
-from nlu_kit_objectives import ContrastParams, CosineParams, PairParams, TripletParams
+from nlu_kit_objectives import ContrastParams, CosineParams, NegativesParams, PairParams, TripletParams
 from nlu_kit_objectives.clusters import Known, PairData
+from nlu_kit_objectives.mining import NONE, hardest
 from nlu_kit_objectives.pairs import Pair
 
-CLUSTERS, LABELLED, SCORE = "clusters", "labelled", "score"
+CLUSTERS, CHOSEN, SCORE = "clusters", "chosen", "score"
 _SHOWN = 3
 
 
@@ -59,8 +60,7 @@ class FromPairs(PretrainingObjective):
         if not measured:
             return {}
         texts = list({t: None for p in pairs for t in (p.first, p.second, p.other) if t is not None})
-        vectors = sentence_vectors(backbone, self.tokenizer.encode(texts))
-        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        vectors = self.vectors(backbone, texts)
         place = {text: number for number, text in enumerate(texts)}
         return {name: _figure(name, rows, vectors, place) for name, rows in measured.items()}
 
@@ -82,6 +82,12 @@ class FromPairs(PretrainingObjective):
     def encoded(self, *texts: str) -> list[Encoding]:
         return self.tokenizer.encode(list(texts))
 
+    def vectors(self, backbone: Backbone, texts: Sequence[str]) -> np.ndarray:
+        """Float32 [N, D], of length 1."""
+        vectors = sentence_vectors(backbone, self.encoded(*texts))
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
+
 
 def _figure(name: str, rows: Sequence[Any], vectors: np.ndarray, place: Mapping[str, int]) -> float:
     first, second = (np.array([place[row[side]] for row in rows]) for side in (0, 1))
@@ -98,10 +104,10 @@ def _figure(name: str, rows: Sequence[Any], vectors: np.ndarray, place: Mapping[
 
 class _Clustered(FromPairs):
     """An objective whose items are a sentence, a paraphrase and a third sentence of another cluster: one that is said
-    to differ, where there is one, else any. ``clusters`` [3] go with them, and ``labelled`` says whether the third is
-    such."""
+    to differ, where there is one, else one that was mined, else any. ``clusters`` [3] go with them, and ``chosen`` says
+    whether the third is one of the first two kinds."""
 
-    def __init__(self, params: PairParams, context: ObjectiveContext) -> None:
+    def __init__(self, params: NegativesParams, context: ObjectiveContext) -> None:
         super().__init__(params, context)
         self.known: Known = self.data.known(self.data.train, counting=True)
         self.anchors = [pair for both in self.known.paraphrases for pair in (both, both[::-1])]
@@ -109,19 +115,27 @@ class _Clustered(FromPairs):
             raise DataError(f"the objective '{context.name}' finds no two sentences that mean the same: see similar")
         if len(set(self.known.cluster.tolist())) < 2:
             raise DataError(f"the objective '{context.name}': all sentences mean the same, there is none to tell apart")
+        self.mines, self.generator = params.negatives == "corpus", np.random.default_rng(context.seed)
+        self.mined = np.full(len(self.anchors), NONE)
 
     def __len__(self) -> int:
         return len(self.anchors)
 
+    def refresh(self, backbone: Backbone) -> None:
+        if self.mines:
+            vectors_ND = self.vectors(backbone, self.known.sentences)
+            self.mined = hardest(vectors_ND, self.known.cluster, self.anchors, self.generator)
+
     def item(self, index: int, generator: np.random.Generator) -> Item:
         anchor, positive = self.anchors[index]
-        differing = self.known.differs.get(anchor)
+        differing, other = self.known.differs.get(anchor), int(self.mined[index])
+        chosen = bool(differing) or other != NONE
         if differing:
             other = differing[int(generator.integers(len(differing)))]
-        else:
+        elif not chosen:
             other = self._of_another_cluster(anchor, generator)
         numbers = (anchor, positive, other)
-        targets = {CLUSTERS: self.known.cluster[list(numbers)], LABELLED: np.array(bool(differing))}
+        targets = {CLUSTERS: self.known.cluster[list(numbers)], CHOSEN: np.array(chosen)}
         return Item(encodings=self.encoded(*(self.known.sentences[n] for n in numbers)), targets=targets)
 
     def _of_another_cluster(self, anchor: int, generator: np.random.Generator) -> int:
@@ -147,26 +161,26 @@ class _Clustered(FromPairs):
         cosines_BN = vectors_BKD[:, 0] @ vectors_BKD.flatten(0, 1).T
         clusters_BK = targets[CLUSTERS]
         same_BN = clusters_BK[:, :1] == clusters_BK.flatten()[None, :]
-        return self.loss(vectors_BKD, cosines_BN, same_BN, targets[LABELLED])
+        return self.loss(vectors_BKD, cosines_BN, same_BN, targets[CHOSEN])
 
     @abstractmethod
-    def loss(self, vectors_BKD: Tensor, cosines_BN: Tensor, same_BN: Tensor, labelled_B: Tensor) -> Tensor:
+    def loss(self, vectors_BKD: Tensor, cosines_BN: Tensor, same_BN: Tensor, chosen_B: Tensor) -> Tensor:
         """Of B items with K texts each, N in all: cosines of each anchor with every text, and which mean the same."""
 
 
 class Triplets(_Clustered):
-    """Triplet loss in cosine distance (Schroff et al. 2015). The third sentence is one that is said to differ; where
-    none is known, the closest of the batch that is of another cluster: the hardest that the encoder of this moment
-    finds."""
+    """Triplet loss in cosine distance (Schroff et al. 2015). The third sentence is one that is said to differ, or was
+    mined; where there is neither, the closest of the batch that is of another cluster: the hardest that the encoder of
+    this moment finds."""
 
     def __init__(self, params: TripletParams, context: ObjectiveContext) -> None:
         super().__init__(params, context)
         self.margin = params.margin
 
-    def loss(self, vectors_BKD: Tensor, cosines_BN: Tensor, same_BN: Tensor, labelled_B: Tensor) -> Tensor:
+    def loss(self, vectors_BKD: Tensor, cosines_BN: Tensor, same_BN: Tensor, chosen_B: Tensor) -> Tensor:
         rows = torch.arange(len(vectors_BKD), device=cosines_BN.device)
         hardest_B = cosines_BN.masked_fill(same_BN, -torch.inf).amax(1)
-        negative_B = torch.where(labelled_B, cosines_BN[rows, 3 * rows + 2], hardest_B)
+        negative_B = torch.where(chosen_B, cosines_BN[rows, 3 * rows + 2], hardest_B)
         return F.relu(negative_B - cosines_BN[rows, 3 * rows + 1] + self.margin).sum()
 
 
@@ -178,7 +192,7 @@ class MultipleNegatives(_Clustered):
         super().__init__(params, context)
         self.scale = params.scale
 
-    def loss(self, vectors_BKD: Tensor, cosines_BN: Tensor, same_BN: Tensor, labelled_B: Tensor) -> Tensor:
+    def loss(self, vectors_BKD: Tensor, cosines_BN: Tensor, same_BN: Tensor, chosen_B: Tensor) -> Tensor:
         positives_B = 3 * torch.arange(len(vectors_BKD), device=cosines_BN.device) + 1
         others_BN = same_BN.scatter(1, positives_B[:, None], False)
         scores_BN = (self.scale * cosines_BN).masked_fill(others_BN, -torch.inf)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from pydantic import ConfigDict
 
 from nlu_kit.config.check import resolve
-from nlu_kit.config.json_schema import pipeline_schema
+from nlu_kit.config.json_schema import pipeline_schema, pretraining_schema
+from nlu_kit.config.pretraining import load_pretraining
 from nlu_kit.errors import ConfigError, PluginError
 from nlu_kit.params import Params
 from nlu_kit.plugin.hooks import KINDS, hookimpl
@@ -149,3 +151,32 @@ def test_params_without_a_schema_name_their_plugin() -> None:
 
     with pytest.raises(PluginError, match="the sampler 'odd' of acme 0: its parameters have no JSON schema"):
         pipeline_schema(Registry.of({"acme": Plugin()}))
+
+
+PLAN: dict[str, Any] = {"objectives": [{"type": "mlm", "texts": ["a.txt"]}]}
+PLANS = [
+    ({}, True),
+    ({"$schema": "x.json", "base": "..", "name": "mine", "training": {"steps": 5, "callbacks": []}}, True),
+    ({"backbone": "sentence_transformer", "freezing": {"type": "freeze_lower", "fraction": 0.5}}, True),
+    ({"objectives": [{"type": "distill", "texts": ["a"], "backbone": {"type": "sentence_transformer"}}]}, True),
+    ({"objectives": [{"type": "triplet", "train": ["a.csv"], "negatives": "corpus", "weight": 2}]}, True),
+    ({"objectives": []}, False),
+    ({"objectives": ["triplet"]}, False),
+    ({"objectives": [{"type": "no_such"}]}, False),
+    ({"objectives": [{"type": "triplet", "train": ["a.csv"], "negatives": "anywhere"}]}, False),
+    ({"heads": {"intent": "intent"}}, False),
+    ({"training": {"teacher": {"model": "x"}}}, False),
+]
+
+
+@pytest.mark.parametrize(("sections", "accepted"), PLANS)
+def test_the_schema_of_pretraining_says_what_its_check_says(
+    sections: dict[str, Any], accepted: bool, tmp_path: Path
+) -> None:
+    registry, raw = Registry.load(), {**PLAN, **sections}
+    validator = jsonschema.Draft202012Validator(pretraining_schema(registry))
+    validator.check_schema(validator.schema)
+    (tmp_path / "pretrain.json").write_text(json.dumps(raw), "utf-8")
+    assert validator.is_valid(raw) == accepted
+    with nullcontext() if accepted else pytest.raises(ConfigError):
+        load_pretraining(tmp_path, registry=registry)

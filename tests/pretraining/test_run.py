@@ -13,6 +13,7 @@ from nlu_kit.errors import DataError, PluginError
 from nlu_kit.plugin.events import EpochEnd, RunEnd
 from nlu_kit.pretraining.run import prepare, pretrain
 from nlu_kit.training.run import train
+from nlu_kit_objectives.paraphrases import Triplets
 
 
 class Heard:
@@ -119,6 +120,28 @@ def test_an_interrupted_run_writes_the_best_so_far(write_plan: Any, mlm: Any, tm
     assert (found.reason, found.best_epoch) == ("interrupted", -1)
     assert (found.encoder / "model.safetensors").exists()
     assert not (found.encoder.parent / "checkpoints").exists()
+
+
+def test_the_runs_own_copy_can_be_run_again(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    first = pretrain(write_plan(mlm, training={"epochs": 1}), runs=tmp_path / "runs")
+    again = pretrain(first.encoder.parent, runs=tmp_path / "elsewhere" / "runs")
+    assert again.after == first.after
+
+
+def test_objectives_look_at_the_encoder_before_each_epoch(
+    write_plan: Any, triplet: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[np.ndarray] = []
+    mine = Triplets.refresh
+
+    def refresh(self: Triplets, backbone: Any) -> None:
+        mine(self, backbone)
+        found.append(self.vectors(backbone, ["play some jazz"]))
+
+    monkeypatch.setattr(Triplets, "refresh", refresh)
+    pretrain(write_plan({**triplet, "negatives": "corpus"}, training={"epochs": 3}), runs=tmp_path / "runs")
+    assert len(found) == 3
+    assert not np.array_equal(found[0], found[1])
 
 
 def test_steps_limit_an_epoch(write_plan: Any, mlm: Any, tmp_path: Path) -> None:

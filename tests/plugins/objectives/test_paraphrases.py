@@ -45,7 +45,7 @@ def test_paraphrases_of_paraphrases_are_one_cluster(make: Any, tmp_path: Path) -
             item = objective.item(index, np.random.default_rng(seed))
             anchor, positive, other = (encoding.text for encoding in item.encodings)
             assert cluster[anchor] == cluster[positive] != cluster[other]
-            assert bool(item.targets["labelled"]) == (anchor in ("a", "x"))
+            assert bool(item.targets["chosen"]) == (anchor in ("a", "x"))
 
 
 def test_what_contradicts_is_left_out_and_counted(make: Any, tmp_path: Path) -> None:
