@@ -146,6 +146,8 @@ def _routes(app: FastAPI, state: State) -> None:
     @app.post("/v1/models/{name}/reload", summary="Load what is in the model's folder now. Needs a token.")
     async def reload(name: str) -> Any:
         served = state.models.get(name)
+        if not state.settings.reloads:
+            raise HTTPException(409, "this server's replicas are not reloaded but replaced: deploy it again")
         if state.token is None:
             raise HTTPException(403, "this server has no token, and without one nobody may reload: see --token-file")
         loaded = await asyncio.to_thread(served.reload)

@@ -33,6 +33,7 @@ class ServeSettings:
     cors: tuple[str, ...] = ()
     log_texts: bool = False
     page: bool = True
+    reloads: bool = True
     shared: str | None = field(default=None)
     """A folder that the workers of one server have in common: what was reloaded is said there."""
 
