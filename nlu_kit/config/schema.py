@@ -164,6 +164,12 @@ class TrainingConfig(LoopConfig):
     sanity_examples: int = Field(
         default=3, ge=0, le=1000, description="Dev utterances decoded after each epoch, gold beside."
     )
+    card_examples: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="Dev utterances that the model card shows and the server's page offers; 0 where texts are private.",
+    )
 
 
 class DecodingConfig(_Section):

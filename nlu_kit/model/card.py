@@ -45,6 +45,7 @@ def model_card(description: Mapping[str, Any], pipeline: Pipeline) -> str:
             "",
             *heads,
             "",
+            *_examples(description),
             "## Data",
             "",
             ", ".join(f"{split}: {count:,} utterances" for split, count in training["sizes"].items()),
@@ -73,6 +74,11 @@ def _code(text: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     edge = " " if text.startswith("`") or text.endswith("`") else ""
     return f"{fence}{edge}{text}{edge}{fence}"
+
+
+def _examples(description: Mapping[str, Any]) -> list[str]:
+    texts = [f"- {_code(text)}" for text in description["examples"]]
+    return ["## Try it with", "", *texts, ""] if texts else []
 
 
 def _corrections(description: Mapping[str, Any]) -> list[str]:

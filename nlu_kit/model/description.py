@@ -70,7 +70,8 @@ class Correction(_Stored):
 
 class Description(_Stored):
     """model.json. ``corrections`` are of the heads that have one. ``detector`` is null where there is none. Models from
-    before there were any lack these. ``states`` are the heads' own to read."""
+    before there were any lack these. ``states`` are the heads' own to read;
+    ``examples`` are texts to try it with."""
 
     name: str
     providers: list[Provider]
@@ -78,6 +79,7 @@ class Description(_Stored):
         dict[str, Annotated[list[str], AfterValidator(_distinct)]], Field(min_length=1), AfterValidator(_head_names)
     ]
     states: dict[str, dict[str, Any]]
+    examples: list[str] = Field(default_factory=list)
     corrections: dict[str, Correction] = Field(default_factory=dict)
     detector: ScopeSettings | None = None
 

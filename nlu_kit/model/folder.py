@@ -6,7 +6,7 @@ Written beside and renamed, so that it is never half there. See docs/architectur
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -42,11 +42,12 @@ def save_model(
     result: RunEnd,
     states: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
     scope: Scope | None = None,
+    examples: Sequence[str] = (),
     add: Callable[[Path], None] | None = None,
 ) -> None:
     """Write a new model folder. ``model`` is an NluModel; ``states`` are what its codecs were calibrated to; of
-    ``result``, how the model came about is kept. ``add`` may write further files into it, beside the weights. Raises
-    ModelError where the folder exists already."""
+    ``result``, how the model came about is kept; ``examples`` are texts to try it with. ``add`` may write further files
+    into it, beside the weights. Raises ModelError where the folder exists already."""
     from safetensors.torch import save_model as save_weights
 
     if folder.exists():
@@ -66,6 +67,7 @@ def save_model(
             "states": {name: dict(states.get(name, {})) for name in codecs},
             "corrections": {name: correction.model_dump() for name, correction in model.corrections.items()},
             "detector": None if scope is None else scope.settings.model_dump(),
+            "examples": list(examples),
             "training": {
                 "sizes": dict(result.sizes),
                 "dev": dict(result.dev),

@@ -29,13 +29,14 @@ class Loaded:
     folder: Path
 
     def describe(self) -> dict[str, Any]:
-        """What GET /v1/model says: name, labels, figures, plugins, hashes."""
+        """What GET /v1/model says: name, labels, texts to try it with, figures, plugins, hashes."""
         raw = read_json(self.folder / DESCRIPTION)
         scope = self.predictor.scope
         return {
             "name": raw["name"],
             "nlu_kit": raw["nlu_kit"],
             "labels": raw["labels"],
+            "examples": raw.get("examples", []),
             "training": {key: raw["training"].get(key) for key in ("dev", "test", "sizes")},
             "providers": raw["providers"],
             "threshold": None if scope is None else scope.settings.threshold,

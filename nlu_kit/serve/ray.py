@@ -82,8 +82,7 @@ def app(arguments: RayArguments) -> serve.Application:
 
         return create_app(settings)
 
-    deployment = serve.deployment(
-        serve.ingress(build)(),
+    deployed = serve.deployment(
         name=NAME,
         ray_actor_options={"num_cpus": arguments.cpus},
         max_ongoing_requests=settings.queue,
@@ -93,5 +92,4 @@ def app(arguments: RayArguments) -> serve.Application:
             "target_ongoing_requests": arguments.target_ongoing_requests,
         },
     )
-    bound: serve.Application = deployment.bind()
-    return bound
+    return deployed(serve.ingress(build)()).bind()

@@ -18,6 +18,7 @@ from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.batch import collate
+from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.errors import NluKitError, TrainingError
 from nlu_kit.files import write_json
 from nlu_kit.locking import is_held, only_one
@@ -37,6 +38,8 @@ from nlu_kit.training.signals import held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
 from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, dry_run
+
+_SHORT = 120  # characters
 
 MODEL, CHECKPOINTS = "model", "checkpoints"
 
@@ -210,6 +213,7 @@ class _Job:
                     result=result,
                     states=finished.calibrated.states,
                     scope=finished.calibrated.scope,
+                    examples=_examples(self.prepared.dev, self.pipeline.training.card_examples),
                     add=lambda folder: notes.extend(self._export(finished, folder)),
                 )
                 self.checkpoint.remove()
@@ -241,6 +245,12 @@ class _Job:
         finally:
             model.to(device)
         return []
+
+
+def _examples(dev: EncodedDataset, count: int) -> list[str]:
+    """So many of its texts, from all over it; none that is long."""
+    short = [example.text for example in dev.examples if len(example.text) <= _SHORT]
+    return [short[position * len(short) // count] for position in range(min(count, len(short)))]
 
 
 @contextmanager

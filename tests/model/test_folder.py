@@ -96,6 +96,13 @@ def test_every_file_is_there_and_in_the_manifest(trained: Any) -> None:
         assert hashlib.sha256((trained.model_dir / name).read_bytes()).hexdigest() == expected
 
 
+def test_the_card_shows_texts_to_try_it_with(trained: Any) -> None:
+    texts = json.loads((trained.model_dir / "model.json").read_text("utf-8"))["examples"]
+    assert len(texts) == len(set(texts)) == 3
+    card = (trained.model_dir / "README.md").read_text("utf-8")
+    assert all(f"- `{text}`" in card for text in texts)
+
+
 def test_nothing_in_it_is_pickled(trained: Any) -> None:
     for file in trained.model_dir.rglob("*"):
         if file.is_file() and file.suffix != ".safetensors":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -36,6 +37,16 @@ def test_it_shows_what_the_server_says(text: str, server: Any, tmp_path: Path) -
     assert page.count("<meter") == min(5, len(expected["intents"]))
     assert ("out of scope: yes" if expected["out_of_scope"] else "out of scope: no") in page
     assert "<img" not in page, "a text is never markup"
+
+
+def test_it_offers_the_models_examples(server: Any, exported: Path, tmp_path: Path) -> None:
+    examples = server.get("/v1/model").json()["examples"]
+    assert examples == json.loads((exported / "model.json").read_text("utf-8"))["examples"]
+    assert len(examples) == 3
+    page = browse(f"{server.url}/", tmp_path, "--dump-dom")
+    offered = re.search(r'<p id="examples">(.*?)</p>', page, re.DOTALL)
+    assert offered is not None
+    assert [html.unescape(each) for each in re.findall(r">([^<]+)</button>", offered[1])] == examples
 
 
 def test_it_fits_a_phone(server: Any, tmp_path: Path) -> None:

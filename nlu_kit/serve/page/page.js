@@ -91,6 +91,18 @@ async function parse() {
   at("curl").textContent = `curl -s ${location.origin}/v1/parse -H 'content-type: application/json' -d '${body}'`;
 }
 
+// Examples of the model card, as buttons.
+function offered(texts) {
+  const buttons = texts.slice(0, 6).map((text) => {
+    const button = made("button", text);
+    button.type = "button";
+    button.addEventListener("click", () => { at("text").value = text; parse(); });
+    return button;
+  });
+  at("examples").replaceChildren("Try: ", ...buttons);
+  at("examples").hidden = !texts.length;
+}
+
 // A link to a sentence: /#text=play%20some%20jazz
 function linked() {
   const [key, value] = location.hash.slice(1).split("=");
@@ -101,7 +113,13 @@ async function begin() {
   linked();
   try {
     models = (await asked("v1/models")).models;
-    for (const name of models) threshold[name] = (await asked(`v1/models/${encodeURIComponent(name)}`)).threshold;
+    const texts = new Set();
+    for (const name of models) {
+      const card = await asked(`v1/models/${encodeURIComponent(name)}`);
+      threshold[name] = card.threshold;
+      card.examples.forEach((text) => texts.add(text));
+    }
+    offered([...texts]);
   } catch (error) {
     at("status").textContent = error.message;
     return;
