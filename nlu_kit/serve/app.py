@@ -16,7 +16,6 @@ from typing import Any
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from nlu_kit import __version__
@@ -27,7 +26,7 @@ from nlu_kit.serve.guards import Guards
 from nlu_kit.serve.metrics import Metrics
 from nlu_kit.serve.models import Models, Served
 from nlu_kit.serve.settings import ServeSettings
-from nlu_kit.serve.shapes import ParseRequest, RasaRequest, answer, rasa_answer
+from nlu_kit.serve.shapes import Answer, ParseRequest, RasaRequest, answer, rasa_answer
 
 _log = logging.getLogger("nlu_kit.serve")
 _LOOK = 1.0  # seconds between looks at what other workers have reloaded
@@ -82,6 +81,7 @@ def create_app(settings: ServeSettings) -> FastAPI:
         version=__version__,
         description="Intents and entities of texts.",
         lifespan=lifespan,
+        default_response_class=Answer,
         docs_url=None,
         redoc_url=None,
     )
@@ -169,7 +169,7 @@ def _routes(app: FastAPI, state: State) -> None:
 
     @app.get("/readyz", summary="Whether it takes requests: 503 while it drains.")
     async def readyz() -> Any:
-        return JSONResponse({"status": "draining"}, 503) if state.draining else {"status": "ready"}
+        return Answer({"status": "draining"}, 503) if state.draining else {"status": "ready"}
 
     @app.get("/metrics", summary="For Prometheus.", response_class=Response)
     async def metrics() -> Response:
@@ -264,19 +264,19 @@ async def _follow(state: State) -> None:
 
 def _errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
-    async def refused(_: Request, error: HTTPException) -> JSONResponse:
-        return JSONResponse({"error": error.detail}, error.status_code, headers=dict(error.headers or {}))
+    async def refused(_: Request, error: HTTPException) -> Answer:
+        return Answer({"error": error.detail}, error.status_code, headers=dict(error.headers or {}))
 
     @app.exception_handler(RequestValidationError)
-    async def wrong(_: Request, error: RequestValidationError) -> JSONResponse:
+    async def wrong(_: Request, error: RequestValidationError) -> Answer:
         said = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
         unreadable = any(each["type"] == "json_invalid" for each in error.errors())
-        return JSONResponse({"error": "; ".join(said)}, 400 if unreadable else 422)
+        return Answer({"error": "; ".join(said)}, 400 if unreadable else 422)
 
     @app.exception_handler(Exception)
-    async def fault(_: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"error": f"a fault of the server: {type(error).__name__}"}, 500)
+    async def fault(_: Request, error: Exception) -> Answer:
+        return Answer({"error": f"a fault of the server: {type(error).__name__}"}, 500)
 
     @app.exception_handler(NluKitError)
-    async def ours(_: Request, error: NluKitError) -> JSONResponse:
-        return JSONResponse({"error": str(error)}, 404 if isinstance(error, DataError) else 409)
+    async def ours(_: Request, error: NluKitError) -> Answer:
+        return Answer({"error": str(error)}, 404 if isinstance(error, DataError) else 409)

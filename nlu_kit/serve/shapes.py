@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 
 EXAMPLE = "book a table in Paris"
+
+
+class Answer(JSONResponse):
+    """JSON, whatever was asked: half a surrogate pair, which UTF-8 has no bytes for, goes back as the escape that it
+    came as."""
+
+    def render(self, content: Any) -> bytes:
+        try:
+            return super().render(content)
+        except UnicodeEncodeError:
+            return json.dumps(content, separators=(",", ":")).encode("ascii")
 
 
 class ParseRequest(BaseModel):

@@ -6,12 +6,13 @@ import json
 from typing import Any
 
 import httpx
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+STRINGS = st.text(st.characters(exclude_categories=()), max_size=30)  # halves of surrogate pairs are among them
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    st.none() | st.booleans() | st.integers() | st.floats() | STRINGS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(STRINGS, inner, max_size=4),
     max_leaves=8,
 )
 KEYS = st.sampled_from(["text", "texts", "top_k", "threshold", "message_id", "else"])
@@ -26,9 +27,12 @@ def ask(url: str, content: bytes) -> httpx.Response:
 
 
 @OFTEN
-@given(path=PATHS, body=BODIES)
-def test_any_json(path: str, body: Any, server: Any) -> None:
-    content = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+@given(path=PATHS, body=BODIES, escaped=st.booleans())
+@example(path="/v1/parse", body={"text": "\ud83d"}, escaped=True)
+@example(path="/model/parse", body={"text": "a", "\ud83d": 1}, escaped=True)
+@example(path="/v1/parse", body={"texts": ["\udc00", "a"]}, escaped=False)
+def test_any_json(path: str, body: Any, escaped: bool, server: Any) -> None:
+    content = json.dumps(body, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     answer = ask(server.url + path, content)
     assert answer.status_code in ANSWERED, (body, answer.text)
     found = answer.json()
