@@ -4,11 +4,12 @@
     python benchmarks/pretraining.py words           # hidden words and spans first, then SNIPS with few utterances
     python benchmarks/pretraining.py few             # contrast of intents first, then CLINC150 with few examples
     python benchmarks/pretraining.py teacher         # a larger encoder, fine-tuned, as teacher
+    python benchmarks/pretraining.py full            # the same with all of SNIPS and ATIS; test
     python benchmarks/pretraining.py page            # writes the tables of docs/pretraining.md
 
 Rows are appended to benchmarks/results/pretraining.jsonl; what is there already is not run again. ``--place FOLDER``
-keeps the encoders, so that a second call takes them from there. SNIPS and ATIS are measured on dev; test of STS-B is
-read before and after, of CLINC150 once a run, and nothing is chosen by either.
+keeps the encoders, so that a second call takes them from there. SNIPS and ATIS are measured on dev, but with all
+utterances on test; test of STS-B is read before and after, of the others once a run, and nothing is chosen by it.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ RESULTS = REPOSITORY / "benchmarks" / "results" / "pretraining.jsonl"
 PAGE = REPOSITORY / "docs" / "pretraining.md"
 SEEDS = (42, 43, 44)
 SMALL = {"type": "new_bert", "texts": ["texts.txt"], "layers": 4, "width": 256}
+SPLITS = ("train", "dev", "test")
 DEV = 600
 Row = dict[str, Any]
 
@@ -42,6 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=[*PROOFS, "page"])
     parser.add_argument("--seeds", nargs="+", type=int, default=list(SEEDS))
+    parser.add_argument("--corpora", nargs="+", help="of teacher and full; as it is, all")
     parser.add_argument("--place", type=Path, help="keep here what is trained on the way")
     arguments = parser.parse_args()
     if arguments.what == "page":
@@ -49,6 +52,8 @@ def main() -> None:
         return
     with nullcontext(arguments.place) if arguments.place else tempfile.TemporaryDirectory() as place:
         for key, run in PROOFS[arguments.what](Path(place).resolve(), arguments.seeds):
+            if arguments.corpora and key.get("corpus") not in arguments.corpora:
+                continue
             key = {"proof": arguments.what, **key}
             if any(all(row.get(name) == value for name, value in key.items()) for row in rows()):
                 continue
@@ -232,7 +237,42 @@ def thousand(
     return trained(folder, pipeline, epochs=epochs, seed=seed, split="dev")
 
 
-PROOFS = {"similarity": similarity, "words": words, "few": few, "teacher": teacher}
+FULL_EPOCHS = {"snips": 2, "atis": 4}
+"""Of the teacher: what two cores can do."""
+
+
+def full(place: Path, seeds: Sequence[int]) -> Runs:
+    """All of a corpus, with the pipeline of benchmarks/accuracy.py (but for `fgm`), and mpnet as teacher."""
+    for corpus, epochs in FULL_EPOCHS.items():
+        teach = partial(whole, place / f"full-{corpus}", corpus, {"model": "mpnet"}, 1e-4, 42, {"epochs": epochs})
+        yield {"arm": "teacher", "corpus": corpus, "seed": 42}, teach
+        for seed in seeds:
+            yield {"arm": "taught", "corpus": corpus, "seed": seed}, partial(whole_taught, place, corpus, seed, teach)
+
+
+def whole_taught(place: Path, corpus: str, seed: int, teach: Callable[[], Row]) -> Row:
+    model = place / f"full-{corpus}" / "latest" / "model"
+    if not model.exists():
+        teach()
+    own = place / f"full-taught-{corpus}-{seed}"
+    return whole(own, corpus, {}, 2e-4, seed, {"teacher": {"model": str(model)}})
+
+
+def whole(folder: Path, corpus: str, backbone: Row, rate: float, seed: int, training: Row) -> Row:
+    folder.mkdir(parents=True, exist_ok=True)
+    pipeline = json.loads((REPOSITORY / "benchmarks" / "pipelines" / f"{corpus}.json").read_text("utf-8"))
+    own = {name: value for name, value in pipeline["training"].items() if name != "fgm"}
+    composed = {
+        **pipeline,
+        "data": {"reader": "parallel", **{split: str(corpus_folder(corpus) / split) for split in SPLITS}},
+        "backbone": {"type": "sentence_transformer", **backbone},
+        "freezing": {**pipeline["freezing"], "encoder_lr": rate},
+        "training": {**own, **training},
+    }
+    return trained(folder, composed, epochs=composed["training"]["epochs"], seed=seed, split="test")
+
+
+PROOFS = {"similarity": similarity, "words": words, "few": few, "teacher": teacher, "full": full}
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
@@ -285,7 +325,8 @@ def nlu_kit(*arguments: str) -> None:
 def write_page() -> None:
     """Replace the tables between the page's marks."""
     page = PAGE.read_text("utf-8")
-    for name, table in {"similarity": _similarity, "words": _words, "few": _few, "teacher": _teacher}.items():
+    tables = {"similarity": _similarity, "words": _words, "few": _few, "teacher": _teacher, "full": _full}
+    for name, table in tables.items():
         begin, end = f"<!-- {name}: written by benchmarks/pretraining.py -->", f"<!-- end of {name} -->"
         head, _, rest = page.partition(begin)
         _, _, tail = rest.partition(end)
@@ -350,6 +391,16 @@ def _few(found: Sequence[Row]) -> str:
 def _teacher(found: Sequence[Row]) -> str:
     lines = [[corpus, arm, *_figures(group)] for (corpus, arm), group in _groups(found, "corpus", "arm").items()]
     return _table(["corpus", "encoder", "intent", "span F1", "exact match"], lines)
+
+
+def _full(found: Sequence[Row]) -> str:
+    accuracy = json.loads((REPOSITORY / "benchmarks" / "results" / "accuracy.json").read_text("utf-8"))
+    alone = [
+        {"arm": "alone", "corpus": corpus, **{name: value / 100 for name, value in record["test"].items()}}
+        for corpus in dict.fromkeys(row["corpus"] for row in found)
+        for record in accuracy[corpus]
+    ]
+    return _teacher(sorted([*found, *alone], key=lambda row: (row["corpus"], row["arm"])))
 
 
 if __name__ == "__main__":

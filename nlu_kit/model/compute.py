@@ -37,12 +37,34 @@ Run = Callable[[Sequence[Encoding]], Computed]
 """A network on one batch."""
 
 
+_LONG, _WASTE, _ANYWAY = 32, 1.5, 128  # tokens
+
+
 def in_batches(run: Run, encodings: Sequence[Encoding], *, batch_size: int) -> Iterator[tuple[Sequence[int], Computed]]:
     """(positions among ``encodings``, what the network makes of these). Texts of like length share a batch."""
-    order = sorted(range(len(encodings)), key=lambda position: len(encodings[position]))
-    for start in range(0, len(order), batch_size):
-        positions = order[start : start + batch_size]
+    for positions in like_lengths([len(encoding) for encoding in encodings], batch_size=batch_size):
         yield positions, run([encodings[position] for position in positions])
+
+
+def like_lengths(lengths: Sequence[int], *, batch_size: int) -> Iterator[list[int]]:
+    """Positions by batch, from the shortest text to the longest.
+
+    A batch has at most ``batch_size`` texts, fewer where they are long (memory grows with the square of the longest),
+    and ends before a text that would make the others carry more than half of their own size in padding.
+    """
+    batch: list[int] = []
+    tokens = 0
+    for position in sorted(range(len(lengths)), key=lengths.__getitem__):
+        longest = lengths[position]
+        padded = (len(batch) + 1) * longest
+        wasteful = padded > _WASTE * (tokens + longest) + _ANYWAY
+        if batch and (len(batch) == batch_size or padded > batch_size * _LONG or wasteful):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(position)
+        tokens += longest
+    if batch:
+        yield batch
 
 
 def each(batches: Iterable[tuple[Sequence[int], Computed]]) -> list[Computed]:

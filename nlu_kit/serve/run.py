@@ -18,6 +18,8 @@ def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> Non
     with tempfile.TemporaryDirectory(prefix="nlu-kit-serve-") as shared:
         if workers > 1:
             os.environ[SHARED_VARIABLE] = shared
+            # Models come and go in several threads; glibc would keep what each of them has freed for that thread.
+            os.environ.setdefault("MALLOC_ARENA_MAX", "1")
             settings = replace(settings, shared=shared)
         settings.to_environment()
         uvicorn.run(
