@@ -88,7 +88,9 @@ async function parse() {
     if (turn === latest) at("status").textContent = error.message;
   }
   const body = JSON.stringify({ text }).replaceAll("'", "\\u0027");
-  at("curl").textContent = `curl -s ${location.origin}/v1/parse -H 'content-type: application/json' -d '${body}'`;
+  const path = chosen[0] === models[0] ? "v1/parse" : `v1/models/${encodeURIComponent(chosen[0])}/parse`;
+  const token = at("token").value ? ` -H "Authorization: Bearer $TOKEN"` : "";
+  at("curl").textContent = `curl -s ${location.origin}/${path}${token} -H 'content-type: application/json' -d '${body}'`;
 }
 
 // Examples of the model card, as buttons.
