@@ -125,11 +125,12 @@ def sha256(file: Path) -> str:
 
 
 @contextmanager
-def replacing(place: Path) -> Iterator[Path]:
+def replacing(place: Path, *, durable: bool = False) -> Iterator[Path]:
     """A path beside ``place`` at which to write a file, a folder or a link; it takes the place once the block ends.
 
     So a reader never sees half of it, and where the disk is full what was there stays. Raises OSError, and then leaves
-    nothing behind. What a process that was killed has left is swept.
+    nothing behind. What a process that was killed has left is swept. ``durable``: it is on the disk before it takes the
+    place, and the place is before this ends, so that not even a power cut leaves half of it.
     """
     for left in place.parent.glob(f".{glob.escape(place.name)}-*"):
         if left.name.rpartition("-")[2].isdigit() and time.time() - left.lstat().st_mtime > _LEFT:
@@ -138,9 +139,30 @@ def replacing(place: Path) -> Iterator[Path]:
     _remove(temporary)
     try:
         yield temporary
+        if durable:
+            flush(temporary)
         temporary.replace(place)
+        if durable:
+            _flush_one(place.parent)
     finally:
         _remove(temporary)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file, or a folder with all in it, is on the disk."""
+    for inner in path.rglob("*") if path.is_dir() and not path.is_symlink() else ():
+        _flush_one(inner)
+    _flush_one(path)
+
+
+def _flush_one(path: Path) -> None:
+    if path.is_symlink() or (os.name == "nt" and path.is_dir()):  # Windows opens no folder
+        return
+    descriptor = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ cli = LazyGroup(
         "export": ("nlu_kit.cli.export", "command", "Write a model's graph, with which it predicts without torch."),
         "predict": ("nlu_kit.cli.predict", "command", "Parse texts with a trained model."),
         "serve": ("nlu_kit.cli.serve", "command", "Answer over HTTP, also as Rasa does, with a page to try it."),
+        "runs": ("nlu_kit.cli.runs", "command", "List the runs and how they ended; finish one, clean up."),
         "plugins": ("nlu_kit.cli.plugins", "command", "List, explain and check components; write your own plugin."),
     },
 )
@@ -86,8 +88,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         warn(said.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        warn(f"interrupted; {error}" if "--finish" in str(error) or "--resume" in str(error) else "interrupted")
-        return 130
+        cause = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
+        ways = str(cause) if "--finish" in str(cause) or "--resume" in str(cause) else ""
+        warn("\n  ".join(["interrupted", *ways.split("; ")]) if ways else "interrupted")
+        return 128 + getattr(cause, "number", signal.SIGINT)
     except NluKitError as error:
         warn(f"error: {error}")
         return 2

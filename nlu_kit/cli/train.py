@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -29,33 +29,62 @@ _PATIENCE = 5.0  # seconds
     "--finish", "unfinished", metavar="RUN", type=click.Path(path_type=Path, file_okay=False),
     help="Make a model of the checkpoint of a run that ended too early, without training.",
 )  # fmt: skip
+@click.option(
+    "--resume", "resumed", metavar="RUN", is_flag=False, flag_value="", type=click.Path(path_type=str),
+    help="Go on with a run that was interrupted, where it was; without RUN, the last of them in --runs.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="With --resume and --set: change what is safe to change.")
 @click.option("--quiet", "-q", is_flag=True, help="Only the final figures.")
 @click.pass_context
 def command(
-    context: click.Context, pipeline: Path, overrides: tuple[str, ...], runs: Path, unfinished: Path | None, quiet: bool
+    context: click.Context,
+    pipeline: Path,
+    overrides: tuple[str, ...],
+    runs: Path,
+    unfinished: Path | None,
+    resumed: str | None,
+    force: bool,
+    quiet: bool,
 ) -> None:
     """Train PIPELINE (default: pipeline.json) and write the model to runs/<time>-<name>/model.
 
     Shows each epoch's dev figures and a few dev utterances, gold beside predicted, and at the end the test figures.
-    Ctrl-C, SIGTERM and SIGHUP end it with the best epoch so far, as a finished model. Everything shown is in the run's
-    log.txt and metrics.jsonl too.
+    Ctrl-C, SIGTERM and SIGHUP end it after the step that it is in, so that --resume can go on from there; a second
+    Ctrl-C ends it at once. Everything shown is in the run's log.txt and metrics.jsonl too.
 
     \b
     Examples:
       nlu-kit train pipeline.json
       nlu-kit train pipeline.json --set training.epochs=3 --set sampler=random
+      nlu-kit train --resume
+      nlu-kit train --resume runs/20260131-120000-my-bot --set training.epochs=20 --force
       nlu-kit train --finish runs/20260131-120000-my-bot
       torchrun --nproc_per_node 2 -m nlu_kit train pipeline.json
     """
     with _one_voice():
         if unfinished is not None:
-            _check_alone(context)
+            _check_alone(context, "--finish", ("pipeline", "overrides", "runs", "resumed", "force"))
             needs_train("training")
             from nlu_kit.cli.progress import ProgressCallback
             from nlu_kit.training.run import finish_run
 
             finish_run(unfinished, callbacks=[ProgressCallback(quiet=quiet)], registry=load_registry())
             return
+        if resumed is not None:
+            _check_alone(context, "--resume", ("pipeline",))
+            needs_train("training")
+            from nlu_kit.cli.progress import ProgressCallback
+            from nlu_kit.training.folders import last_unfinished
+            from nlu_kit.training.run import resume_run
+            from nlu_kit.training.signals import ending_like_ctrl_c
+
+            run = Path(resumed) if resumed else last_unfinished(runs)
+            shown = [ProgressCallback(quiet=quiet)]
+            with ending_like_ctrl_c():
+                resume_run(run, overrides=overrides, force=force, callbacks=shown, registry=load_registry())
+            return
+        if force:
+            raise click.UsageError("--force goes with --resume only", context)
         checked = load_pipeline(pipeline, overrides=overrides, registry=load_registry(), check_files=True)
         needs_train("training")
         # Imported late: these load torch, and a mistake in the pipeline should show at once.
@@ -67,12 +96,15 @@ def command(
             train(checked, runs=runs, callbacks=[ProgressCallback(quiet=quiet)])
 
 
-def _check_alone(context: click.Context) -> None:
-    """A run that is finished has its pipeline already."""
-    for name, shown in (("pipeline", "PIPELINE"), ("overrides", "--set"), ("runs", "--runs")):
+_SHOWN = {"pipeline": "PIPELINE", "overrides": "--set", "runs": "--runs", "resumed": "--resume", "force": "--force"}
+
+
+def _check_alone(context: click.Context, option: str, others: Sequence[str]) -> None:
+    """A run that there is has its pipeline already."""
+    for name in others:
         source = context.get_parameter_source(name)
         if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
-            raise click.UsageError(f"{shown} does not go with --finish: the run has its own pipeline", context)
+            raise click.UsageError(f"{_SHOWN[name]} does not go with {option}: the run has its own pipeline", context)
 
 
 @contextlib.contextmanager

@@ -94,6 +94,14 @@ class LoopConfig(_Section):
     )
     seed: int = Field(default=42, ge=0, lt=2**32, description="Seeds weights, sampling, dropout and the dev split.")
     callbacks: list[Component] = Field(default=[], description="Further listeners to the run.")
+    checkpoint_minutes: float = Field(
+        default=5.0,
+        ge=0,
+        le=1e6,
+        description="How much of a run a crash may cost: so often all that is needed to resume it goes to disk; "
+        "besides, at the ends of epochs.",
+    )
+    checkpoints: int = Field(default=2, ge=1, le=100, description="How many of these are kept, the last ones.")
 
     @field_validator("gradient_accumulation")
     @classmethod

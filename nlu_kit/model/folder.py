@@ -52,7 +52,7 @@ def save_model(
 
     if folder.exists():
         raise ModelError(f"{folder} exists already")
-    with replacing(folder) as temporary:
+    with replacing(folder, durable=True) as temporary:
         (temporary / BACKBONE).mkdir(parents=True)
         model.backbone.save_assets(temporary / BACKBONE)
         save_weights(model, str(temporary / WEIGHTS))

@@ -16,7 +16,8 @@ class RunStart:
     """``examples``, ``sampler`` and ``parameters`` are figures by name (``{"train": 1750, "dev": 280}``, …);
     ``out_of_scope`` counts such examples by split, where there are some; ``detector`` is the type of what tells them,
     and ``watched`` the head that it watches, both empty where there is none. A warning is a sentence and the places
-    where what it says is the case; as a string it is one line with the first of them."""
+    where what it says is the case; as a string it is one line with the first of them. ``resumed``: after how many steps
+    a run that was interrupted goes on; None where it begins."""
 
     run_dir: Path
     name: str
@@ -32,6 +33,7 @@ class RunStart:
     out_of_scope: Mapping[str, int] = field(default_factory=dict)
     detector: str = ""
     watched: str = ""
+    resumed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,8 @@ class Checkpoint:
         trainable = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
         self._names = [*trainable, *(name for name, _ in module.named_buffers())]
 
-    def _changing(self, module: nn.Module) -> dict[str, Tensor]:
+    def changing(self, module: nn.Module) -> dict[str, Tensor]:
+        """What may change during the run."""
         state = module.state_dict()
         return {name: state[name].contiguous() for name in self._names if name in state}
 
@@ -56,8 +57,8 @@ class Checkpoint:
         metadata = {"epoch": str(best.epoch), "dev": json.dumps(dict(best.dev)), "labels": json.dumps(self.labels)}
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.file) as temporary:
-                save_file(self._changing(module), str(temporary), metadata=metadata)
+            with replacing(self.file, durable=True) as temporary:
+                save_file(self.changing(module), str(temporary), metadata=metadata)
         except (SafetensorError, OSError) as error:
             raise TrainingError(f"the checkpoint {self.file} can't be written: {error}") from error
 

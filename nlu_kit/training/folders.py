@@ -8,13 +8,14 @@ import shutil
 from datetime import datetime
 from pathlib import Path
 
-from nlu_kit.errors import DataError
+from nlu_kit.errors import DataError, TrainingError
 from nlu_kit.files import replacing
 from nlu_kit.locking import is_held
 
-LATEST, LOCK = "latest", ".lock"
+LATEST, LOCK, MODEL, CHECKPOINTS = "latest", ".lock", "model", "checkpoints"
 _RUN = re.compile(r"\d{8}-\d{6}-.+")
-_LEFTOVER = re.compile(r"\.model-(writing|\d+)|\.?static-\d+")
+_LEFTOVER = re.compile(r"\.model-(writing|\d+)|\.?static-\d+|\.(epoch-\d+-step-\d+|best\.safetensors)-\d+")
+_POINT = re.compile(r"epoch-(\d+)-step-(\d+)")
 
 
 def new_run_folder(runs: Path, name: str) -> Path:
@@ -40,13 +41,37 @@ def new_run_folder(runs: Path, name: str) -> Path:
     raise AssertionError("counting never ends")
 
 
+def last_unfinished(runs: Path) -> Path:
+    """The newest run with a checkpoint and no model, which nobody trains. Raises TrainingError where there is none."""
+    for run in sorted(filter(is_run, runs.glob("*")), reverse=True):
+        if points(run / CHECKPOINTS) and not (run / MODEL).exists() and not is_held(run / LOCK):
+            return run
+    raise TrainingError(f"no run in {runs} waits to be resumed; name one: nlu-kit train --resume RUN")
+
+
+def is_run(folder: Path) -> bool:
+    """Whether this is the folder of a run, by its name; ``latest``, which points to one, is none."""
+    return _RUN.fullmatch(folder.name) is not None and not folder.is_symlink() and folder.is_dir()
+
+
+def points(checkpoints: Path) -> list[Path]:
+    """The points that a run can be resumed at, the newest first; whether they are whole is not looked at."""
+    named = [(_POINT.fullmatch(path.name), path) for path in checkpoints.glob("epoch-*") if path.is_dir()]
+    numbered = [(int(name[1]), int(name[2]), path) for name, path in named if name is not None]
+    return [path for *_, path in sorted(numbered, reverse=True)]
+
+
+def leftovers(run: Path) -> list[Path]:
+    """What a run that was killed has left beside its checkpoints: half a model folder, half a point, a static cache."""
+    inside = [*run.iterdir(), *(run / CHECKPOINTS).glob(".*")]
+    return [left for left in inside if _LEFTOVER.fullmatch(left.name) and not left.is_symlink()]
+
+
 def sweep(runs: Path) -> None:
-    """Remove what runs that were killed have left beside their checkpoints: half a model folder, a static cache."""
+    """Remove the leftovers of all runs that nobody trains."""
     for run in runs.iterdir():
-        if not _RUN.fullmatch(run.name) or run.is_symlink() or not run.is_dir() or is_held(run / LOCK):
-            continue
-        for left in run.iterdir():
-            if _LEFTOVER.fullmatch(left.name) and not left.is_symlink():
+        if is_run(run) and not is_held(run / LOCK):
+            for left in leftovers(run):
                 shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)
 
 

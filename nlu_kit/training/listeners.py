@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,16 @@ class Recorder(Callback):
                 stream.write(text)
         except OSError as error:
             self._failed.setdefault(file, error.strerror or str(error))
+
+    def sizes(self) -> dict[str, int]:
+        """Of both files, in bytes."""
+        return {file.name: file.stat().st_size for file in (self.metrics_file, self.log_file) if file.is_file()}
+
+    def cut(self, sizes: Mapping[str, int]) -> None:
+        """Forget what was written since the files had these sizes: the run goes back to that moment."""
+        for file in (self.metrics_file, self.log_file):
+            if file.is_file() and file.stat().st_size > sizes.get(file.name, 0):
+                os.truncate(file, sizes.get(file.name, 0))
 
     def notes(self) -> list[str]:
         """What could not be written, and why."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -11,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
@@ -19,6 +21,7 @@ from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.batch import collate
 from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.data.findings import Finding
 from nlu_kit.errors import NluKitError, TrainingError
 from nlu_kit.files import write_json
 from nlu_kit.locking import is_held, only_one
@@ -31,17 +34,16 @@ from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.finish import Finished, finish
-from nlu_kit.training.folders import LOCK, point_latest, sweep
+from nlu_kit.training.folders import CHECKPOINTS, LOCK, MODEL, point_latest, points, sweep
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import Prepared, prepare
-from nlu_kit.training.signals import held_back
+from nlu_kit.training.resume import Point, Points, compare, fingerprint, newest
+from nlu_kit.training.signals import EndedBySignal, Ending, at_the_next_step, held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
-from nlu_kit.training.trainer import FitResult, Listeners, Trainer
+from nlu_kit.training.trainer import FitResult, Listeners, Resumable, Trainer
 from nlu_kit.training.validation import Validator, dry_run
 
 _SHORT = 120  # characters
-
-MODEL, CHECKPOINTS = "model", "checkpoints"
 
 
 def train(
@@ -75,6 +77,41 @@ def train(
             return job.save(fitted, job.finish())
 
 
+def resume_run(
+    run: str | Path,
+    *,
+    overrides: Iterable[str] = (),
+    force: bool = False,
+    callbacks: Iterable[Callback] = (),
+    registry: Registry | None = None,
+) -> RunEnd:
+    """Go on with a run that was interrupted, from its last checkpoint. On the same machine with as many threads it ends
+    with the same weights, bit by bit, and the same figures as if it had never been interrupted.
+
+    ``overrides`` need ``force``, and may change only what leaves batches, model and losses as they were (such as
+    ``training.epochs``). Raises ConfigError for others and for data that has changed; TrainingError where the run has
+    no checkpoint, has its model already, or is still going on; else what ``train`` raises.
+    """
+    run_dir, overrides, callbacks = a_path("run", run), strings("overrides", overrides), listeners.checked(callbacks)
+    _refuse_unless_ended(run_dir)
+    point, damaged = newest(run_dir / CHECKPOINTS)
+    pipeline = load_pipeline(run_dir / PIPELINE, overrides=overrides, registry=registry, check_files=True)
+    job = _Job.prepare(pipeline)
+    said = [*damaged, *compare(point.made_with, job.made_with(run_dir), run=run_dir, force=force)]
+    with _locked(job, run_dir):
+        job.begin(run_dir, callbacks, point=point, said=said)
+        with _nothing_lost(job):
+            fitted = job.fit()
+            return job.save(fitted, job.finish())
+
+
+def _refuse_unless_ended(run_dir: Path) -> None:
+    if (run_dir / MODEL).exists():
+        raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
+    if is_held(run_dir / LOCK):
+        raise TrainingError(f"{run_dir} is still in training; end that first (Ctrl-C lets it be resumed)")
+
+
 def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry: Registry | None = None) -> RunEnd:
     """Make a model of a run's checkpoint: what ``train`` would have done after training, had it come to that.
 
@@ -83,12 +120,9 @@ def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry:
     """
     run_dir, callbacks = a_path("run", run), listeners.checked(callbacks)
     checkpoint = Checkpoint(run_dir / CHECKPOINTS)
-    if (run_dir / MODEL).exists():
-        raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
+    _refuse_unless_ended(run_dir)
     if not checkpoint.exists():
         raise TrainingError(f"{run_dir} has no {checkpoint.file.relative_to(run_dir)}: there is nothing to finish")
-    if is_held(run_dir / LOCK):
-        raise TrainingError(f"{run_dir} is still in training; end that first (Ctrl-C keeps its best epoch)")
     pipeline = load_pipeline(run_dir / PIPELINE, registry=registry, check_files=True)
     job = _Job.prepare(pipeline)
     with _locked(job, run_dir):
@@ -122,11 +156,29 @@ class _Job:
         job.started = started
         return job
 
-    def begin(self, run_dir: Path, callbacks: Sequence[Callback]) -> None:
-        """What belongs to the run's folder."""
+    def made_with(self, run_dir: Path) -> dict[str, Any]:
+        """What a resumed run must have, too, and what makes its rounding."""
+        prepared, accelerator = self.prepared, self.accelerator
+        return {
+            "pipeline": _rerunnable(self.pipeline, run_dir),
+            "data": {"train": fingerprint(prepared.train), "dev": fingerprint(prepared.dev)},
+            "threads": torch.get_num_threads(),
+            "device": str(accelerator.device),
+            "precision": self.precision,
+            "processes": accelerator.num_processes,
+            "torch": torch.__version__,
+        }
+
+    def begin(
+        self, run_dir: Path, callbacks: Sequence[Callback], *, point: Point | None = None, said: Sequence[str] = ()
+    ) -> None:
+        """What belongs to the run's folder. ``point`` is where it goes on, and ``said`` what is different now."""
+        self.point, self.said = point, said
         pipeline, accelerator, prepared = self.pipeline, self.accelerator, self.prepared
         self.run_dir = run_dir
         self.recorder = Recorder(run_dir)
+        if point is not None and accelerator.is_main_process:
+            self.recorder.cut(point.position.sizes)
         heard = listeners.all_listeners(pipeline.callbacks, self.recorder, callbacks)
         self.notify = listeners.notifiers(heard if accelerator.is_main_process else [])
         labels = {name: codec.labels.names for name, codec in prepared.codecs.items()}
@@ -145,12 +197,24 @@ class _Job:
             batch_size=pipeline.training.batch_size,
             monitor=pipeline.training.monitor,
             samples=pipeline.training.sanity_examples,
+            validated=0 if point is None else point.position.epoch + bool(prepared.begun),
             static=self.static,
             correction=prepared.correction,
         )
 
     def fit(self) -> FitResult:
         """Train; the objective ends with its best weights."""
+        with at_the_next_step() as ending:
+            return self._fit(ending)
+
+    def _fit(self, ending: Ending) -> FitResult:
+        training = self.pipeline.training
+        kept = Points(
+            self.run_dir / CHECKPOINTS,
+            self.made_with(self.run_dir),
+            minutes=training.checkpoint_minutes,
+            keep=training.checkpoints,
+        )
         trainer = Trainer(
             config=self.pipeline.training,
             accelerator=self.accelerator,
@@ -169,10 +233,16 @@ class _Job:
             static=self.static,
             begun=bool(self.prepared.begun),
             listeners=Listeners(step=self.notify["on_step_end"], epoch=self.notify["on_epoch_end"]),
+            resumable=Resumable(points=kept, ending=ending, sizes=self.recorder.sizes),
         )
-        self.notify["on_run_start"](_run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision))
+        start = _run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision)
+        if self.point is not None:
+            start = replace(
+                start, resumed=self.point.position.global_step, warnings=[Finding(text) for text in self.said]
+            )
+        self.notify["on_run_start"](start)
         try:
-            return trainer.fit()
+            return trainer.fit(self.point)
         except BaseException:
             self.static.close()
             raise
@@ -266,15 +336,25 @@ def _nothing_lost(job: _Job) -> Iterator[None]:
     try:
         yield
     except (Exception, KeyboardInterrupt) as error:
-        if not job.checkpoint.exists():
+        ways = _ways_on(job)
+        if not ways:
             job.checkpoint.remove()
             raise
-        command = f"nlu-kit train --finish {job.run_dir}"
-        kept = f"the best weights are in {job.checkpoint.file}; make a model of them: {command}"
+        kept = "; ".join(ways)
         if isinstance(error, KeyboardInterrupt):
-            raise KeyboardInterrupt(kept) from error
+            raise EndedBySignal(getattr(error, "number", signal.SIGINT), kept) from error
         reason = str(error) if isinstance(error, NluKitError) else f"{type(error).__name__}: {error}"
         raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
+
+
+def _ways_on(job: _Job) -> list[str]:
+    """What can be made of a run that ended too early, with the command."""
+    ways = []
+    if points(job.run_dir / CHECKPOINTS):
+        ways.append(f"go on where it was: nlu-kit train --resume {job.run_dir}")
+    if job.checkpoint.exists():
+        ways.append(f"make a model of its best weights: nlu-kit train --finish {job.run_dir}")
+    return ways
 
 
 def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir: Path, precision: str) -> RunStart:

@@ -21,6 +21,9 @@ def run_start_lines(event: RunStart) -> list[str]:
         f"data      {sizes} examples; {event.steps_per_epoch} steps an epoch, at most {event.epochs} epochs",
         f"model     {event.parameters['total']:,} parameters, {share:.1%} of them training at first; on {where}",
     ]
+    if event.resumed is not None:
+        epoch, step = divmod(event.resumed, event.steps_per_epoch)
+        lines.append(f"resumed   in epoch {epoch + 1}, after {step} of its {event.steps_per_epoch} steps")
     if event.out_of_scope:
         counts = ", ".join(f"{split} {count:,}" for split, count in event.out_of_scope.items())
         lines.append(f"scope     {counts} of these are out of scope: they train no intent, and tune the detector")

@@ -13,8 +13,37 @@ _ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if 
 _PATIENCE = 3  # requests until even the writing of a model ends
 
 
+class EndedBySignal(KeyboardInterrupt):
+    """Ctrl-C, or a signal that is treated like it: ``number``."""
+
+    def __init__(self, number: int, text: str = "") -> None:
+        super().__init__(text or signal.Signals(number).name)
+        self.number = number
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
+    raise EndedBySignal(number)
+
+
+class Ending:
+    """Whether somebody has asked for an end: the signal's ``number``, or None."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+
+
+@contextmanager
+def at_the_next_step() -> Iterator[Ending]:
+    """Ctrl-C, and SIGTERM and SIGHUP where they are treated like it, are noted the first time; the second raises."""
+    ending = Ending()
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if ending.number is not None:
+            _interrupt(number, frame)
+        ending.number = number
+
+    with _handling([number for number in _ENDING if callable(signal.getsignal(number))], note):
+        yield ending
 
 
 @contextmanager

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+import signal
 import time
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor
 
 from nlu_kit.config.schema import LoopConfig
@@ -20,9 +21,12 @@ from nlu_kit.errors import ModelError, TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing, Sampler
 from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
+from nlu_kit.training import resume
 from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.optimiser import LayerRates, schedule_factor
+from nlu_kit.training.resume import Point, Points, Position
+from nlu_kit.training.signals import EndedBySignal, Ending
 from nlu_kit.training.static import StaticLayers
 
 BEFORE = -1
@@ -57,6 +61,15 @@ class Listeners:
     epoch: Callable[[EpochEnd], None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resumable:
+    """What lets a run be resumed: where its points go, who asks for an end, and how large the run's records are."""
+
+    points: Points
+    ending: Ending
+    sizes: Callable[[], Mapping[str, int]]
+
+
 class Trainer:
     """One objective, one plan of batches, one strategy.
 
@@ -79,11 +92,13 @@ class Trainer:
         listeners: Listeners,
         fgm: float | None = None,
         begun: bool = False,
+        resumable: Resumable | None = None,
     ) -> None:
         """``collate`` makes the batch of what the sampler names, and of nothing at all one that teaches nothing.
         ``fgm``: how far adversarial training moves word vectors. ``begun``: the weights before the first step are worth
-        something, and the first to keep."""
-        self.begun = begun
+        something, and the first to keep. Without ``resumable``, Ctrl-C ends training with the best epoch so far; with
+        it, the run can be resumed where it was."""
+        self.begun, self.resumable = begun, resumable
         self.config, self.accelerator, self.collate, self.sampler = config, accelerator, collate, sampler
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.static = static
@@ -100,9 +115,9 @@ class Trainer:
         self.wrapped = accelerator.prepare_model(self.objective)
         self.rates.enter(0)
         self.steps_per_epoch = sum(1 for _ in sampler.batches(0))
-        self.global_step = 0
-        self.scores: list[float] = []
+        self.at = Position()
         self.notes: list[str] = []
+        self._asked = self._due = False
 
     # --- one step, top to bottom --------------------------------------------------------------------------------------
 
@@ -132,7 +147,7 @@ class Trainer:
         self.accelerator.clip_grad_norm_(self.rates.trainable, self.config.max_grad_norm)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-        self.global_step += 1
+        self.at.global_step += 1
         return self.report(total, losses)
 
     def pieces(self, indices: Sequence[int]) -> list[Batch]:
@@ -160,44 +175,54 @@ class Trainer:
         """The schedule's multiplier for the step to come."""
         total = self.config.epochs * self.steps_per_epoch
         warmup = round(self.config.warmup * total)
-        return schedule_factor(self.global_step, total=total, warmup=warmup, kind=self.config.schedule)
+        return schedule_factor(self.at.global_step, total=total, warmup=warmup, kind=self.config.schedule)
 
     def report(self, total: Tensor, losses: Mapping[str, Tensor]) -> tuple[float, dict[str, float]]:
         """Sums over processes, fetched from the device in one transfer. Raises TrainingError where one is no number:
-        every process sees the same sums, so all stop together."""
-        values = torch.stack([total, *losses.values()]).float()
-        numbers = self.accelerator.reduce(values, reduction="sum").tolist()
+        every process sees the same sums, so all stop together. So it is with an end that somebody asks one of them for,
+        and with a point that the main one finds due."""
+        asked = self.resumable is not None and self.resumable.ending.number is not None
+        due = self.resumable is not None and self.accelerator.is_main_process and self.resumable.points.is_due()
+        wishes = torch.tensor([asked, due], device=total.device)
+        values = torch.cat([torch.stack([total, *losses.values()]).float(), wishes.float()])
+        *numbers, asking, wanting = self.accelerator.reduce(values, reduction="sum").tolist()
+        self._asked, self._due = asking > 0, wanting > 0
         found = dict(zip(losses, numbers[1:], strict=True))
         if not all(math.isfinite(number) for number in numbers):
             broken = ", ".join(f"{head} {loss}" for head, loss in found.items() if not math.isfinite(loss))
             raise TrainingError(
-                f"the loss is no longer a number in step {self.global_step} ({broken or f'total {numbers[0]}'}): lower "
-                "the learning rates of the freezing strategy, or set training.precision to fp32"
+                f"the loss is no longer a number in step {self.at.global_step} "
+                f"({broken or f'total {numbers[0]}'}): lower the learning rates of the freezing strategy, or set "
+                "training.precision to fp32"
             )
         return numbers[0], found
 
     # --- epochs -------------------------------------------------------------------------------------------------------
 
-    def fit(self) -> FitResult:
-        """Train until the last epoch, early stopping, divergence or Ctrl-C; the objective ends with its best weights.
+    def fit(self, point: Point | None = None) -> FitResult:
+        """Train, from the start or from ``point``, until the last epoch, early stopping, divergence or Ctrl-C; the
+        objective ends with its best weights.
 
-        What ends it before the first validation is raised on: there is nothing to keep yet.
+        What ends it before the first validation is raised on: there is nothing to keep yet. So is Ctrl-C of a run that
+        can be resumed.
         """
         stopping = EarlyStopping(self.config.patience)
-        reason, epochs_run = "finished", 0
+        reason = "finished"
         try:
-            if self.begun:
+            if point is not None:
+                self.resume(point, stopping)
+            elif self.begun:
                 self.before(stopping)
-            for epoch in range(self.config.epochs):
-                self.epoch(epoch, stopping)
-                epochs_run = epoch + 1
-                if stopping.stop and epochs_run < self.config.epochs:
+            for epoch in range(self.at.epoch, self.config.epochs):
+                if stopping.stop:
                     reason = "early stopping"
                     break
+                self.epoch(epoch, stopping)
         except (KeyboardInterrupt, TrainingError, ModelError) as error:
             # Every process diverges at the same step, but Ctrl-C reaches them at different ones.
             interrupted = isinstance(error, KeyboardInterrupt)
-            if not self.checkpoint.exists() or (interrupted and self.accelerator.num_processes > 1):
+            lonely = self.accelerator.num_processes == 1 and self.resumable is None
+            if not self.checkpoint.exists() or (interrupted and not lonely):
                 raise
             reason = (
                 "interrupted" if interrupted else f"diverged ({error}), so the best epoch before is kept, and ended"
@@ -205,7 +230,7 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         # Epoch and figures come from the file, with the weights: wherever Ctrl-C struck, they belong together.
         best = self.checkpoint.restore(self.objective)
-        return FitResult(reason=reason, epochs_run=epochs_run, best=best)
+        return FitResult(reason=reason, epochs_run=self.at.epoch, best=best)
 
     def before(self, stopping: EarlyStopping) -> None:
         """Keep what a fit has given, as the best epoch 0 of those that users count: training must end no lower."""
@@ -216,24 +241,29 @@ class Trainer:
             self.checkpoint.save(self.objective, Best(epoch=BEFORE, dev=validation.scores))
 
     def epoch(self, epoch: int, stopping: EarlyStopping) -> None:
-        """All batches of one epoch, then validation; the best weights so far go to disk."""
-        self.rates.enter(epoch, self.scores)
+        """All batches of one epoch that are not done yet, then validation; the best weights so far go to disk."""
+        at = self.at
+        self.rates.enter(epoch, at.scores)
         self.rates.set_modes()
         notes, self.notes = [*self.notes, *self.static.enter(len(self.rates.static_layers()))], []
-        started, seen = time.perf_counter(), 0
-        sums: dict[str, float] = defaultdict(float)
-        for number, indices in enumerate(self.sampler.batches(epoch), start=1):
-            rates = self.rates.highest(self.factor())
+        at.notes = at.notes if at.step else notes
+        started = time.perf_counter() - at.seconds
+        for indices in itertools.islice(self.sampler.batches(epoch), at.step, None):
+            at.rates = self.rates.highest(self.factor())
             total, losses = self.step(indices)
-            seen += len(indices)
+            at.step += 1
+            at.seen += len(indices)
             for head, loss in losses.items():
-                sums[head] += loss * len(indices)
-            self.notify_step(epoch, number, total, losses, rates)
-        seconds = time.perf_counter() - started
-        means = {head: value / seen for head, value in sums.items()}
+                at.sums[head] = at.sums.get(head, 0.0) + loss * len(indices)
+            at.seconds = time.perf_counter() - started
+            self.notify_step(epoch, at.step, total, losses, at.rates)
+            self.keep(stopping)
+        seen, seconds, notes = at.seen, at.seconds, at.notes
+        means = {head: value / seen for head, value in at.sums.items()}
         self.objective.balancing.end_epoch({name: means[name] for name in self.objective.losses})
         validation = self.validate()
-        self.scores.append(validation.score)
+        at.scores.append(validation.score)
+        at.epoch, at.step, at.sums, at.seen, at.seconds, at.notes = epoch + 1, 0, {}, 0, 0.0, []
         improved = stopping.update(validation.score, epoch)
         if improved and self.accelerator.is_main_process:
             self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
@@ -252,11 +282,78 @@ class Trainer:
                     patience_left=self.config.patience - stopping.waited,
                     seconds=time.perf_counter() - started,
                     examples_per_second=seen / seconds,
-                    rates=rates,
+                    rates=at.rates,
                     samples=validation.samples,
                     notes=notes,
                 )
             )
+        if self.resumable is not None and at.epoch < self.config.epochs:
+            self.at_an_epochs_end(stopping)
+
+    # --- points to resume at ------------------------------------------------------------------------------------------
+
+    def at_an_epochs_end(self, stopping: EarlyStopping) -> None:
+        """Write a point, where the main process finds that due."""
+        assert self.resumable is not None
+        due = self.accelerator.is_main_process and self.resumable.points.is_due(epoch_ends=True)
+        wish = torch.tensor(float(due), device=self.accelerator.device)
+        if self.accelerator.reduce(wish, reduction="sum") > 0:
+            try:
+                self.write_point(stopping)
+            except TrainingError as error:
+                self.notes.append(str(error))  # the run is worth more: it goes on, and tries again
+
+    def keep(self, stopping: EarlyStopping) -> None:
+        """Write a point where one is due, or somebody asks for an end. Raises EndedBySignal then."""
+        if self.resumable is None:
+            return
+        number = self.resumable.ending.number
+        asked = self.at.asked = self._asked or (number is not None and self.accelerator.num_processes == 1)
+        if asked or self._due:
+            try:
+                self.write_point(stopping)
+            except TrainingError as error:
+                if asked:
+                    raise
+                self.at.notes.append(str(error))
+        if asked:
+            raise EndedBySignal(number or signal.SIGINT)
+
+    def write_point(self, stopping: EarlyStopping) -> None:
+        """All that what follows depends on. Raises TrainingError where it can't be written."""
+        assert self.resumable is not None
+        chance = gather_object([resume.random_state(self.accelerator.device)])
+        if not self.accelerator.is_main_process:
+            return
+        stopping.note(self.at)
+        self.at.sizes = dict(self.resumable.sizes())
+        scaler = self.accelerator.scaler
+        named = dict(self.objective.named_parameters())
+        self.resumable.points.write(
+            {**self.checkpoint.changing(self.objective), **resume.moments(named, self.optimiser.optimizer)},
+            self.at,
+            random=chance,
+            scaler={} if scaler is None else scaler.state_dict(),
+        )
+
+    def resume(self, point: Point, stopping: EarlyStopping) -> None:
+        """Be where ``point`` was. Raises TrainingError where it is of another model."""
+        self.at = point.position
+        self.at.asked = False
+        own = resume.weights(point.tensors)
+        _, unexpected = self.objective.load_state_dict(own, strict=False)
+        if unexpected or own.keys() != self.checkpoint.changing(self.objective).keys():
+            raise TrainingError(f"the checkpoint {point.folder} is of another model")
+        resume.set_moments(point.tensors, dict(self.objective.named_parameters()), self.optimiser.optimizer)
+        if point.scaler and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(dict(point.scaler))
+        stopping.take(self.at)
+        for epoch in range(self.at.epoch):
+            self.rates.enter(epoch, self.at.scores[:epoch])
+        if self.accelerator.process_index < len(point.random):
+            resume.set_random_state(point.random[self.accelerator.process_index], self.accelerator.device)
+
+    # --- who is told --------------------------------------------------------------------------------------------------
 
     def notify_step(
         self, epoch: int, number: int, total: float, losses: Mapping[str, float], rates: Mapping[str, float]
@@ -285,6 +382,16 @@ class EarlyStopping:
             return True
         self.waited += 1
         return False
+
+    def note(self, at: Position) -> None:
+        """Write down there what it knows."""
+        at.best_score = None if math.isinf(self.best_score) else self.best_score
+        at.best_epoch, at.waited = self.best_epoch, self.waited
+
+    def take(self, at: Position) -> None:
+        """The opposite."""
+        self.best_score = float("-inf") if at.best_score is None else at.best_score
+        self.best_epoch, self.waited = at.best_epoch, at.waited
 
     @property
     def stop(self) -> bool:

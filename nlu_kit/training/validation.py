@@ -55,12 +55,13 @@ class Validator:
         batch_size: int,
         monitor: str,
         samples: int,
+        validated: int = 0,
         static: StaticLayers,
         correction: PriorCorrection,
     ) -> None:
         self.static, self.correction = static, correction
         self.accelerator, self.model, self.codecs = accelerator, model, codecs
-        self._validated = 0
+        self._validated = validated
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
 
     def predict(self, dataset: EncodedDataset) -> list[Prediction]:

@@ -117,7 +117,8 @@ def follow(words: list[str]) -> None:
             assert word in options, f"'{command.name}' has no option {word}; it has {', '.join(options)}"
             option = options[word]
             if isinstance(option, click.Option) and not option.is_flag and not option.count:
-                next(rest)
+                value = next(rest, None)
+                assert value is not None or option._flag_needs_value, f"{word} needs a value"
         elif isinstance(command, click.Group):
             found = command.get_command(context, word)
             assert found is not None, f"'{command.name}' has no command {word}"

@@ -16,7 +16,7 @@ from nlu_kit.plugin import RunEnd
 from nlu_kit.plugin.events import EpochEnd, RunStart, StepEnd
 from nlu_kit.runtime.predictor import load
 from nlu_kit.training.checkpoint import Best, Checkpoint
-from nlu_kit.training.run import train
+from nlu_kit.training.run import finish_run, train
 
 
 def told_by(start: Any) -> list[str]:
@@ -44,15 +44,19 @@ def test_the_loss_goes_down(trained: Any) -> None:
         assert epochs[-1]["losses"][head] < 0.2 * epochs[0]["losses"][head]
 
 
-def test_ctrl_c_keeps_the_best_epoch_so_far(listen: Any, write_pipeline: Any, tmp_path: Path) -> None:
+def test_a_second_ctrl_c_keeps_the_best_epoch_so_far(listen: Any, write_pipeline: Any, tmp_path: Path) -> None:
+    """It ends a run at once, wherever it is; the first lets it be resumed (test_resume.py)."""
+
     def interrupt(event: StepEnd) -> None:
         if (event.epoch, event.step) == (2, 2):
             raise KeyboardInterrupt
 
     listening = listen(at_step=interrupt)
     pipeline = write_pipeline(tmp_path, training={"epochs": 9})
-    result = train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
-    assert (result.reason, result.epochs_run) == ("interrupted", 2)
+    with pytest.raises(KeyboardInterrupt, match="--finish"):
+        train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
+    (run,) = (tmp_path / "runs").iterdir()
+    result = finish_run(run)
     assert result.dev == listening.of(EpochEnd)[result.best_epoch].dev
     assert load(tmp_path / "runs" / "latest")("play jazz").intent.confidence > 0
     assert not (result.run_dir / "checkpoints").exists()
@@ -218,8 +222,10 @@ def test_ctrl_c_while_a_checkpoint_is_written(
             raise KeyboardInterrupt
 
     monkeypatch.setattr(Checkpoint, "save", save)
-    result = train(write_pipeline(tmp_path, training={"epochs": 9}), runs=tmp_path / "runs")
-    assert result.reason == "interrupted"
+    with pytest.raises(KeyboardInterrupt, match="--finish"):
+        train(write_pipeline(tmp_path, training={"epochs": 9}), runs=tmp_path / "runs")
+    (run,) = (tmp_path / "runs").iterdir()
+    result = finish_run(run)
     assert (result.best_epoch, result.dev) == (saved[-1].epoch, saved[-1].dev)
     assert len(saved) == (1 if when == "before" else 2)
     assert not (result.run_dir / "checkpoints").exists()

@@ -114,26 +114,6 @@ def test_what_can_not_be_finished(pipeline: Path, tmp_path: Path, trained: Any) 
 
 
 @POSIX
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_ends_training_with_the_best_epoch(
-    write_pipeline: Callable[..., Path], tmp_path: Path, number: signal.Signals
-) -> None:
-    write_pipeline(tmp_path, training={"epochs": 10_000, "patience": 10_000, "schedule": "constant"})
-    command = [sys.executable, "-m", "nlu_kit", "train", "pipeline.json"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("epoch 2/"):
-            process.send_signal(number)
-            break
-    rest, errors = process.communicate(timeout=120)
-    assert process.returncode == 0, errors
-    assert "interrupted after" in rest
-    assert load(tmp_path / "runs" / "latest")(TEXTS[0]).intent is not None
-    assert not list((tmp_path / "runs" / "latest").glob("checkpoints*"))
-
-
-@POSIX
 def test_a_kill_leaves_a_checkpoint_that_the_next_run_sweeps_around(
     write_pipeline: Callable[..., Path], tmp_path: Path, run_cli: Any
 ) -> None:

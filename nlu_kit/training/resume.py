@@ -1,0 +1,279 @@
+"""Points that a run can go on from, to the same weights bit by bit as if nothing had happened.
+
+A point is a folder ``checkpoints/epoch-<n>-step-<n>``: ``state.safetensors`` holds the weights that may change and
+AdamW's moments, ``state.json`` where training is, what it has found, the random states of every process, and what it
+was made with. It is written beside, flushed to the disk and renamed. Nothing in it is pickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.errors import ConfigError, Problem, TrainingError
+from nlu_kit.files import JsonError, read_json, replacing, sha256, write_json
+from nlu_kit.training.folders import points
+
+STATE, TENSORS = "state.json", "state.safetensors"
+_SELDOM = 30.0  # seconds: an epoch that ends sooner after a point is as soon repeated as written
+_MOMENT = "moment:"
+SAFE = frozenset(
+    f"training.{name}"
+    for name in (
+        "epochs", "patience", "threads", "callbacks", "sanity_examples", "card_examples", "static_cache_mb", "export",
+        "checkpoint_minutes", "checkpoints",
+    )
+) | {"data.test", "name"}  # fmt: skip
+"""What may be changed with ``--force``: it leaves the batches, the model and the losses as they were."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Position:
+    """Where training is, and what it has found so far: ``step`` batches of ``epoch`` are done.
+
+    ``sums``, ``seen``, ``seconds``, ``notes`` and ``rates`` are of the epoch that has begun; ``sizes`` of files that
+    are only ever appended to. ``asked``: somebody asked for the end.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    global_step: int = 0
+    scores: list[float] = field(default_factory=list)
+    best_score: float | None = None
+    best_epoch: int = -1
+    waited: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+    seen: int = 0
+    seconds: float = 0.0
+    notes: list[str] = field(default_factory=list)
+    rates: dict[str, float] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    asked: bool = False
+
+
+class _Stored(BaseModel):
+    """state.json."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int
+    sha256: str
+    position: dict[str, Any]
+    random: list[dict[str, Any]]
+    scaler: dict[str, Any]
+    made_with: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A point that was read and is whole."""
+
+    folder: Path
+    position: Position
+    random: Sequence[Mapping[str, Any]]
+    scaler: Mapping[str, Any]
+    made_with: Mapping[str, Any]
+    tensors: Mapping[str, Tensor]
+
+
+class Points:
+    """Writes the points of a run, and keeps the last ``keep`` of them."""
+
+    def __init__(self, folder: Path, made_with: Mapping[str, Any], *, minutes: float, keep: int) -> None:
+        self.folder, self.made_with = folder, made_with
+        self.seconds, self.keep = 60 * minutes, keep
+        self._written = time.monotonic()
+
+    def is_due(self, *, epoch_ends: bool = False) -> bool:
+        """Whether so much time has passed since the last that another is wanted."""
+        return time.monotonic() - self._written >= (min(_SELDOM, self.seconds) if epoch_ends else self.seconds)
+
+    def write(
+        self,
+        tensors: Mapping[str, Tensor],
+        position: Position,
+        *,
+        random: Sequence[Mapping[str, Any]],
+        scaler: Mapping[str, Any],
+    ) -> None:
+        """Raises TrainingError where it can't be written; the points before are still there then."""
+        place = self.folder / f"epoch-{position.epoch + 1}-step-{position.step}"
+        try:
+            shutil.rmtree(place, ignore_errors=True)  # of a run that was resumed before it
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with replacing(place, durable=True) as temporary:
+                temporary.mkdir()
+                save_file(dict(tensors), str(temporary / TENSORS))
+                state = _Stored(
+                    format=1,
+                    sha256=sha256(temporary / TENSORS),
+                    position=asdict(position),
+                    random=[dict(each) for each in random],
+                    scaler=dict(scaler),
+                    made_with=dict(self.made_with),
+                )
+                write_json(temporary / STATE, state.model_dump())
+        except (SafetensorError, OSError) as error:
+            raise TrainingError(f"the checkpoint {place} can't be written: {error}") from error
+        finally:
+            self._written = time.monotonic()
+        for old in points(self.folder)[self.keep :]:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def newest(folder: Path) -> tuple[Point, list[str]]:
+    """The newest point that is whole, and what is wrong with those that are newer. Raises TrainingError for none."""
+    wrong: list[str] = []
+    for place in points(folder):
+        try:
+            return read(place), wrong
+        except TrainingError as error:
+            wrong.append(str(error))
+    reason = f": {'; '.join(wrong)}" if wrong else ", so there is nothing to go on from"
+    raise TrainingError(f"{folder.parent} has no checkpoint that can be resumed{reason}")
+
+
+def read(place: Path) -> Point:
+    """Raises TrainingError where it is not whole."""
+    try:
+        state = _Stored.model_validate(read_json(place / STATE))
+        if state.format != 1:
+            raise TrainingError(f"the checkpoint {place} is of a newer nlu-kit")
+        if sha256(place / TENSORS) != state.sha256:
+            raise TrainingError(f"the checkpoint {place} is damaged: {TENSORS} is not what was written")
+        tensors = load_file(str(place / TENSORS))
+        position = Position(**state.position)
+    except (OSError, JsonError, SafetensorError, ValidationError, TypeError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise TrainingError(f"the checkpoint {place} can't be used: {reason}") from error
+    return Point(
+        folder=place,
+        position=position,
+        random=state.random,
+        scaler=state.scaler,
+        made_with=state.made_with,
+        tensors=tensors,
+    )
+
+
+# --- what a run was made with -----------------------------------------------------------------------------------------
+
+
+def fingerprint(dataset: EncodedDataset) -> str:
+    """SHA-256 of what is learnt from: token ids and targets, in their order."""
+    digest = hashlib.sha256()
+    for encoding, targets in zip(dataset.encodings, dataset.targets, strict=True):
+        digest.update(np.asarray(encoding.ids, dtype=np.int64).tobytes())
+        for head in sorted(targets):
+            for name in sorted(targets[head]):
+                array = np.ascontiguousarray(targets[head][name])
+                digest.update(f"{head}.{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def compare(then: Mapping[str, Any], now: Mapping[str, Any], *, run: Path, force: bool) -> list[str]:
+    """What is different and still lets the run go on, in words. ``made_with`` then and now.
+
+    Raises ConfigError for what does not, naming each: other data never, other settings only with ``force``, and only
+    those in ``SAFE``.
+    """
+    problems = [
+        Problem(f"data.{split}", "the data has changed since the checkpoint", "put the old data back, or train anew")
+        for split in then["data"]
+        if then["data"][split] != now["data"].get(split)
+    ]
+    said = []
+    for path, before, after in _differences(then["pipeline"], now["pipeline"]):
+        if not any(path == safe or path.startswith(f"{safe}.") for safe in SAFE):
+            hint = "a resumed run can't change it: train anew"
+            problems.append(Problem(path, f"was {before}, is {after} now", hint))
+        elif not force:
+            problems.append(Problem(path, f"was {before}, is {after} now", "to go on with that, add --force"))
+        else:
+            said.append(f"{path} was {before}, is {after} now")
+    if problems:
+        raise ConfigError(problems, source=f"{run} can't go on")
+    for name, what in (("threads", "threads"), ("device", "device"), ("precision", "precision"),
+                       ("processes", "processes"), ("torch", "torch")):  # fmt: skip
+        if then[name] != now[name]:
+            said.append(f"{what}: {then[name]} before, {now[name]} now, so that rounding differs")
+    return said
+
+
+def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*then, *now]):
+            yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else key)
+    elif then != now:
+        yield path, then, now
+
+
+# --- tensors and chance -----------------------------------------------------------------------------------------------
+
+
+def moments(named: Mapping[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """What the optimiser keeps of each parameter, by name."""
+    return {
+        f"{_MOMENT}{name}:{key}": value.detach().cpu().contiguous()
+        for name, parameter in named.items()
+        for key, value in optimiser.state.get(parameter, {}).items()
+    }
+
+
+def set_moments(
+    tensors: Mapping[str, Tensor], named: Mapping[str, torch.nn.Parameter], optimiser: torch.optim.Optimizer
+) -> None:
+    """Put them back. Raises TrainingError for those of another model."""
+    for key, value in tensors.items():
+        if key.startswith(_MOMENT):
+            name, _, what = key.removeprefix(_MOMENT).rpartition(":")
+            if name not in named:
+                raise TrainingError(f"the checkpoint is of another model: it has {name}")
+            optimiser.state[named[name]][what] = value.to(named[name].device)
+
+
+def weights(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of the module."""
+    return {name: tensor for name, tensor in tensors.items() if not name.startswith(_MOMENT)}
+
+
+def random_state(device: torch.device) -> dict[str, Any]:
+    """Of this process: Python's, numpy's, torch's, and that of its device."""
+    kind, keys, place, has_gauss, gauss = np.random.get_state(legacy=True)
+    state: dict[str, Any] = {
+        "python": [*random.getstate()[:1], list(random.getstate()[1]), random.getstate()[2]],
+        "numpy": [kind, np.asarray(keys).tolist(), place, has_gauss, gauss],
+        "torch": torch.get_rng_state().numpy().tobytes().hex(),
+    }
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device).numpy().tobytes().hex()
+    return state
+
+
+def set_random_state(state: Mapping[str, Any], device: torch.device) -> None:
+    """Put it back."""
+    version, numbers, gauss = state["python"]
+    random.setstate((version, tuple(numbers), gauss))
+    kind, keys, place, has_gauss, cached = state["numpy"]
+    np.random.set_state((kind, np.array(keys, dtype=np.uint32), place, has_gauss, cached))
+    torch.set_rng_state(_bytes(state["torch"]))
+    if device.type == "cuda" and "cuda" in state:
+        torch.cuda.set_rng_state(_bytes(state["cuda"]), device)
+
+
+def _bytes(digits: str) -> Tensor:
+    return torch.frombuffer(bytearray.fromhex(digits), dtype=torch.uint8)

@@ -1,0 +1,218 @@
+"""A run that is interrupted anywhere ends, once resumed, with the same bytes and figures as one that was not."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nlu_kit.errors import ConfigError, TrainingError
+from nlu_kit.plugin.events import RunStart
+from nlu_kit.training.folders import points
+from nlu_kit.training.resume import newest
+from nlu_kit.training.run import resume_run, train
+from nlu_kit.training.signals import EndedBySignal
+
+POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+TIMES = ("seconds", "examples_per_second", "peak_memory_mb", "run_dir", "model_dir")
+WRITE = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def usual_signals() -> Iterator[None]:
+    usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+class StopAt:
+    """Asks for an end in a step of an epoch, as Ctrl-C does."""
+
+    def __init__(self, epoch: int, step: int) -> None:
+        self.epoch, self.step = epoch, step
+        self.starts: list[RunStart] = []
+
+    def on_run_start(self, event: RunStart) -> None:
+        self.starts.append(event)
+
+    def on_step_end(self, event: Any) -> None:
+        if (event.epoch, event.step) == (self.epoch, self.step):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def on_epoch_end(self, event: Any) -> None: ...
+
+    def on_run_end(self, event: Any) -> None: ...
+
+
+def figures(run: Path) -> list[dict[str, Any]]:
+    """Every event but for times and the run's start."""
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text("utf-8").splitlines()]
+    return [
+        {key: value for key, value in record.items() if key not in TIMES}
+        for record in records
+        if record["event"] != "RunStart"
+    ]
+
+
+def same(first: Path, second: Path) -> None:
+    for file in ("model.safetensors", "detector.safetensors"):
+        if (first / "model" / file).exists() or (second / "model" / file).exists():
+            assert (first / "model" / file).read_bytes() == (second / "model" / file).read_bytes(), file
+    assert figures(first) == figures(second)
+
+
+SECTIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "balancing": {"balancing": "dynamic_weight_average"},
+    "weighted": {"sampler": "weighted", "training": {"fgm": 0.05, "gradient_accumulation": 2}},
+    "frozen": {"freezing": {"type": "freeze_lower", "layers": 1}},
+    "thawing": {"freezing": {"type": "gradual_unfreezing"}},
+}
+
+
+@POSIX
+@pytest.mark.parametrize("name", list(SECTIONS))
+@pytest.mark.parametrize("at", [(0, 1), (1, 2)])
+def test_it_ends_as_if_it_had_not_been_interrupted(
+    name: str, at: tuple[int, int], write_pipeline: WRITE, tmp_path: Path
+) -> None:
+    sections = SECTIONS[name]
+    training = {"epochs": 3, "batch_size": 4, "patience": 2, **sections.get("training", {})}
+    pipeline = write_pipeline(tmp_path, **{**sections, "training": training})
+    whole = train(pipeline, runs=tmp_path / "whole")
+    stop = StopAt(*at)
+    with pytest.raises(EndedBySignal, match="--resume") as caught:
+        train(pipeline, runs=tmp_path / "runs", callbacks=[stop])
+    assert caught.value.number == signal.SIGINT
+    (run,) = (path for path in (tmp_path / "runs").iterdir() if path.name != "latest")
+    assert not (run / "model").exists()
+    with (run / "metrics.jsonl").open("a") as stream:
+        stream.write('{"event": "written after the checkpoint"}\n')
+    resumed = resume_run(run, callbacks=[stop])
+    assert stop.starts[1].resumed == at[0] * stop.starts[0].steps_per_epoch + at[1]
+    assert [str(warning) for warning in stop.starts[1].warnings] == []
+    assert resumed.model_dir == run / "model"
+    same(whole.run_dir, run)
+    assert not (run / "checkpoints").exists()
+    with pytest.raises(TrainingError, match="is finished"):
+        resume_run(run)
+
+
+@pytest.fixture
+def interrupted(write_pipeline: WRITE, tmp_path: Path) -> Path:
+    """A run that stands after the second step of its second epoch."""
+    pipeline = write_pipeline(tmp_path, training={"epochs": 3, "batch_size": 4, "checkpoint_minutes": 0})
+    with pytest.raises(EndedBySignal):
+        train(pipeline, runs=tmp_path / "runs", callbacks=[StopAt(1, 2)])
+    (run,) = (tmp_path / "runs").iterdir()
+    return run
+
+
+@POSIX
+def test_the_last_points_are_kept_and_a_damaged_one_is_passed_over(interrupted: Path, tmp_path: Path) -> None:
+    kept = points(interrupted / "checkpoints")
+    assert len(kept) == 2
+    whole = resume_run(Path(shutil.copytree(interrupted, tmp_path / "copies" / interrupted.name, symlinks=True)))
+    for how in ("changed", "gone"):
+        run = Path(shutil.copytree(interrupted, tmp_path / how / interrupted.name))
+        stop = StopAt(9, 9)
+        file = points(run / "checkpoints")[0] / "state.safetensors"
+        whole_bytes = file.read_bytes()
+        file.write_bytes(whole_bytes[:-1] + bytes([whole_bytes[-1] ^ 1])) if how == "changed" else file.unlink()
+        point, wrong = newest(run / "checkpoints")
+        assert point.folder.name == kept[1].name
+        assert len(wrong) == 1
+        resume_run(run, callbacks=[stop])
+        assert stop.starts[0].resumed == point.position.global_step
+        assert any(kept[0].name in str(warning) for warning in stop.starts[0].warnings)
+        same(whole.run_dir, run)
+    for place in points(interrupted / "checkpoints"):
+        (place / "state.json").write_text("{}")
+    with pytest.raises(TrainingError, match="no checkpoint that can be resumed"):
+        resume_run(interrupted)
+
+
+@POSIX
+def test_what_has_changed_is_named(interrupted: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"(?s)training\.epochs: was 3, is 5 now.*--force"):
+        resume_run(interrupted, overrides=["training.epochs=5"])
+    with pytest.raises(ConfigError, match=r"(?s)training\.batch_size.*train anew"):
+        resume_run(interrupted, overrides=["training.batch_size=8"], force=True)
+    run = Path(shutil.copytree(interrupted, tmp_path / "longer" / interrupted.name))
+    stop = StopAt(9, 9)
+    longer = resume_run(run, overrides=["training.epochs=4"], force=True, callbacks=[stop])
+    assert longer.epochs_run == 4
+    assert "training.epochs was 3, is 4 now" in [str(warning) for warning in stop.starts[0].warnings]
+    data = Path(json.loads((interrupted / "pipeline.json").read_text("utf-8"))["data"]["train"])
+    file = (interrupted / data).resolve()
+    lines = file.read_text("utf-8").splitlines(keepends=True)
+    file.write_text("".join([lines[1], lines[0], *lines[2:]]), "utf-8")
+    with pytest.raises(ConfigError, match=r"data\.train.*has changed since the checkpoint"):
+        resume_run(interrupted)
+    assert points(interrupted / "checkpoints"), "nothing is lost by asking"
+
+
+def test_a_point_that_can_not_be_written_ends_no_run(
+    write_pipeline: WRITE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("nlu_kit.training.resume.save_file", full)
+    pipeline = write_pipeline(tmp_path, training={"epochs": 2, "checkpoint_minutes": 0})
+    result = train(pipeline, runs=tmp_path / "runs")
+    assert (result.reason, result.epochs_run) == ("finished", 2)
+    assert "can't be written" in (result.run_dir / "log.txt").read_text("utf-8")
+    assert "No space left on device" in (result.run_dir / "log.txt").read_text("utf-8")
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_is_answered_with_its_code_and_the_command(
+    write_pipeline: WRITE, tmp_path: Path, run_cli: Any, number: signal.Signals
+) -> None:
+    write_pipeline(tmp_path, training={"epochs": 40, "patience": 40})
+    command = [sys.executable, "-m", "nlu_kit", "train", "pipeline.json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 2/"):
+            process.send_signal(number)
+            break
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, errors
+    (run,) = (tmp_path / "runs").iterdir()
+    assert f"nlu-kit train --resume runs/{run.name}" in errors
+    assert f"nlu-kit train --finish runs/{run.name}" in errors
+    done = run_cli(tmp_path, "train", "--resume", "--set", "training.epochs=4", "--force", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert (run / "model").is_dir()
+    again = run_cli(tmp_path, "train", "--resume")
+    assert (again.returncode, "waits to be resumed" in again.stderr) == (2, True)
+
+
+@POSIX
+def test_a_kill_costs_what_came_after_the_last_point(write_pipeline: WRITE, tmp_path: Path) -> None:
+    pipeline = write_pipeline(tmp_path, training={"epochs": 4, "batch_size": 4, "checkpoint_minutes": 0, "patience": 9})
+    whole = train(pipeline, runs=tmp_path / "whole")
+    command = [sys.executable, "-m", "nlu_kit", "train", "pipeline.json"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith("epoch 2/"):
+            process.kill()
+            break
+    process.communicate(timeout=60)
+    (run,) = (path for path in (tmp_path / "runs").iterdir() if path.name != "latest")
+    resume_run(run)
+    same(whole.run_dir, run)
