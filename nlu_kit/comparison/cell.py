@@ -22,7 +22,7 @@ def run_cell(task: dict[str, Any], reporter: Reporter) -> None:
 
     folder = Path(task["folder"])
     pipeline = load_pipeline(task["pipeline"], overrides=task["overrides"], check_files=True)
-    result = train(pipeline, runs=folder / "runs", callbacks=[reporter])
+    result = train(pipeline, runs=folder / "runs", callbacks=[reporter], resume=True)
     if result.reason == "interrupted":
         raise KeyboardInterrupt
 

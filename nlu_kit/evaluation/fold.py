@@ -36,7 +36,8 @@ def run_fold(task: dict[str, Any], reporter: Reporter) -> None:
     folder = Path(task["folder"])
     pipeline = load_pipeline(task["pipeline"], overrides=task["overrides"], check_files=True)
     corpus = fold_corpus(pipeline, folds=task["folds"], fold=task["fold"])
-    result = train(reading(pipeline, corpus, folder / "split"), runs=folder / "runs", callbacks=[reporter])
+    own = reading(pipeline, corpus, folder / "split")
+    result = train(own, runs=folder / "runs", callbacks=[reporter], resume=True)
     if result.reason == "interrupted":
         raise KeyboardInterrupt
     record = {

@@ -13,8 +13,9 @@ from typing import IO, Any
 
 from nlu_kit.errors import DataError
 from nlu_kit.experiments.plan import Cell, Plan
-from nlu_kit.experiments.worker import read_record
+from nlu_kit.experiments.worker import RECORD, read_record
 from nlu_kit.locking import BusyError, only_one
+from nlu_kit.training.folders import waiting
 
 LOG = "worker.log"
 _PATIENCE = 10.0  # seconds that a process has to end when it is asked to
@@ -95,8 +96,8 @@ def _finished(folder: Path, cell: Cell, keep_models: bool) -> dict[str, Any] | N
 
 
 def _run(plan: Plan, cell: Cell, folder: Path, watcher: Watcher, keep_models: bool, worker: str) -> dict[str, Any]:
-    shutil.rmtree(folder, ignore_errors=True)  # what an earlier try has left
-    folder.mkdir(parents=True)
+    _tidy(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     task = {
         **cell.extra,
         "pipeline": str(plan.file.resolve()),
@@ -112,16 +113,25 @@ def _run(plan: Plan, cell: Cell, folder: Path, watcher: Watcher, keep_models: bo
         except BaseException:
             _end(process)
             log.close()
-            shutil.rmtree(folder, ignore_errors=True)
+            _tidy(folder)
             raise
     record = read_record(folder, cell.key)
     if record is None or code != 0:
-        shutil.rmtree(folder / "runs", ignore_errors=True)
+        if waiting(folder / "runs") is None:
+            shutil.rmtree(folder / "runs", ignore_errors=True)
         (folder / "cell.json").unlink(missing_ok=True)
         raise CellError(error or f"{_ending(code)}; see {folder / LOG}")
     if not keep_models:
         shutil.rmtree(folder / record["run"] / "model", ignore_errors=True)
     return record
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what an earlier try has left, but for a run that can be resumed."""
+    if waiting(folder / "runs") is None:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        (folder / RECORD).unlink(missing_ok=True)
 
 
 def _start(worker: str, log: IO[bytes]) -> subprocess.Popen[bytes]:

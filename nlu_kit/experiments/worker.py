@@ -21,7 +21,8 @@ from nlu_kit.errors import NluKitError
 from nlu_kit.files import read_json, write_whole
 from nlu_kit.metrics.counts import Counts
 from nlu_kit.plugin.contracts import Callback
-from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart
+from nlu_kit.plugin.events import EpochEnd, RunEnd, RunStart, to_json
+from nlu_kit.training.runs import recorded_epochs
 
 
 class Reporter(Callback):
@@ -43,15 +44,21 @@ class Reporter(Callback):
             "precision": event.precision,
             "warnings": [str(warning) for warning in event.warnings],
         }
+        if event.resumed is not None:
+            self.epochs = [_of_epoch(before) for before in recorded_epochs(event.run_dir)]
 
     def on_epoch_end(self, event: EpochEnd) -> None:
-        figures = {"dev": dict(event.dev), "losses": dict(event.losses), "score": event.score, "seconds": event.seconds}
-        self.epochs.append({"epoch": event.epoch + 1, **figures})
+        self.epochs.append(_of_epoch(to_json(event)))
         self.main = event.main
         self.send({"event": "epoch", "epoch": event.epoch + 1, "epochs": event.epochs, "score": event.score})
 
     def on_run_end(self, event: RunEnd) -> None:
         self.facts["peak_memory_mb"] = event.peak_memory_mb
+
+
+def _of_epoch(event: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record keeps of an epoch."""
+    return {"epoch": event["epoch"] + 1, **{name: event[name] for name in ("dev", "losses", "score", "seconds")}}
 
 
 def _leave(number: int, frame: object) -> NoReturn:

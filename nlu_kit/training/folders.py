@@ -41,12 +41,20 @@ def new_run_folder(runs: Path, name: str) -> Path:
     raise AssertionError("counting never ends")
 
 
-def last_unfinished(runs: Path) -> Path:
-    """The newest run with a checkpoint and no model, which nobody trains. Raises TrainingError where there is none."""
+def waiting(runs: Path) -> Path | None:
+    """The newest run with a point to resume at and no model, which nobody trains."""
     for run in sorted(filter(is_run, runs.glob("*")), reverse=True):
         if points(run / CHECKPOINTS) and not (run / MODEL).exists() and not is_held(run / LOCK):
             return run
-    raise TrainingError(f"no run in {runs} waits to be resumed; name one: nlu-kit train --resume RUN")
+    return None
+
+
+def last_unfinished(runs: Path) -> Path:
+    """The same. Raises TrainingError where there is none."""
+    run = waiting(runs)
+    if run is None:
+        raise TrainingError(f"no run in {runs} waits to be resumed; name one: nlu-kit train --resume RUN")
+    return run
 
 
 def is_run(folder: Path) -> bool:

@@ -22,7 +22,7 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.batch import collate
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.findings import Finding
-from nlu_kit.errors import NluKitError, TrainingError
+from nlu_kit.errors import ConfigError, NluKitError, TrainingError
 from nlu_kit.files import write_json
 from nlu_kit.locking import is_held, only_one
 from nlu_kit.model.folder import PIPELINE, save_model
@@ -34,7 +34,7 @@ from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.finish import Finished, finish
-from nlu_kit.training.folders import CHECKPOINTS, LOCK, MODEL, point_latest, points, sweep
+from nlu_kit.training.folders import CHECKPOINTS, LOCK, MODEL, last_unfinished, point_latest, points, sweep
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.resume import Point, Points, compare, fingerprint, newest
@@ -53,12 +53,15 @@ def train(
     runs: str | Path = "runs",
     callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
+    resume: bool = False,
 ) -> RunEnd:
     """Train what ``pipeline`` (a file, its folder, or a checked Pipeline) composes, and write the model.
 
-    ``overrides`` are ``path=value`` strings as for ``--set``; ``callbacks`` hear of everything on the main process.
-    Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written;
-    TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has its own.
+    With ``resume``, go on with the newest run in ``runs`` that waits for it, if it was made with the same pipeline and
+    data; else begin. ``overrides`` are ``path=value`` strings as for ``--set``; ``callbacks`` hear of everything on the
+    main process. Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything
+    is written; TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has
+    its own.
     """
     overrides, callbacks, runs = strings("overrides", overrides), listeners.checked(callbacks), a_path("runs", runs)
     if not isinstance(pipeline, Pipeline):
@@ -66,12 +69,13 @@ def train(
     elif overrides or registry is not None:
         raise TypeError("overrides and registry are for a pipeline file; this Pipeline is resolved already")
     job = _Job.prepare(pipeline)
-    run_dir = shared_run_folder(job.accelerator, runs, pipeline.name)
+    waiting = _waiting(job, runs) if resume else None
+    run_dir = waiting.folder.parents[1] if waiting else shared_run_folder(job.accelerator, runs, pipeline.name)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             sweep(runs)
             write_json(run_dir / PIPELINE, _rerunnable(job.pipeline, run_dir))
-        job.begin(run_dir, callbacks)
+        job.begin(run_dir, callbacks, point=waiting)
         with _nothing_lost(job):
             fitted = job.fit()
             return job.save(fitted, job.finish())
@@ -103,6 +107,17 @@ def resume_run(
         with _nothing_lost(job):
             fitted = job.fit()
             return job.save(fitted, job.finish())
+
+
+def _waiting(job: _Job, runs: Path) -> Point | None:
+    """Where the newest run that waits is to go on; None where there is none, or it was made with something else."""
+    try:
+        run_dir = last_unfinished(runs)
+        point, _ = newest(run_dir / CHECKPOINTS)
+        compare(point.made_with, job.made_with(run_dir), run=run_dir, force=False)
+    except (TrainingError, ConfigError):
+        return None
+    return point
 
 
 def _refuse_unless_ended(run_dir: Path) -> None:
@@ -174,6 +189,7 @@ class _Job:
     ) -> None:
         """What belongs to the run's folder. ``point`` is where it goes on, and ``said`` what is different now."""
         self.point, self.said = point, said
+        self.before = 0.0 if point is None else point.position.elapsed
         pipeline, accelerator, prepared = self.pipeline, self.accelerator, self.prepared
         self.run_dir = run_dir
         self.recorder = Recorder(run_dir)
@@ -233,7 +249,7 @@ class _Job:
             static=self.static,
             begun=bool(self.prepared.begun),
             listeners=Listeners(step=self.notify["on_step_end"], epoch=self.notify["on_epoch_end"]),
-            resumable=Resumable(points=kept, ending=ending, sizes=self.recorder.sizes),
+            resumable=Resumable(points=kept, ending=ending, sizes=self.recorder.sizes, elapsed=self._elapsed),
         )
         start = _run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision)
         if self.point is not None:
@@ -246,6 +262,10 @@ class _Job:
         except BaseException:
             self.static.close()
             raise
+
+    def _elapsed(self) -> float:
+        """Seconds since the run began, without the time that it lay still."""
+        return self.before + time.perf_counter() - self.started
 
     def finish(self) -> Finished:
         """Calibrate, teach the detector, test: all with the best epoch's weights, which are back."""
@@ -265,7 +285,7 @@ class _Job:
             best_epoch=fitted.best.epoch,
             dev=dict(fitted.best.dev),
             test=dict(finished.test),
-            seconds=time.perf_counter() - self.started,
+            seconds=self._elapsed(),
             peak_memory_mb=peak_memory_mb(self.accelerator.device),
             precision=self.precision,
             sizes=self.prepared.sizes(),

@@ -96,5 +96,10 @@ def _events(file: Path) -> Iterator[dict[str, Any]]:
         return
 
 
+def recorded_epochs(run: Path) -> list[dict[str, Any]]:
+    """The EpochEnd events of a run, as metrics.jsonl has them."""
+    return [event for event in _events(run / "metrics.jsonl") if event["event"] == "EpochEnd"]
+
+
 def _main(event: Mapping[str, Any], figures: Mapping[str, float]) -> dict[str, float]:
     return {name: figures[name] for name in event["main"] if name in figures}

@@ -63,11 +63,13 @@ class Listeners:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumable:
-    """What lets a run be resumed: where its points go, who asks for an end, and how large the run's records are."""
+    """What lets a run be resumed: where its points go, who asks for an end, how large the run's records are and how
+    many seconds it has taken."""
 
     points: Points
     ending: Ending
     sizes: Callable[[], Mapping[str, int]]
+    elapsed: Callable[[], float]
 
 
 class Trainer:
@@ -326,7 +328,7 @@ class Trainer:
         if not self.accelerator.is_main_process:
             return
         stopping.note(self.at)
-        self.at.sizes = dict(self.resumable.sizes())
+        self.at.sizes, self.at.elapsed = dict(self.resumable.sizes()), self.resumable.elapsed()
         scaler = self.accelerator.scaler
         named = dict(self.objective.named_parameters())
         self.resumable.points.write(

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from nlu_kit.cli.main import main
+from nlu_kit.training.folders import waiting
 
 COMMAND = [sys.executable, "-m", "nlu_kit"]
 ARGUMENTS = ["compare", "pipeline.json", "--vary", "freezing=freeze_backbone,discriminative", "--seeds", "2"]
@@ -218,6 +219,40 @@ def test_without_test_the_dev_figures_are_reported_as_such(write_pipeline: Any, 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another matter there")
+def test_an_interrupted_run_of_the_grid_goes_on_where_it_was(write_pipeline: Any, tmp_path: Path, run_cli: Any) -> None:
+    """Interrupted in its second epoch, it trains the rest only; the record has what an uninterrupted one has."""
+    write_pipeline(tmp_path, training={"epochs": 3, "batch_size": 4, "checkpoint_minutes": 0, "patience": 9})
+    whole = run_cli(tmp_path, "compare", "--seeds", "1", "--output", "whole", "--quiet")
+    assert whole.returncode == 0, whole.stderr
+    process = subprocess.Popen(
+        [*COMMAND, "compare", "--seeds", "1"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "compare").rglob("epoch-2-step-3")):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    (run,) = (tmp_path / "compare").rglob("pipeline.json")
+    done = run_cli(tmp_path, "compare", "--seeds", "1", "--quiet")
+    assert done.returncode == 0, done.stderr
+    assert "resumed   in epoch" in (run.parent / "log.txt").read_text("utf-8")
+    records = [
+        json.loads(next((tmp_path / name / "cells").rglob("cell.json")).read_text("utf-8"))
+        for name in ("whole", "compare")
+    ]
+    for record in records:
+        assert [epoch["epoch"] for epoch in record["epochs"]] == [1, 2, 3]
+        for epoch in record["epochs"]:
+            del epoch["seconds"]
+    assert records[0]["epochs"] == records[1]["epochs"]
+    assert records[0]["counts"] == records[1]["counts"]
+
+
 def test_ctrl_c_says_how_to_go_on(write_pipeline: Any, tmp_path: Path) -> None:
     write_pipeline(tmp_path, training={"epochs": 400, "patience": 400})
     process = subprocess.Popen(
@@ -238,8 +273,9 @@ def test_ctrl_c_says_how_to_go_on(write_pipeline: Any, tmp_path: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "0 of 2 runs are finished; the same command goes on from there" in err
-    assert list((tmp_path / "compare" / "cells").iterdir()) == []
     assert "Traceback" not in out + err
+    (cell,) = (tmp_path / "compare" / "cells").iterdir()
+    assert waiting(cell / "runs"), "the run that was interrupted can be resumed"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudo-terminal")
