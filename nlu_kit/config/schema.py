@@ -101,6 +101,14 @@ class LoopConfig(_Section):
         description="How much of a run a crash may cost: so often all that is needed to resume it goes to disk; "
         "besides, at the ends of epochs.",
     )
+    on_nan: Literal["halt", "skip"] = Field(
+        default="halt",
+        description="What to do where a loss or gradient is no number. halt: end with the best epoch so far; skip: "
+        "leave that step out. The batch's texts go to not-a-number.jsonl in the run's folder either way.",
+    )
+    nan_skips: int = Field(
+        default=10, ge=0, le=1_000_000, description="How many steps on_nan=skip may leave out before it halts."
+    )
     checkpoints: int = Field(default=2, ge=1, le=100, description="How many of these are kept, the last ones.")
 
     @field_validator("gradient_accumulation")

@@ -46,8 +46,8 @@ class Position:
     """Where training is, and what it has found so far: ``step`` batches of ``epoch`` are done.
 
     ``sums``, ``seen``, ``seconds``, ``notes`` and ``rates`` are of the epoch that has begun; ``sizes`` of files that
-    are only ever appended to; ``elapsed``: seconds since the run began, without the time that it lay still. ``asked``:
-    somebody asked for the end.
+    are only ever appended to; ``elapsed``: seconds since the run began, without the time that it lay still;
+    ``skipped``: steps that were left out. ``asked``: somebody asked for the end.
     """
 
     epoch: int = 0
@@ -64,6 +64,7 @@ class Position:
     rates: dict[str, float] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
     elapsed: float = 0.0
+    skipped: int = 0
     asked: bool = False
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import math
 import signal
 import time
@@ -29,6 +30,7 @@ from nlu_kit.training.resume import Point, Points, Position
 from nlu_kit.training.signals import EndedBySignal, Ending
 from nlu_kit.training.static import StaticLayers
 
+NOT_A_NUMBER = "not-a-number.jsonl"
 BEFORE = -1
 """The epoch before the first."""
 
@@ -124,7 +126,8 @@ class Trainer:
     # --- one step, top to bottom --------------------------------------------------------------------------------------
 
     def step(self, indices: Sequence[int]) -> tuple[float, dict[str, float]]:
-        """One optimiser step on a global batch: (total, loss per head), the batch's means."""
+        """One optimiser step on a global batch: (total, loss per head), the batch's means. Weights stay as they are
+        where these or the gradient are no numbers: see ``not_a_number``."""
         batches = self.pieces(indices)
         denominators, share = self.denominators(batches), self.piece_share(len(indices))
         processes = self.accelerator.num_processes
@@ -146,11 +149,15 @@ class Trainer:
             for head, loss in piece_losses.items():
                 losses[head] = losses[head] + loss.detach() / passes
 
-        self.accelerator.clip_grad_norm_(self.rates.trainable, self.config.max_grad_norm)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        norm = self.accelerator.clip_grad_norm_(self.rates.trainable, self.config.max_grad_norm)
+        reported, found, gradient = self.report(total, losses, norm)
         self.at.global_step += 1
-        return self.report(total, losses)
+        if all(map(math.isfinite, (reported, gradient, *found.values()))):
+            self.optimiser.step()
+        else:
+            self.not_a_number({**found, "the gradient's norm": gradient}, batches)
+        self.optimiser.zero_grad(set_to_none=True)
+        return reported, found
 
     def pieces(self, indices: Sequence[int]) -> list[Batch]:
         """This process's share of a global batch, in as many pieces as gradients are accumulated over."""
@@ -179,25 +186,43 @@ class Trainer:
         warmup = round(self.config.warmup * total)
         return schedule_factor(self.at.global_step, total=total, warmup=warmup, kind=self.config.schedule)
 
-    def report(self, total: Tensor, losses: Mapping[str, Tensor]) -> tuple[float, dict[str, float]]:
-        """Sums over processes, fetched from the device in one transfer. Raises TrainingError where one is no number:
-        every process sees the same sums, so all stop together. So it is with an end that somebody asks one of them for,
-        and with a point that the main one finds due."""
+    def report(
+        self, total: Tensor, losses: Mapping[str, Tensor], norm: Tensor | None
+    ) -> tuple[float, dict[str, float], float]:
+        """(total, each head's loss, the gradient's norm), fetched from the device in one transfer.
+
+        They are sums over processes, which every process sees: where one is no number, all of them see it. So it is
+        with an end that somebody asks one of them for, and with a point that the main one finds due.
+        """
+        # Of gradients that are scaled some may overflow: the scaler leaves that step out by itself.
+        watched = torch.zeros_like(total) if norm is None or self.accelerator.scaler is not None else norm
         asked = self.resumable is not None and self.resumable.ending.number is not None
         due = self.resumable is not None and self.accelerator.is_main_process and self.resumable.points.is_due()
         wishes = torch.tensor([asked, due], device=total.device)
-        values = torch.cat([torch.stack([total, *losses.values()]).float(), wishes.float()])
-        *numbers, asking, wanting = self.accelerator.reduce(values, reduction="sum").tolist()
+        values = torch.cat([torch.stack([total, *losses.values(), watched]).float(), wishes.float()])
+        *numbers, gradient, asking, wanting = self.accelerator.reduce(values, reduction="sum").tolist()
         self._asked, self._due = asking > 0, wanting > 0
-        found = dict(zip(losses, numbers[1:], strict=True))
-        if not all(math.isfinite(number) for number in numbers):
-            broken = ", ".join(f"{head} {loss}" for head, loss in found.items() if not math.isfinite(loss))
+        return numbers[0], dict(zip(losses, numbers[1:], strict=True)), gradient
+
+    def not_a_number(self, found: Mapping[str, float], batches: Sequence[Batch]) -> None:
+        """Keep the texts of a batch whose losses or gradient are no numbers, for somebody to look at. Raises
+        TrainingError where such a step ends the run."""
+        broken = ", ".join(f"{name} {value}" for name, value in found.items() if not math.isfinite(value)) or "total"
+        file = self.checkpoint.file.parents[1] / NOT_A_NUMBER
+        step = self.at.global_step
+        if self.accelerator.is_main_process:
+            texts = [encoding.text for batch in batches for encoding in batch.encodings]
+            with contextlib.suppress(OSError), file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(json.dumps({"step": step, "broken": broken, "texts": texts}, ensure_ascii=False) + "\n")
+        self.at.skipped += 1
+        if self.config.on_nan == "halt" or self.at.skipped > self.config.nan_skips:
+            left_out = f", after {self.at.skipped - 1} that were left out" if self.at.skipped > 1 else ""
             raise TrainingError(
-                f"the loss is no longer a number in step {self.at.global_step} "
-                f"({broken or f'total {numbers[0]}'}): lower the learning rates of the freezing strategy, or set "
-                "training.precision to fp32"
+                f"the loss is no longer a number in step {step}{left_out} ({broken}; the batch's texts are in {file}): "
+                "lower the learning rates of the freezing strategy, set training.precision to fp32, or set "
+                "training.on_nan to skip"
             )
-        return numbers[0], found
+        self.at.notes.append(f"step {step} was left out: {broken}; its texts are in {file.name}")
 
     # --- epochs -------------------------------------------------------------------------------------------------------
 
@@ -254,13 +279,16 @@ class Trainer:
             at.rates = self.rates.highest(self.factor())
             total, losses = self.step(indices)
             at.step += 1
-            at.seen += len(indices)
-            for head, loss in losses.items():
-                at.sums[head] = at.sums.get(head, 0.0) + loss * len(indices)
             at.seconds = time.perf_counter() - started
-            self.notify_step(epoch, at.step, total, losses, at.rates)
+            if all(map(math.isfinite, (total, *losses.values()))):  # else it was left out
+                at.seen += len(indices)
+                for head, loss in losses.items():
+                    at.sums[head] = at.sums.get(head, 0.0) + loss * len(indices)
+                self.notify_step(epoch, at.step, total, losses, at.rates)
             self.keep(stopping)
         seen, seconds, notes = at.seen, at.seconds, at.notes
+        if not seen:
+            raise TrainingError("every step of this epoch was left out: no loss was a number")
         means = {head: value / seen for head, value in at.sums.items()}
         self.objective.balancing.end_epoch({name: means[name] for name in self.objective.losses})
         validation = self.validate()

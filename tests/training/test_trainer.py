@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,7 @@ from torch import nn
 
 from nlu_kit.errors import PluginError, TrainingError
 from nlu_kit.plugin.contracts import ParameterGroup
-from nlu_kit.plugin.events import EpochEnd
+from nlu_kit.plugin.events import EpochEnd, StepEnd
 from nlu_kit.training.trainer import Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -77,12 +80,39 @@ def test_a_balancing_hears_of_each_epochs_losses(listen: Any, make_trainer: Make
     torch.testing.assert_close(weighing, 2 * torch.softmax(second / first / 2, dim=0))
 
 
-def test_a_loss_that_is_no_number_ends_the_run(make_trainer: MakeTrainer) -> None:
+def test_a_loss_that_is_no_number_ends_the_run(make_trainer: MakeTrainer, tmp_path: Path) -> None:
     trainer = make_trainer()
     with torch.no_grad():
         trainer.objective.model.heads["ner"].classifier.weight.fill_(float("nan"))
-    with pytest.raises(TrainingError, match=r"no longer a number in step 1 \(ner nan\): lower the learning rates"):
+    before = weights(trainer.objective)
+    with pytest.raises(TrainingError, match=r"(?s)no longer a number in step 1 \(ner nan.*lower the learning rates"):
         trainer.step(range(16))
+    assert moved(before, trainer.objective) <= {"model.heads.ner.classifier.weight"}, "which is no number, nor equal"
+    (record,) = map(json.loads, (tmp_path / "not-a-number.jsonl").read_text("utf-8").splitlines())
+    assert record["step"] == 1
+    assert len(record["texts"]) == 16
+
+
+def test_steps_that_are_no_numbers_can_be_left_out(
+    make_trainer: MakeTrainer, listen: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    listening = listen()
+    trainer = make_trainer(
+        listening=listening, training={"epochs": 1, "batch_size": 8, "on_nan": "skip", "nan_skips": 2}
+    )
+    loss, steps = trainer.objective.losses["ner"], iter(range(99))
+    plain = loss.forward
+    monkeypatch.setattr(loss, "forward", lambda *given: plain(*given) * (float("nan") if next(steps) == 2 else 1))
+    trainer.epoch(0, run_module_stopping())
+    (epoch,) = listening.of(EpochEnd)
+    assert all(map(math.isfinite, epoch.losses.values()))
+    assert [note for note in epoch.notes if note.startswith("step 3 was left out: ner nan")]
+    assert all(torch.isfinite(value).all() for value in weights(trainer.objective).values())
+    assert [event.step for event in listening.of(StepEnd)][:4] == [1, 2, 4, 5]
+    monkeypatch.setattr(loss, "forward", lambda *given: plain(*given) * float("inf"))
+    trainer.step(range(8))
+    with pytest.raises(TrainingError, match="in step 10, after 2 that were left out"):
+        trainer.step(range(8))
 
 
 def test_gradients_are_clipped(make_trainer: MakeTrainer, monkeypatch: pytest.MonkeyPatch) -> None:
