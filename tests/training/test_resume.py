@@ -20,6 +20,7 @@ from nlu_kit.training.folders import points
 from nlu_kit.training.resume import newest
 from nlu_kit.training.run import resume_run, train
 from nlu_kit.training.signals import EndedBySignal
+from tests.training.killing import run_task
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 TIMES = ("seconds", "examples_per_second", "peak_memory_mb", "run_dir", "model_dir")
@@ -76,6 +77,7 @@ SECTIONS: dict[str, dict[str, Any]] = {
     "balancing": {"balancing": "dynamic_weight_average"},
     "weighted": {"sampler": "weighted", "training": {"fgm": 0.05, "gradient_accumulation": 2}},
     "frozen": {"freezing": {"type": "freeze_lower", "layers": 1}},
+    "dropout": {"heads": {"intent": "intent", "ner": "crf_ner"}},
     "thawing": {"freezing": {"type": "gradual_unfreezing"}},
 }
 
@@ -216,3 +218,23 @@ def test_a_kill_costs_what_came_after_the_last_point(write_pipeline: WRITE, tmp_
     (run,) = (path for path in (tmp_path / "runs").iterdir() if path.name != "latest")
     resume_run(run)
     same(whole.run_dir, run)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_wherever_it_is_killed_it_ends_as_if_it_had_not_been(write_pipeline: WRITE, tmp_path: Path) -> None:
+    """A few of the file operations, and a few moments; benchmarks/reliability.py takes all of them."""
+    training = {"epochs": 2, "checkpoint_minutes": 0, "export": False, "device": "cpu"}
+    pipeline = write_pipeline(tmp_path, training=training, heads={"intent": "intent", "ner": "ner"})
+    task = {
+        "pipeline": str(pipeline),
+        "place": str(tmp_path / "place"),
+        "operations": [*range(5, 400, 13)],
+        "moments": 3,
+    }
+    deaths = run_task(task)
+    assert sum(death["died"] for death in deaths) >= 4
+    assert sum(death["resumed"] for death in deaths) >= 3
+    for death in deaths:
+        assert death["goes_on"], death
+        assert death["same"], death
+        assert death["steps_lost"] <= 1, death
