@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -55,6 +56,25 @@ runtime_option = click.option(
     "--runtime", type=click.Choice(["auto", "onnx", "torch"]), default="auto", show_default=True,
     help="What runs the network. auto: onnx where the model has a graph and runs on the CPU, else torch.",
 )  # fmt: skip
+
+
+_SHOWN = {
+    "pipeline": "PIPELINE",
+    "file": "FILE",
+    "overrides": "--set",
+    "runs": "--runs",
+    "resumed": "--resume",
+    "force": "--force",
+    "inspect": "--inspect",
+}
+
+
+def refuse_beside(context: click.Context, option: str, others: Sequence[str]) -> None:
+    """Raises UsageError where one of the other parameters was given, too: a run that there is has its own pipeline."""
+    for name in others:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
+            raise click.UsageError(f"{_SHOWN[name]} does not go with {option}: the run has its own pipeline", context)
 
 
 def load_registry() -> Registry:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nlu_kit.cli.options import load_registry, set_option
+from nlu_kit.cli.options import load_registry, refuse_beside, set_option
 from nlu_kit.cli.output import mention, say
 from nlu_kit.config.pretraining import FILE, load_pretraining
 from nlu_kit.data.printable import one_line
 from nlu_kit.extras import needs_train
+from nlu_kit.training.folders import ENCODER, last_unfinished
 
 if TYPE_CHECKING:
     from nlu_kit.plugin.objectives import DataReport
@@ -27,21 +28,43 @@ if TYPE_CHECKING:
     "--runs", type=click.Path(path_type=Path, file_okay=False), default=Path("runs"), show_default=True,
     help="Folder that gets the run's folder and the link 'latest-encoder'.",
 )  # fmt: skip
+@click.option(
+    "--resume", "resumed", metavar="RUN", is_flag=False, flag_value="", type=click.Path(path_type=str),
+    help="Go on with a run that was interrupted, where it was; without RUN, the last of them in --runs.",
+)  # fmt: skip
+@click.option("--force", is_flag=True, help="With --resume and --set: change what is safe to change.")
 @click.option("--inspect", is_flag=True, help="Show what the data becomes, and train nothing.")
 @click.option("--quiet", "-q", is_flag=True, help="Only the final figures.")
-def command(file: Path, overrides: tuple[str, ...], runs: Path, inspect: bool, quiet: bool) -> None:
+@click.pass_context
+def command(
+    context: click.Context,
+    file: Path,
+    overrides: tuple[str, ...],
+    runs: Path,
+    resumed: str | None,
+    force: bool,
+    inspect: bool,
+    quiet: bool,
+) -> None:
     """Teach an encoder what FILE (default: pretrain.json) says, and write it to runs/<time>-<name>/encoder.
 
     A pipeline names that folder as its backbone's model; sentence-transformers and transformers load it, too. Figures
     on what is held out are shown before and after. Of all epochs the best is kept, and the encoder as it was counts as
-    one. Ctrl-C ends with the best so far.
+    one. Ctrl-C ends it after the step that it is in, so that --resume can go on from there.
 
     \b
     Examples:
       nlu-kit pretrain pretrain.json --inspect
       nlu-kit pretrain pretrain.json --set training.epochs=2
+      nlu-kit pretrain --resume
       nlu-kit train pipeline.json --set backbone.model=runs/latest-encoder
     """
+    run = None
+    if resumed is not None:
+        refuse_beside(context, "--resume", ("file", "inspect"))
+        run = file = Path(resumed) if resumed else last_unfinished(runs, result=ENCODER)
+    elif force:
+        raise click.UsageError("--force goes with --resume only", context)
     plan = load_pretraining(file, overrides=overrides, registry=load_registry())
     needs_train("pre-training")
     # Imported late: these load torch, and a mistake in the file should show at once.
@@ -55,7 +78,8 @@ def command(file: Path, overrides: tuple[str, ...], runs: Path, inspect: bool, q
     from nlu_kit.cli.progress import PretrainingProgress
 
     with ending_like_ctrl_c():
-        result = pretrain(plan, runs=runs, callbacks=[PretrainingProgress(quiet=quiet)])
+        shown = [PretrainingProgress(quiet=quiet)]
+        result = pretrain(plan, runs=runs, callbacks=shown, resume=run, force=force)
     _say_result(result)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
-from nlu_kit.cli.options import load_registry, pipeline_argument, set_option
+from nlu_kit.cli.options import load_registry, pipeline_argument, refuse_beside, set_option
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.errors import NluKitError
 from nlu_kit.extras import needs_train
@@ -63,7 +63,7 @@ def command(
     """
     with _one_voice():
         if unfinished is not None:
-            _check_alone(context, "--finish", ("pipeline", "overrides", "runs", "resumed", "force"))
+            refuse_beside(context, "--finish", ("pipeline", "overrides", "runs", "resumed", "force"))
             needs_train("training")
             from nlu_kit.cli.progress import ProgressCallback
             from nlu_kit.training.run import finish_run
@@ -71,7 +71,7 @@ def command(
             finish_run(unfinished, callbacks=[ProgressCallback(quiet=quiet)], registry=load_registry())
             return
         if resumed is not None:
-            _check_alone(context, "--resume", ("pipeline",))
+            refuse_beside(context, "--resume", ("pipeline",))
             needs_train("training")
             from nlu_kit.cli.progress import ProgressCallback
             from nlu_kit.training.folders import last_unfinished
@@ -94,17 +94,6 @@ def command(
 
         with ending_like_ctrl_c():
             train(checked, runs=runs, callbacks=[ProgressCallback(quiet=quiet)])
-
-
-_SHOWN = {"pipeline": "PIPELINE", "overrides": "--set", "runs": "--runs", "resumed": "--resume", "force": "--force"}
-
-
-def _check_alone(context: click.Context, option: str, others: Sequence[str]) -> None:
-    """A run that there is has its pipeline already."""
-    for name in others:
-        source = context.get_parameter_source(name)
-        if source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP"):
-            raise click.UsageError(f"{_SHOWN[name]} does not go with {option}: the run has its own pipeline", context)
 
 
 @contextlib.contextmanager

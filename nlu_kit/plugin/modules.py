@@ -106,7 +106,8 @@ class PretrainingObjective(nn.Module, ABC):
 
     def refresh(self, backbone: Backbone) -> None:
         """Called before each epoch with the encoder as it is then, in every process: to choose items by it. Draw from a
-        generator of your own, seeded with the context's ``seed``, so that all processes choose the same."""
+        generator of your own, seeded with the context's ``seed``, so that all processes choose the same, and keep what
+        is chosen in a buffer (``register_buffer``), so that a checkpoint has it."""
 
     @abstractmethod
     def item(self, index: int, generator: np.random.Generator) -> Item:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import signal
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
@@ -17,6 +22,7 @@ from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.components import build_nested
 from nlu_kit.config.pretraining import FILE, PretrainingPlan, load_pretraining
 from nlu_kit.corpus.read import read_any
+from nlu_kit.data.findings import Finding
 from nlu_kit.errors import DataError, PluginError, TrainingError
 from nlu_kit.files import replacing, write_json
 from nlu_kit.locking import only_one
@@ -31,14 +37,16 @@ from nlu_kit.registry import Registry
 from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory, shared_run_folder
 from nlu_kit.training.checkpoint import Checkpoint
-from nlu_kit.training.folders import LOCK
+from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, points, refuse_unless_ended
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import build_freezing
-from nlu_kit.training.signals import held_back
+from nlu_kit.training.resume import Points, compare, newest
+from nlu_kit.training.signals import EndedBySignal, at_the_next_step, held_back
 from nlu_kit.training.static import StaticLayers
-from nlu_kit.training.trainer import FitResult, Listeners, Trainer, Validation
+from nlu_kit.training.trainer import FitResult, Listeners, Resumable, Trainer, Validation
 
-ENCODER, CHECKPOINTS, REPORT, LATEST = "encoder", "checkpoints", "report.json", "latest-encoder"
+REPORT, LATEST = "report.json", "latest-encoder"
+_COMPARED = 200  # items
 Figures = Mapping[str, float]
 """By ``objective.metric``."""
 
@@ -89,17 +97,24 @@ def pretrain(
     runs: str | Path = "runs",
     callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
+    resume: str | Path | None = None,
+    force: bool = False,
 ) -> Pretrained:
-    """Teach the encoder that ``plan`` (a file, its folder, or a checked plan) names, and write it.
+    """Teach the encoder that ``plan`` (a file, its folder, or a checked plan) names, and write it. ``resume`` is the
+    folder of a run that was interrupted, which goes on where it was: ``plan`` must be its own, but for what ``force``
+    may change (see ``nlu_kit.training.run.resume_run``).
 
     Each epoch is validated on what the objectives hold out. The best epoch is kept, and the encoder as it was counts as
     one. Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is
-    written.
+    written; TrainingError where the run to be resumed has no checkpoint, is finished or still going on.
     """
     overrides, heard, runs = strings("overrides", overrides), listeners.checked(callbacks), a_path("runs", runs)
     if not isinstance(plan, PretrainingPlan):
         plan = load_pretraining(a_path("plan", plan), overrides=overrides, registry=registry)
-    started = time.perf_counter()
+    started, point, said = time.perf_counter(), None, list[str]()
+    if resume is not None:
+        refuse_unless_ended(Path(resume), result=ENCODER)
+        point, said = newest(Path(resume) / CHECKPOINTS)
     accelerator, precision = make_accelerator(plan.training)
     reset_peak_memory(accelerator.device)
     set_seed(plan.training.seed)
@@ -108,21 +123,40 @@ def pretrain(
     module = Pretraining(prepared.backbone, prepared.objectives, {name: plan.weight(name) for name in plan.objectives})
     freezing = build_freezing(plan.freezing, plan.registry, epochs=plan.training.epochs)
     freezing.may_train(model_layers(module), 0, ())  # a strategy that does not fit this encoder says so here
-    run_dir = shared_run_folder(accelerator, runs, plan.name)
+    run_dir = Path(resume) if resume is not None else shared_run_folder(accelerator, runs, plan.name)
     main = accelerator.is_main_process
+    made_with = _made_with(plan, prepared, run_dir, accelerator, precision)
+    if point is not None:
+        said += compare(point.made_with, made_with, run=run_dir, force=force)
+    before = 0.0 if point is None else point.position.elapsed
+    elapsed: Callable[[], float] = lambda: before + time.perf_counter() - started  # noqa: E731
     with only_one(run_dir / LOCK) if main else nullcontext():
         if main:
-            base = os.path.relpath(plan.base_dir, run_dir)  # so that this copy can be run, too
-            write_json(run_dir / FILE, {"base": base, **plan.to_json()})
+            write_json(run_dir / FILE, _rerunnable(plan, run_dir))
         recorder = Recorder(run_dir)
+        if point is not None and main:
+            recorder.cut(point.position.sizes)
         everybody = listeners.all_listeners(plan.callbacks, recorder, heard)
         notify = listeners.notifiers(everybody if main else [])
         checkpoint = Checkpoint(run_dir / CHECKPOINTS)
         validate = _Validator(prepared, plan.training.epochs)
-        trainer = _trainer(plan, accelerator, module, freezing, checkpoint, notify, validate)
-        notify["on_run_start"](_run_start(plan, prepared, trainer, run_dir, precision))
         test_before = figures(prepared.objectives, prepared.backbone, "test")
-        fitted = trainer.fit()
+        with at_the_next_step() as ending, _telling_how_to_go_on(run_dir):
+            training = plan.training
+            kept = Points(
+                checkpoint.file.parent, made_with, minutes=training.checkpoint_minutes, keep=training.checkpoints
+            )
+            resumable = Resumable(
+                points=kept, ending=ending, sizes=recorder.sizes, elapsed=elapsed, found=lambda: validate.found
+            )
+            trainer = _trainer(plan, accelerator, module, freezing, checkpoint, notify, validate, resumable)
+            start = _run_start(plan, prepared, trainer, run_dir, precision)
+            if point is not None:
+                validate.found = list(point.position.found)
+                warnings = [Finding(text) for text in said]
+                start = replace(start, resumed=point.position.global_step, warnings=warnings)
+            notify["on_run_start"](start)
+            fitted = trainer.fit(point)
         test_after = figures(prepared.objectives, prepared.backbone, "test")
         result = Pretrained(
             encoder=run_dir / ENCODER,
@@ -131,7 +165,7 @@ def pretrain(
             before={"dev": validate.found[0], "test": test_before},
             after={"dev": validate.found[fitted.best.epoch + 1], "test": test_after},
             unscaled=unscaled(prepared.objectives),
-            seconds=time.perf_counter() - started,
+            seconds=elapsed(),
         )
         if main:
             _save(prepared, result, checkpoint, run_dir)
@@ -179,6 +213,47 @@ def _models_backbone(path: Path, registry: Registry) -> Backbone:
     return restore_model(open_model(path, registry)).backbone
 
 
+def _made_with(
+    plan: PretrainingPlan, prepared: Prepared, run_dir: Path, accelerator: Accelerator, precision: str
+) -> dict[str, Any]:
+    """What a resumed run must have, too, and what makes its rounding."""
+    return {
+        "pipeline": _rerunnable(plan, run_dir),
+        "data": {name: _fingerprint(objective) for name, objective in prepared.objectives.items()},
+        "threads": torch.get_num_threads(),
+        "device": str(accelerator.device),
+        "precision": precision,
+        "processes": accelerator.num_processes,
+        "torch": torch.__version__,
+    }
+
+
+def _fingerprint(objective: PretrainingObjective) -> str:
+    """SHA-256 of what its data became, and of some of its items."""
+    report, count = objective.report(), len(objective)
+    digest = hashlib.sha256(json.dumps([count, report.counts, report.dropped, report.examples]).encode())
+    for index in range(0, count, max(1, count // _COMPARED)):
+        item = objective.item(index, np.random.default_rng(0))
+        digest.update(json.dumps([encoding.ids for encoding in item.encodings]).encode())
+    return digest.hexdigest()
+
+
+def _rerunnable(plan: PretrainingPlan, run_dir: Path) -> dict[str, Any]:
+    """The plan as the run's folder has it: its copy can be run, too."""
+    return {"base": os.path.relpath(plan.base_dir, run_dir), **plan.to_json()}
+
+
+@contextmanager
+def _telling_how_to_go_on(run_dir: Path) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if not points(run_dir / CHECKPOINTS):
+            raise
+        way = f"go on where it was: nlu-kit pretrain --resume {run_dir}"
+        raise EndedBySignal(getattr(error, "number", signal.SIGINT), way) from error
+
+
 def _trainer(
     plan: PretrainingPlan,
     accelerator: Accelerator,
@@ -187,6 +262,7 @@ def _trainer(
     checkpoint: Checkpoint,
     notify: Mapping[str, Callable[[Any], None]],
     validate: Callable[[], Validation],
+    resumable: Resumable,
 ) -> Trainer:
     backbone, objectives = module.model.backbone, module.objectives
     sizes = [len(objective) for objective in objectives.values()]
@@ -205,6 +281,7 @@ def _trainer(
         static=StaticLayers(backbone, [], budget=0, file=checkpoint.file.parent / "static", processes=1),
         listeners=Listeners(step=notify["on_step_end"], epoch=notify["on_epoch_end"]),
         begun=True,
+        resumable=resumable,
     )
 
 

@@ -12,7 +12,9 @@ from nlu_kit.errors import DataError, TrainingError
 from nlu_kit.files import replacing
 from nlu_kit.locking import is_held
 
-LATEST, LOCK, MODEL, CHECKPOINTS = "latest", ".lock", "model", "checkpoints"
+LATEST, LOCK, MODEL, ENCODER, CHECKPOINTS = "latest", ".lock", "model", "encoder", "checkpoints"
+_FILES = {MODEL: "pipeline.json", ENCODER: "pretrain.json"}
+"""What a run that makes the one was made from."""
 _RUN = re.compile(r"\d{8}-\d{6}-.+")
 _LEFTOVER = re.compile(r"\.model-(writing|\d+)|\.?static-\d+|\.(epoch-\d+-step-\d+|best\.safetensors)-\d+")
 _POINT = re.compile(r"epoch-(\d+)-step-(\d+)")
@@ -41,20 +43,36 @@ def new_run_folder(runs: Path, name: str) -> Path:
     raise AssertionError("counting never ends")
 
 
-def waiting(runs: Path) -> Path | None:
-    """The newest run with a point to resume at and no model, which nobody trains."""
+def waiting(runs: Path, *, result: str = MODEL) -> Path | None:
+    """The newest run with a point to resume at, which nobody trains, and without what it is to make: a model, or an
+    encoder."""
+    file = _FILES[result]
     for run in sorted(filter(is_run, runs.glob("*")), reverse=True):
-        if points(run / CHECKPOINTS) and not (run / MODEL).exists() and not is_held(run / LOCK):
+        if points(run / CHECKPOINTS) and (run / file).exists() and not is_over(run, result) and not is_held(run / LOCK):
             return run
     return None
 
 
-def last_unfinished(runs: Path) -> Path:
+def is_over(run: Path, result: str = MODEL) -> bool:
+    """Whether the run has made its model, or its encoder."""
+    return (run / result).exists()
+
+
+def last_unfinished(runs: Path, *, result: str = MODEL) -> Path:
     """The same. Raises TrainingError where there is none."""
-    run = waiting(runs)
+    run = waiting(runs, result=result)
     if run is None:
-        raise TrainingError(f"no run in {runs} waits to be resumed; name one: nlu-kit train --resume RUN")
+        command = "train" if result == MODEL else "pretrain"
+        raise TrainingError(f"no run in {runs} waits to be resumed; name one: nlu-kit {command} --resume RUN")
     return run
+
+
+def refuse_unless_ended(run: Path, *, result: str = MODEL) -> None:
+    """Raises TrainingError for a run that has made its model or encoder, or is still going on."""
+    if is_over(run, result):
+        raise TrainingError(f"{run} is finished: its {result} is in {run / result}")
+    if is_held(run / LOCK):
+        raise TrainingError(f"{run} is still in training; end that first (Ctrl-C lets it be resumed)")
 
 
 def is_run(folder: Path) -> bool:

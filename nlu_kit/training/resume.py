@@ -47,7 +47,8 @@ class Position:
 
     ``sums``, ``seen``, ``seconds``, ``notes`` and ``rates`` are of the epoch that has begun; ``sizes`` of files that
     are only ever appended to; ``elapsed``: seconds since the run began, without the time that it lay still;
-    ``skipped``: steps that were left out. ``asked``: somebody asked for the end.
+    ``skipped``: steps that were left out; ``found``: of pre-training, the figures of each validation. ``asked``:
+    somebody asked for the end.
     """
 
     epoch: int = 0
@@ -65,6 +66,7 @@ class Position:
     sizes: dict[str, int] = field(default_factory=dict)
     elapsed: float = 0.0
     skipped: int = 0
+    found: list[dict[str, float]] = field(default_factory=list)
     asked: bool = False
 
 
@@ -221,6 +223,9 @@ def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*then, *now]):
             yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for place, (before, after) in enumerate(zip(then, now, strict=True)):
+            yield from _differences(before, after, f"{path}.{place}")
     elif then != now:
         yield path, then, now
 

@@ -24,7 +24,7 @@ from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.findings import Finding
 from nlu_kit.errors import ConfigError, NluKitError, TrainingError
 from nlu_kit.files import write_json
-from nlu_kit.locking import is_held, only_one
+from nlu_kit.locking import only_one
 from nlu_kit.model.folder import PIPELINE, save_model
 from nlu_kit.plugin.contracts import Callback
 from nlu_kit.plugin.events import RunEnd, RunStart
@@ -34,7 +34,16 @@ from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.finish import Finished, finish
-from nlu_kit.training.folders import CHECKPOINTS, LOCK, MODEL, last_unfinished, point_latest, points, sweep
+from nlu_kit.training.folders import (
+    CHECKPOINTS,
+    LOCK,
+    MODEL,
+    last_unfinished,
+    point_latest,
+    points,
+    refuse_unless_ended,
+    sweep,
+)
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.resume import Point, Points, compare, fingerprint, newest
@@ -97,7 +106,7 @@ def resume_run(
     no checkpoint, has its model already, or is still going on; else what ``train`` raises.
     """
     run_dir, overrides, callbacks = a_path("run", run), strings("overrides", overrides), listeners.checked(callbacks)
-    _refuse_unless_ended(run_dir)
+    refuse_unless_ended(run_dir)
     point, damaged = newest(run_dir / CHECKPOINTS)
     pipeline = load_pipeline(run_dir / PIPELINE, overrides=overrides, registry=registry, check_files=True)
     job = _Job.prepare(pipeline)
@@ -120,13 +129,6 @@ def _waiting(job: _Job, runs: Path) -> Point | None:
     return point
 
 
-def _refuse_unless_ended(run_dir: Path) -> None:
-    if (run_dir / MODEL).exists():
-        raise TrainingError(f"{run_dir} is finished: its model is in {run_dir / MODEL}")
-    if is_held(run_dir / LOCK):
-        raise TrainingError(f"{run_dir} is still in training; end that first (Ctrl-C lets it be resumed)")
-
-
 def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry: Registry | None = None) -> RunEnd:
     """Make a model of a run's checkpoint: what ``train`` would have done after training, had it come to that.
 
@@ -135,7 +137,7 @@ def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry:
     """
     run_dir, callbacks = a_path("run", run), listeners.checked(callbacks)
     checkpoint = Checkpoint(run_dir / CHECKPOINTS)
-    _refuse_unless_ended(run_dir)
+    refuse_unless_ended(run_dir)
     if not checkpoint.exists():
         raise TrainingError(f"{run_dir} has no {checkpoint.file.relative_to(run_dir)}: there is nothing to finish")
     pipeline = load_pipeline(run_dir / PIPELINE, registry=registry, check_files=True)

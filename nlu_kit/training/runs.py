@@ -11,12 +11,11 @@ from typing import Any, Literal
 
 from nlu_kit.files import JsonError, read_json
 from nlu_kit.locking import is_held
-from nlu_kit.training.folders import CHECKPOINTS, LOCK, MODEL, is_run, leftovers, points
+from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, MODEL, is_run, leftovers, points
 
 State = Literal["training", "finished", "interrupted", "crashed", "empty"]
 """``interrupted``: somebody asked for its end; ``crashed``: it just ended, but can be resumed or finished; ``empty``:
 it ended before there was anything to keep."""
-ENCODER = "encoder"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -65,13 +65,14 @@ class Listeners:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resumable:
-    """What lets a run be resumed: where its points go, who asks for an end, how large the run's records are and how
-    many seconds it has taken."""
+    """What lets a run be resumed: where its points go, who asks for an end, how large the run's records are, how many
+    seconds it has taken, and what its validation keeps."""
 
     points: Points
     ending: Ending
     sizes: Callable[[], Mapping[str, int]]
     elapsed: Callable[[], float]
+    found: Callable[[], Sequence[Mapping[str, float]]] = list
 
 
 class Trainer:
@@ -357,6 +358,7 @@ class Trainer:
             return
         stopping.note(self.at)
         self.at.sizes, self.at.elapsed = dict(self.resumable.sizes()), self.resumable.elapsed()
+        self.at.found = [dict(figures) for figures in self.resumable.found()]
         scaler = self.accelerator.scaler
         named = dict(self.objective.named_parameters())
         self.resumable.points.write(

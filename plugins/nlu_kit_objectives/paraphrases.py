@@ -107,6 +107,9 @@ class _Clustered(FromPairs):
     to differ, where there is one, else one that was mined, else any. ``clusters`` [3] go with them, and ``chosen`` says
     whether the third is one of the first two kinds."""
 
+    mined: Tensor
+    rounds: Tensor
+
     def __init__(self, params: NegativesParams, context: ObjectiveContext) -> None:
         super().__init__(params, context)
         self.known: Known = self.data.known(self.data.train, counting=True)
@@ -115,8 +118,10 @@ class _Clustered(FromPairs):
             raise DataError(f"the objective '{context.name}' finds no two sentences that mean the same: see similar")
         if len(set(self.known.cluster.tolist())) < 2:
             raise DataError(f"the objective '{context.name}': all sentences mean the same, there is none to tell apart")
-        self.mines, self.generator = params.negatives == "corpus", np.random.default_rng(context.seed)
-        self.mined = np.full(len(self.anchors), NONE)
+        self.mines, self.seed = params.negatives == "corpus", context.seed
+        # Buffers, so that a checkpoint has them.
+        self.register_buffer("mined", torch.full((len(self.anchors) if self.mines else 0,), NONE))
+        self.register_buffer("rounds", torch.zeros((), dtype=torch.int64))
 
     def __len__(self) -> int:
         return len(self.anchors)
@@ -124,11 +129,14 @@ class _Clustered(FromPairs):
     def refresh(self, backbone: Backbone) -> None:
         if self.mines:
             vectors_ND = self.vectors(backbone, self.known.sentences)
-            self.mined = hardest(vectors_ND, self.known.cluster, self.anchors, self.generator)
+            generator = np.random.default_rng((self.seed, int(self.rounds)))
+            found = hardest(vectors_ND, self.known.cluster, self.anchors, generator)
+            self.mined.copy_(torch.from_numpy(found))
+            self.rounds += 1
 
     def item(self, index: int, generator: np.random.Generator) -> Item:
         anchor, positive = self.anchors[index]
-        differing, other = self.known.differs.get(anchor), int(self.mined[index])
+        differing, other = self.known.differs.get(anchor), int(self.mined[index]) if self.mines else NONE
         chosen = bool(differing) or other != NONE
         if differing:
             other = differing[int(generator.integers(len(differing)))]

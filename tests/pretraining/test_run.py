@@ -9,24 +9,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nlu_kit.errors import DataError, PluginError
+from nlu_kit.errors import ConfigError, DataError, PluginError, TrainingError
 from nlu_kit.plugin.events import EpochEnd, RunEnd
 from nlu_kit.pretraining.run import prepare, pretrain
 from nlu_kit.training.run import train
+from nlu_kit.training.signals import EndedBySignal
 from nlu_kit_objectives.paraphrases import Triplets
+from tests.training.test_resume import POSIX, StopAt
 
 
 class Heard:
-    def __init__(self, *, interrupt: bool = False) -> None:
+    def __init__(self) -> None:
         self.events: list[Any] = []
-        self.interrupt = interrupt
 
     def on_run_start(self, event: Any) -> None:
         self.events.append(event)
 
-    def on_step_end(self, event: Any) -> None:
-        if self.interrupt:
-            raise KeyboardInterrupt
+    def on_step_end(self, event: Any) -> None: ...
 
     def on_epoch_end(self, event: Any) -> None:
         self.events.append(event)
@@ -115,11 +114,40 @@ def test_where_no_epoch_is_better_the_encoder_stays_as_it_was(
     np.testing.assert_array_equal(old, new)
 
 
-def test_an_interrupted_run_writes_the_best_so_far(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
-    found = pretrain(write_plan(mlm), runs=tmp_path / "runs", callbacks=[Heard(interrupt=True)])
-    assert (found.reason, found.best_epoch) == ("interrupted", -1)
-    assert (found.encoder / "model.safetensors").exists()
-    assert not (found.encoder.parent / "checkpoints").exists()
+@POSIX
+def test_an_interrupted_run_goes_on_to_the_same_encoder(
+    write_plan: Any, triplet: Any, mlm: Any, tmp_path: Path
+) -> None:
+    """Also with negatives that an epoch's beginning has mined, and a head that is thrown away."""
+    mined = {**triplet, "negatives": "corpus"}
+    file = write_plan(mined, mlm, training={"epochs": 3, "batch_size": 3})
+    whole = pretrain(file, runs=tmp_path / "whole")
+    for at in ((0, 2), (1, 1)):
+        runs = tmp_path / f"runs-{at[0]}"
+        with pytest.raises(EndedBySignal, match="nlu-kit pretrain --resume"):
+            pretrain(file, runs=runs, callbacks=[StopAt(*at)])
+        (run,) = runs.iterdir()
+        assert not (run / "encoder").exists()
+        resumed = pretrain(run, resume=run)
+        assert resumed.encoder == run / "encoder"
+        assert (resumed.before, resumed.after, resumed.best_epoch) == (whole.before, whole.after, whole.best_epoch)
+        weights = [found.encoder / "model.safetensors" for found in (whole, resumed)]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
+        with pytest.raises(TrainingError, match="is finished: its encoder is in"):
+            pretrain(run, resume=run)
+
+
+@POSIX
+def test_other_data_and_settings_are_refused(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    file = write_plan(mlm, training={"epochs": 3})
+    with pytest.raises(EndedBySignal):
+        pretrain(file, runs=tmp_path / "runs", callbacks=[StopAt(0, 1)])
+    (run,) = (tmp_path / "runs").iterdir()
+    with pytest.raises(ConfigError, match=r"(?s)objectives\.0\.share"):
+        pretrain(run, resume=run, overrides=["objectives.0.share=0.3"])
+    (tmp_path / "texts.txt").write_text("something else\nand more\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"data\.mlm: the data has changed"):
+        pretrain(run, resume=run)
 
 
 def test_the_runs_own_copy_can_be_run_again(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
