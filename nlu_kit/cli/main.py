@@ -88,9 +88,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         warn(said.getvalue().rstrip("\n"))
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
-        cause = error.__cause__ if isinstance(error, click.Abort) else error  # click wraps it
+        cause = error.__cause__ or error  # click wraps what it catches
         ways = str(cause) if "--finish" in str(cause) or "--resume" in str(cause) else ""
-        warn("\n  ".join(["interrupted", *ways.split("; ")]) if ways else "interrupted")
+        warn("; ".join(["interrupted", ways]) if ways else "interrupted")
         return 128 + getattr(cause, "number", signal.SIGINT)
     except NluKitError as error:
         warn(f"error: {error}")

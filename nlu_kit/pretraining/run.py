@@ -40,10 +40,11 @@ from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, points, refuse_unless_ended
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import build_freezing
+from nlu_kit.training.resumable import Resumable
 from nlu_kit.training.resume import Points, compare, newest
 from nlu_kit.training.signals import EndedBySignal, at_the_next_step, held_back
 from nlu_kit.training.static import StaticLayers
-from nlu_kit.training.trainer import FitResult, Listeners, Resumable, Trainer, Validation
+from nlu_kit.training.trainer import FitResult, Listeners, Trainer, Validation
 
 REPORT, LATEST = "report.json", "latest-encoder"
 _COMPARED = 200  # items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,7 @@ class Served:
         """
         with self._reloading:
             self.current = self._load()
+            gc.collect()  # the old one is part of cycles, and would stay for a while
             return self.current
 
 

@@ -34,8 +34,8 @@ _MOMENT = "moment:"
 SAFE = frozenset(
     f"training.{name}"
     for name in (
-        "epochs", "patience", "threads", "callbacks", "sanity_examples", "card_examples", "static_cache_mb", "export",
-        "checkpoint_minutes", "checkpoints",
+        "epochs", "patience", "gradient_accumulation", "threads", "callbacks", "sanity_examples", "card_examples",
+        "static_cache_mb", "export", "checkpoint_minutes", "checkpoints", "on_nan", "nan_skips",
     )
 ) | {"data.test", "name"}  # fmt: skip
 """What may be changed with ``--force``: it leaves the batches, the model and the losses as they were."""

@@ -24,7 +24,7 @@ from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.findings import Finding
 from nlu_kit.errors import ConfigError, NluKitError, TrainingError
 from nlu_kit.files import write_json
-from nlu_kit.locking import only_one
+from nlu_kit.locking import BusyError, only_one
 from nlu_kit.model.folder import PIPELINE, save_model
 from nlu_kit.plugin.contracts import Callback
 from nlu_kit.plugin.events import RunEnd, RunStart
@@ -46,10 +46,11 @@ from nlu_kit.training.folders import (
 )
 from nlu_kit.training.listeners import Recorder
 from nlu_kit.training.prepare import Prepared, prepare
+from nlu_kit.training.resumable import Resumable
 from nlu_kit.training.resume import Point, Points, compare, fingerprint, newest
 from nlu_kit.training.signals import EndedBySignal, Ending, at_the_next_step, held_back
 from nlu_kit.training.static import StaticLayers, memory_budget
-from nlu_kit.training.trainer import FitResult, Listeners, Resumable, Trainer
+from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, dry_run
 
 _SHORT = 120  # characters
@@ -348,8 +349,11 @@ def _examples(dev: EncodedDataset, count: int) -> list[str]:
 @contextmanager
 def _locked(job: _Job, run_dir: Path) -> Iterator[None]:
     """So that others can tell a run that goes on from one that died."""
-    with only_one(run_dir / LOCK) if job.accelerator.is_main_process else nullcontext():
-        yield
+    try:
+        with only_one(run_dir / LOCK) if job.accelerator.is_main_process else nullcontext():
+            yield
+    except BusyError as error:  # whoever looked at the same moment was faster
+        raise TrainingError(f"{run_dir} is in training already ({error})") from None
 
 
 @contextmanager

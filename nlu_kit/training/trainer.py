@@ -8,12 +8,12 @@ import json
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs, gather_object
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor
 
 from nlu_kit.config.schema import LoopConfig
@@ -22,17 +22,22 @@ from nlu_kit.errors import ModelError, TrainingError
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing, Sampler
 from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
-from nlu_kit.training import resume
 from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
+from nlu_kit.training.early_stopping import EarlyStopping
 from nlu_kit.training.optimiser import LayerRates, schedule_factor
-from nlu_kit.training.resume import Point, Points, Position
-from nlu_kit.training.signals import EndedBySignal, Ending
+from nlu_kit.training.resumable import Resumable, restore
+from nlu_kit.training.resume import Point, Position
+from nlu_kit.training.signals import EndedBySignal
 from nlu_kit.training.static import StaticLayers
 
 NOT_A_NUMBER = "not-a-number.jsonl"
 BEFORE = -1
 """The epoch before the first."""
+
+
+class MemoryShortError(TrainingError):
+    """There is not enough memory for a step. What was trained is still good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +66,6 @@ class Listeners:
 
     step: Callable[[StepEnd], None]
     epoch: Callable[[EpochEnd], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resumable:
-    """What lets a run be resumed: where its points go, who asks for an end, how large the run's records are, how many
-    seconds it has taken, and what its validation keeps."""
-
-    points: Points
-    ending: Ending
-    sizes: Callable[[], Mapping[str, int]]
-    elapsed: Callable[[], float]
-    found: Callable[[], Sequence[Mapping[str, float]]] = list
 
 
 class Trainer:
@@ -141,7 +134,8 @@ class Trainer:
         turns = [(batch, number) for batch in batches for number in range(passes)]
         for position, (batch, number) in enumerate(turns):
             last = position == len(turns) - 1
-            with contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped):  # gradients add up
+            waiting = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)  # gradients add up
+            with self.advising_on_memory(batch), waiting:
                 with self.adversary.turn(number, batch) as piece:
                     piece_total, piece_losses = self.wrapped(piece, denominators, share)
                 # Gradients are averaged over processes: undo it.
@@ -205,6 +199,22 @@ class Trainer:
         self._asked, self._due = asking > 0, wanting > 0
         return numbers[0], dict(zip(losses, numbers[1:], strict=True)), gradient
 
+    @contextlib.contextmanager
+    def advising_on_memory(self, batch: Batch) -> Iterator[None]:
+        """Raises MemoryShortError, with what to do, where there is not enough memory for this piece of a batch."""
+        try:
+            yield
+        except RuntimeError as error:
+            if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+                raise
+            texts, longest = batch.tokens.ids_BT.shape
+            pieces = self.config.gradient_accumulation
+            raise MemoryShortError(
+                f"out of memory on {self.accelerator.device} in step {self.at.global_step + 1}, with {texts} texts of "
+                f"up to {longest} tokens at a time: set training.gradient_accumulation to {2 * pieces}, which takes "
+                "half as many at a time to the same result, or shorten texts with backbone.max_length"
+            ) from error
+
     def not_a_number(self, found: Mapping[str, float], batches: Sequence[Batch]) -> None:
         """Keep the texts of a batch whose losses or gradient are no numbers, for somebody to look at. Raises
         TrainingError where such a step ends the run."""
@@ -246,6 +256,8 @@ class Trainer:
                     reason = "early stopping"
                     break
                 self.epoch(epoch, stopping)
+        except MemoryShortError:
+            raise
         except (KeyboardInterrupt, TrainingError, ModelError) as error:
             # Every process diverges at the same step, but Ctrl-C reaches them at different ones.
             interrupted = isinstance(error, KeyboardInterrupt)
@@ -353,37 +365,17 @@ class Trainer:
     def write_point(self, stopping: EarlyStopping) -> None:
         """All that what follows depends on. Raises TrainingError where it can't be written."""
         assert self.resumable is not None
-        chance = gather_object([resume.random_state(self.accelerator.device)])
-        if not self.accelerator.is_main_process:
-            return
         stopping.note(self.at)
-        self.at.sizes, self.at.elapsed = dict(self.resumable.sizes()), self.resumable.elapsed()
-        self.at.found = [dict(figures) for figures in self.resumable.found()]
-        scaler = self.accelerator.scaler
-        named = dict(self.objective.named_parameters())
-        self.resumable.points.write(
-            {**self.checkpoint.changing(self.objective), **resume.moments(named, self.optimiser.optimizer)},
-            self.at,
-            random=chance,
-            scaler={} if scaler is None else scaler.state_dict(),
-        )
+        self.resumable.write(self.at, self.accelerator, self.objective, self.optimiser, self.checkpoint)
 
     def resume(self, point: Point, stopping: EarlyStopping) -> None:
         """Be where ``point`` was. Raises TrainingError where it is of another model."""
         self.at = point.position
         self.at.asked = False
-        own = resume.weights(point.tensors)
-        _, unexpected = self.objective.load_state_dict(own, strict=False)
-        if unexpected or own.keys() != self.checkpoint.changing(self.objective).keys():
-            raise TrainingError(f"the checkpoint {point.folder} is of another model")
-        resume.set_moments(point.tensors, dict(self.objective.named_parameters()), self.optimiser.optimizer)
-        if point.scaler and self.accelerator.scaler is not None:
-            self.accelerator.scaler.load_state_dict(dict(point.scaler))
         stopping.take(self.at)
         for epoch in range(self.at.epoch):
             self.rates.enter(epoch, self.at.scores[:epoch])
-        if self.accelerator.process_index < len(point.random):
-            resume.set_random_state(point.random[self.accelerator.process_index], self.accelerator.device)
+        restore(point, self.accelerator, self.objective, self.optimiser, self.checkpoint)
 
     # --- who is told --------------------------------------------------------------------------------------------------
 
@@ -394,37 +386,3 @@ class Trainer:
             self.listeners.step(
                 StepEnd(epoch=epoch, step=number, steps=self.steps_per_epoch, losses=losses, total=total, rates=rates)
             )
-
-
-@dataclass(slots=True)
-class EarlyStopping:
-    """Stops after ``patience`` epochs in a row without a better score (Prechelt 1998)."""
-
-    patience: int
-    best_score: float = float("-inf")
-    best_epoch: int = -1
-    waited: int = 0
-
-    def update(self, score: float, epoch: int) -> bool:
-        """Take an epoch's score; True where it is the best so far. Raises TrainingError for NaN."""
-        if math.isnan(score):
-            raise TrainingError(f"the dev score of epoch {epoch + 1} is not a number; see training.monitor")
-        if score > self.best_score:
-            self.best_score, self.best_epoch, self.waited = score, epoch, 0
-            return True
-        self.waited += 1
-        return False
-
-    def note(self, at: Position) -> None:
-        """Write down there what it knows."""
-        at.best_score = None if math.isinf(self.best_score) else self.best_score
-        at.best_epoch, at.waited = self.best_epoch, self.waited
-
-    def take(self, at: Position) -> None:
-        """The opposite."""
-        self.best_score = float("-inf") if at.best_score is None else at.best_score
-        self.best_epoch, self.waited = at.best_epoch, at.waited
-
-    @property
-    def stop(self) -> bool:
-        return self.waited >= self.patience

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlu_kit.errors import TrainingError
-from nlu_kit.training.trainer import EarlyStopping
+from nlu_kit.training.early_stopping import EarlyStopping
 
 
 def run(scores: list[float], patience: int) -> EarlyStopping:

@@ -8,13 +8,14 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from nlu_kit.errors import ConfigError, TrainingError
+from nlu_kit.locking import only_one
 from nlu_kit.plugin.events import RunStart
 from nlu_kit.training.folders import points
 from nlu_kit.training.resume import newest
@@ -25,15 +26,6 @@ from tests.training.killing import run_task
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 TIMES = ("seconds", "examples_per_second", "peak_memory_mb", "run_dir", "model_dir")
 WRITE = Callable[..., Path]
-
-
-@pytest.fixture(autouse=True)
-def usual_signals() -> Iterator[None]:
-    usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 class StopAt:
@@ -176,6 +168,34 @@ def test_a_point_that_can_not_be_written_ends_no_run(
     assert (result.reason, result.epochs_run) == ("finished", 2)
     assert "can't be written" in (result.run_dir / "log.txt").read_text("utf-8")
     assert "No space left on device" in (result.run_dir / "log.txt").read_text("utf-8")
+
+
+def test_want_of_memory_says_what_to_do_and_loses_nothing(
+    write_pipeline: WRITE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nlu_kit.model.nlu_model import Objective
+
+    forward, steps = Objective.forward, iter(range(99))
+
+    def short(self: Objective, *given: Any) -> Any:
+        if next(steps) == 6:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+        return forward(self, *given)
+
+    pipeline = write_pipeline(tmp_path, training={"epochs": 2, "checkpoint_minutes": 0})
+    with monkeypatch.context() as patched:
+        patched.setattr(Objective, "forward", short)
+        with pytest.raises(TrainingError, match=r"(?s)gradient_accumulation to 2,.*Nothing that was trained is lost"):
+            train(pipeline, runs=tmp_path / "runs")
+    (run,) = (tmp_path / "runs").iterdir()
+    resumed = resume_run(run, overrides=["training.gradient_accumulation=2"], force=True)
+    assert (resumed.reason, resumed.epochs_run) == ("finished", 2)
+
+
+@POSIX
+def test_two_processes_can_not_resume_one_run(interrupted: Path) -> None:
+    with only_one(interrupted / ".lock"), pytest.raises(TrainingError, match="is still in training"):
+        resume_run(interrupted)
 
 
 @POSIX

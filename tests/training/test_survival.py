@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,6 @@ from nlu_kit.training.signals import ending_like_ctrl_c, held_back
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 TEXTS = ["book a table in Paris", "play some jazz", "wake me at noon"]
-
-
-@pytest.fixture(autouse=True)
-def usual_signals() -> Iterator[None]:
-    """As at a terminal. Under nohup, or in a shell's background, these are ignored, and children inherit that."""
-    usual: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
-    if hasattr(signal, "SIGHUP"):
-        usual[signal.SIGHUP] = signal.SIG_DFL
-    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 @pytest.fixture

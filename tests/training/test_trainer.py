@@ -198,7 +198,7 @@ def test_static_layers_run_in_eval_mode(make_trainer: MakeTrainer) -> None:
 
 
 def run_module_stopping() -> Any:
-    from nlu_kit.training.trainer import EarlyStopping
+    from nlu_kit.training.early_stopping import EarlyStopping
 
     return EarlyStopping(5)
 
