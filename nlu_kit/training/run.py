@@ -113,6 +113,8 @@ def resume_run(
     job = _Job.prepare(pipeline)
     said = [*damaged, *compare(point.made_with, job.made_with(run_dir), run=run_dir, force=force)]
     with _locked(job, run_dir):
+        if job.accelerator.is_main_process:
+            write_json(run_dir / PIPELINE, _rerunnable(job.pipeline, run_dir))  # with what was forced
         job.begin(run_dir, callbacks, point=point, said=said)
         with _nothing_lost(job):
             fitted = job.fit()

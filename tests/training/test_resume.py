@@ -146,6 +146,8 @@ def test_what_has_changed_is_named(interrupted: Path, tmp_path: Path) -> None:
     stop = StopAt(9, 9)
     longer = resume_run(run, overrides=["training.epochs=4"], force=True, callbacks=[stop])
     assert longer.epochs_run == 4
+    kept = json.loads((run / "pipeline.json").read_text("utf-8"))
+    assert kept["training"]["epochs"] == 4, "so that it can be resumed again without saying it again"
     assert "training.epochs was 3, is 4 now" in [str(warning) for warning in stop.starts[0].warnings]
     data = Path(json.loads((interrupted / "pipeline.json").read_text("utf-8"))["data"]["train"])
     file = (interrupted / data).resolve()
