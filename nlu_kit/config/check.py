@@ -41,6 +41,8 @@ def resolve(
 ) -> Pipeline:
     """Check a pipeline given as a mapping. Raises ConfigError with every problem found."""
     checker = _Checker(registry if registry is not None else Registry.load())
+    if isinstance(raw, Mapping) and isinstance(raw.get("base"), str):
+        base_dir = locate(base_dir, raw["base"])
     pipeline = checker.pipeline(raw, base_dir)
     if check_files and isinstance(raw, Mapping):
         checker.files(raw.get("data"), base_dir)

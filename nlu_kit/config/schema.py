@@ -213,6 +213,9 @@ class PipelineConfig(_Section):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     schema_: str | None = Field(default=None, alias="$schema", description="For editors; nlu-kit ignores it.")
+    base: str | None = Field(
+        default=None, description="Where relative paths start, seen from the file; when absent, at its folder."
+    )
     name: str = Field(default="nlu", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="Names the run's folder.")
     data: DataConfig = Field(description="Where the examples are.")
     backbone: Component | None = Field(default=None, description="The shared encoder.")

@@ -405,12 +405,13 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
 
 
 def _rerunnable(pipeline: Pipeline, run_dir: Path) -> dict[str, Any]:
-    """The resolved pipeline with its data paths seen from the run's folder, where this copy of it will be."""
-    resolved = pipeline.to_json()
+    """The resolved pipeline as its copy in the run's folder has it: paths start where they did. Those of data and
+    teacher become relative, so that all may move together."""
+    resolved, base_dir = pipeline.to_json(), pipeline.base_dir
     for split in ("train", "dev", "test"):
         if resolved["data"][split]:
-            resolved["data"][split] = os.path.relpath(pipeline.path(resolved["data"][split]), run_dir)
+            resolved["data"][split] = os.path.relpath(pipeline.path(resolved["data"][split]), base_dir)
     if teacher := resolved["training"]["teacher"]:
-        teacher["model"] = os.path.relpath(pipeline.path(teacher["model"]), run_dir)
-        teacher["unlabelled"] = [os.path.relpath(pipeline.path(path), run_dir) for path in teacher["unlabelled"]]
-    return resolved
+        teacher["model"] = os.path.relpath(pipeline.path(teacher["model"]), base_dir)
+        teacher["unlabelled"] = [os.path.relpath(pipeline.path(path), base_dir) for path in teacher["unlabelled"]]
+    return {"base": os.path.relpath(base_dir, run_dir), **resolved}

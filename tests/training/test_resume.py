@@ -149,13 +149,27 @@ def test_what_has_changed_is_named(interrupted: Path, tmp_path: Path) -> None:
     kept = json.loads((run / "pipeline.json").read_text("utf-8"))
     assert kept["training"]["epochs"] == 4, "so that it can be resumed again without saying it again"
     assert "training.epochs was 3, is 4 now" in [str(warning) for warning in stop.starts[0].warnings]
-    data = Path(json.loads((interrupted / "pipeline.json").read_text("utf-8"))["data"]["train"])
-    file = (interrupted / data).resolve()
+    own = json.loads((interrupted / "pipeline.json").read_text("utf-8"))
+    file = (interrupted / own["base"] / own["data"]["train"]).resolve()
     lines = file.read_text("utf-8").splitlines(keepends=True)
     file.write_text("".join([lines[1], lines[0], *lines[2:]]), "utf-8")
     with pytest.raises(ConfigError, match=r"data\.train.*has changed since the checkpoint"):
         resume_run(interrupted)
     assert points(interrupted / "checkpoints"), "nothing is lost by asking"
+
+
+@POSIX
+def test_an_encoder_that_is_named_from_the_pipelines_folder_is_found_again(
+    write_pipeline: WRITE, tmp_path: Path, tiny_bert: Path
+) -> None:
+    (tmp_path / "encoders").mkdir()
+    shutil.copytree(tiny_bert, tmp_path / "encoders" / "mine")
+    backbone = {"type": "transformer", "model": "encoders/mine"}
+    pipeline = write_pipeline(tmp_path, backbone=backbone, training={"epochs": 2, "batch_size": 4})
+    with pytest.raises(EndedBySignal):
+        train(pipeline, runs=tmp_path / "runs", callbacks=[StopAt(0, 2)])
+    (run,) = (tmp_path / "runs").iterdir()
+    assert resume_run(run).epochs_run == 2
 
 
 def test_a_point_that_can_not_be_written_ends_no_run(
