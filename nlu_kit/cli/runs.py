@@ -12,17 +12,13 @@ from nlu_kit.cli.output import mention, say
 from nlu_kit.data.printable import one_line
 from nlu_kit.errors import DataError, NluKitError
 from nlu_kit.extras import needs_train
+from nlu_kit.training.folders import MODEL
 from nlu_kit.training.runs import Run, list_runs, removable, remove
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 runs_option = click.option(
     "--runs", type=_FOLDER, default=Path("runs"), show_default=True, help="The folder that the runs are in."
 )
-_NEXT = {
-    "interrupted": "nlu-kit train --resume {run}",
-    "crashed": "nlu-kit train --resume {run}, or nlu-kit runs finish {run}",
-    "empty": "nlu-kit runs clean",
-}
 
 
 @click.group("runs", cls=Group, invoke_without_command=True)
@@ -48,8 +44,20 @@ def command(context: click.Context, runs: Path) -> None:
         name = one_line(run.folder.name)
         say(f"{name:<{width}}  {run.state:<11}  {run.epochs:>4} epochs  {_size(run):>8}  {_figures(run)}")
     for run in found:
-        if run.state in _NEXT:
-            mention(f"{run.folder.name}: {_NEXT[run.state].format(run=run.folder)}")
+        if ways := _ways_on(run):
+            mention(f"{run.folder.name}: {ways}")
+
+
+def _ways_on(run: Run) -> str:
+    """What can be done about it, as commands."""
+    if run.state == "empty":
+        return "nlu-kit runs clean"
+    if run.state not in ("interrupted", "crashed"):
+        return ""
+    ways = [f"nlu-kit {'train' if run.makes == MODEL else 'pretrain'} --resume {run.folder}"] if run.resumable else []
+    if run.makes == MODEL and run.epochs:
+        ways.append(f"nlu-kit runs finish {run.folder}")
+    return ", or ".join(ways)
 
 
 def _figures(run: Run) -> str:

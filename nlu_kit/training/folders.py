@@ -13,7 +13,7 @@ from nlu_kit.files import replacing
 from nlu_kit.locking import is_held
 
 LATEST, LOCK, MODEL, ENCODER, CHECKPOINTS = "latest", ".lock", "model", "encoder", "checkpoints"
-_FILES = {MODEL: "pipeline.json", ENCODER: "pretrain.json"}
+FILES = {MODEL: "pipeline.json", ENCODER: "pretrain.json"}
 """What a run that makes the one was made from."""
 _RUN = re.compile(r"\d{8}-\d{6}-.+")
 _LEFTOVER = re.compile(r"\.model-(writing|\d+)|\.?static-\d+|\.(epoch-\d+-step-\d+|best\.safetensors)-\d+")
@@ -46,7 +46,7 @@ def new_run_folder(runs: Path, name: str) -> Path:
 def waiting(runs: Path, *, result: str = MODEL) -> Path | None:
     """The newest run with a point to resume at, which nobody trains, and without what it is to make: a model, or an
     encoder."""
-    file = _FILES[result]
+    file = FILES[result]
     for run in sorted(filter(is_run, runs.glob("*")), reverse=True):
         if points(run / CHECKPOINTS) and (run / file).exists() and not is_over(run, result) and not is_held(run / LOCK):
             return run

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from nlu_kit.files import JsonError, read_json
 from nlu_kit.locking import is_held
-from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, MODEL, is_run, leftovers, points
+from nlu_kit.training.folders import CHECKPOINTS, ENCODER, FILES, LOCK, MODEL, is_run, leftovers, points
 
 State = Literal["training", "finished", "interrupted", "crashed", "empty"]
 """``interrupted``: somebody asked for its end; ``crashed``: it just ended, but can be resumed or finished; ``empty``:
@@ -21,9 +21,11 @@ it ended before there was anything to keep."""
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """``epochs`` are done; ``figures`` are those of test, else of dev, by name, and ``split`` says which; ``bytes`` of
-    all its files."""
+    all its files. ``makes`` is its model or its encoder; ``resumable``: there is a point to go on from."""
 
     folder: Path
+    makes: str
+    resumable: bool
     state: State
     epochs: int
     split: str
@@ -63,7 +65,18 @@ def _run(folder: Path) -> Run:
             split = "test" if event["test"] else "dev"
             figures = _main({"main": list(figures)}, event[split])
     size = sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
-    return Run(folder=folder, state=_state(folder), epochs=epochs, split=split, figures=figures, bytes=size)
+    makes = ENCODER if (folder / FILES[ENCODER]).exists() else MODEL
+    resumable = bool(points(folder / CHECKPOINTS))
+    return Run(
+        folder=folder,
+        makes=makes,
+        resumable=resumable,
+        state=_state(folder),
+        epochs=epochs,
+        split=split,
+        figures=figures,
+        bytes=size,
+    )
 
 
 def _state(folder: Path) -> State:

@@ -57,7 +57,13 @@ def test_what_there_is(runs: Path, run_cli: Any, trained: Any) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.split()[1] for line in lines[:4]] == ["empty", "finished", "crashed", "interrupted"]
-    assert "20260101-000001-a: nlu-kit train --resume runs/20260101-000001-a" in lines
+    a, b = (f"runs/20260101-00000{number}-{name}" for number, name in ((1, "a"), (2, "b")))
+    assert f"20260101-000001-a: nlu-kit train --resume {a}, or nlu-kit runs finish {a}" in lines
+    shutil.rmtree(points(runs.parent / b / "checkpoints")[0])
+    (runs.parent / a / "pipeline.json").rename(runs.parent / a / "pretrain.json")
+    lines = run_cli(runs.parent, "runs").stdout.splitlines()
+    assert f"20260101-000001-a: nlu-kit pretrain --resume {a}" in lines
+    assert f"20260101-000002-b: nlu-kit runs finish {b}" in lines, "without a checkpoint, it can't be resumed"
     assert f"test intent.accuracy {100 * trained.test['intent.accuracy']:.2f}" in lines[1]
     assert "no figures yet" in lines[0]
 
