@@ -129,7 +129,7 @@ def _routes(app: FastAPI, state: State) -> None:
     @app.post("/model/parse", summary="Parse one text; answers as Rasa does.")
     async def parse_like_rasa(request: RasaRequest) -> Any:
         (found,) = await _predicted(state, state.models.get(None), [request.text])
-        return rasa_answer(found, fallback=state.settings.fallback)
+        return Answer(rasa_answer(found, fallback=state.settings.fallback))
 
     @app.get("/v1/model", summary="What the model is: labels, figures, plugins, hashes.")
     async def model() -> Any:
@@ -194,26 +194,26 @@ def _asset(file: str, kind: str) -> Any:
 # --- parsing ----------------------------------------------------------------------------------------------------------
 
 
-async def _parse(state: State, served: Served, request: ParseRequest) -> Any:
+async def _parse(state: State, served: Served, request: ParseRequest) -> Answer:
+    """The response itself, here and for Rasa: whatever else is returned FastAPI would walk through, and copy."""
     shape: Mapping[str, Any] = {"top_k": request.top_k, "threshold": request.threshold}
     if (request.text is None) == (request.texts is None):
         raise HTTPException(422, "send either 'text', one text, or 'texts', a list of them")
     if request.text is not None:
         _check_text(state, request.text)
         (found,) = await _predicted(state, served, [request.text])
-        return answer(found, **shape)
+        return Answer(answer(found, **shape))
     texts = request.texts or []
     if len(texts) > state.settings.texts:
         raise HTTPException(422, f"{len(texts):,} texts, and this server takes {state.settings.texts:,} in a request")
     wrong = {position: why for position, text in enumerate(texts) if (why := _wrong(state, text))}
     good = [text for position, text in enumerate(texts) if position not in wrong]
     predictions = iter(await _predicted(state, served, good) if good else [])
-    return {
-        "predictions": [
-            {"error": wrong[position]} if position in wrong else answer(next(predictions), **shape)
-            for position in range(len(texts))
-        ]
-    }
+    answers = [
+        {"error": wrong[position]} if position in wrong else answer(next(predictions), **shape)
+        for position in range(len(texts))
+    ]
+    return Answer({"predictions": answers})
 
 
 def _check_text(state: State, text: str) -> None:

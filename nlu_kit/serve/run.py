@@ -26,6 +26,7 @@ def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> Non
             "nlu_kit.serve.app:from_environment",
             factory=True,
             http="nlu_kit.serve.protocol:PromptProtocol",
+            loop="nlu_kit.serve.accepting:sharing_loop",
             host=host,
             port=port,
             workers=workers,

@@ -62,12 +62,24 @@ class _Chunk:
 
 
 def best_paths(scores: Sequence[np.ndarray], lattice: Lattice) -> list[np.ndarray]:
-    """The best path [W] of tag indices through each text's ``scores`` [W, C] (Viterbi 1967), in O(W C²)."""
-    paths = [np.zeros(0, dtype=np.int64) for _ in scores]
-    for chunk in _chunks(scores, cells_per_text=len(lattice.start) ** 2):
+    """The best path [W] of tag indices through each text's ``scores`` [W, C] (Viterbi 1967), in O(W C²).
+
+    Where each word's best tag makes a path whose every step is as good as any, no other can be better, and nothing is
+    searched: so it is for most texts, unless transitions are learned.
+    """
+    paths: list[np.ndarray] = [rows.argmax(axis=1) for rows in scores]
+    highest = [part.max() for part in (lattice.start, lattice.steps, lattice.end)]
+    left = [row for row, path in enumerate(paths) if len(path) and not _takes_the_best(path, lattice, highest)]
+    for chunk in _chunks([scores[row] for row in left], cells_per_text=len(lattice.start) ** 2):
         for row, path, length in zip(chunk.rows, _viterbi(chunk, lattice), chunk.lengths, strict=True):
-            paths[row] = path[:length]
+            paths[left[row]] = path[:length]
     return paths
+
+
+def _takes_the_best(path: np.ndarray, lattice: Lattice, highest: Sequence[float]) -> bool:
+    start, steps, end = highest
+    inside = bool((lattice.steps[path[:-1], path[1:]] == steps).all())
+    return inside and bool(lattice.start[path[0]] == start and lattice.end[path[-1]] == end)
 
 
 def _viterbi(chunk: _Chunk, lattice: Lattice) -> np.ndarray:
