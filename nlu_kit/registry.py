@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import click
 
 DISABLE_VARIABLE = "NLU_KIT_DISABLE_PLUGINS"
+ALLOW_VARIABLE = "NLU_KIT_ALLOW_PLUGINS"
+_OURS = "nlu-kit"  # whose plugins need no permission
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Registry:
     def __init__(self) -> None:
         self.failures: list[Failure] = []
         self.disabled: list[str] = []
+        self.not_allowed: list[str] = []
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(NluKitSpecs)
         self._origins: dict[str, _Origin] = {}
@@ -76,7 +79,8 @@ class Registry:
 
     @classmethod
     def load(cls) -> Registry:
-        """Load every plugin of the ``nlu_kit`` entry-point group, but those named in ``NLU_KIT_DISABLE_PLUGINS``.
+        """Load every plugin of the ``nlu_kit`` entry-point group, but those named in ``NLU_KIT_DISABLE_PLUGINS``; where
+        ``NLU_KIT_ALLOW_PLUGINS`` is set, only nlu-kit's own and those named there. Of the others nothing is imported.
 
         A plugin that fails to import, whose hook raises, or that was written for another contract than this nlu-kit has
         is recorded in ``failures`` and the rest still load.
@@ -84,17 +88,7 @@ class Registry:
         of its kind.
         """
         registry = cls()
-        disabled = {name.strip() for name in os.environ.get(DISABLE_VARIABLE, "").split(",")}
-        found = sorted(entry_points(group=PROJECT), key=lambda point: (point.name, point.value))
-        distributions: dict[int, tuple[str, str]] = {}  # name and version: to read them is to parse a file, each time
-        for point in found:
-            if point.name in disabled:
-                registry.disabled.append(point.name)
-                continue
-            if id(point.dist) not in distributions:
-                named = (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
-                distributions[id(point.dist)] = named
-            origin = _Origin(point.name, *distributions[id(point.dist)])
+        for origin, point in registry._wanted():
             try:
                 plugin = point.load()
             except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's import can raise anything
@@ -106,6 +100,31 @@ class Registry:
             registry._register(plugin, origin)
         registry._collect()
         return registry
+
+    def _wanted(self) -> list[tuple[_Origin, EntryPoint]]:
+        """What may be imported. Raises PluginError for a plugin's name that two distributions use."""
+        disabled, allowed = _named_in(DISABLE_VARIABLE), _named_in(ALLOW_VARIABLE)
+        distributions: dict[int, tuple[str, str]] = {}  # name and version: to read them is to parse a file, each time
+        found: dict[str, tuple[_Origin, EntryPoint]] = {}
+        for point in sorted(entry_points(group=PROJECT), key=lambda point: (point.name, point.value)):
+            if disabled is not None and point.name in disabled:
+                self.disabled.append(point.name)
+                continue
+            if id(point.dist) not in distributions:
+                named = (point.dist.name, point.dist.version) if point.dist else ("unknown", "unknown")
+                distributions[id(point.dist)] = named
+            origin = _Origin(point.name, *distributions[id(point.dist)])
+            if allowed is not None and point.name not in allowed and origin.distribution != _OURS:
+                self.not_allowed.append(point.name)
+                continue
+            if point.name in found:
+                taken, _ = found[point.name]
+                raise PluginError(
+                    f"two plugins are called '{point.name}': one of {taken.distribution} {taken.version}, one of "
+                    f"{origin.distribution} {origin.version}; uninstall one of them"
+                )
+            found[point.name] = (origin, point)
+        return list(found.values())
 
     @classmethod
     def of(cls, plugins: Mapping[str, object]) -> Registry:
@@ -120,12 +139,6 @@ class Registry:
         return registry
 
     def _register(self, plugin: object, origin: _Origin) -> None:
-        taken = self._origins.get(origin.plugin)
-        if taken is not None:
-            raise PluginError(
-                f"two plugins are called '{origin.plugin}': one of {taken.distribution} {taken.version}, one of "
-                f"{origin.distribution} {origin.version}; uninstall one of them"
-            )
         if self._manager.is_registered(plugin):  # the same object under a second entry point
             return
         self._origins[origin.plugin] = origin
@@ -238,6 +251,8 @@ class Registry:
             hint += f"; these plugins failed to load: {broken}"
         if self.disabled:
             hint += f"; switched off by {DISABLE_VARIABLE}: {', '.join(self.disabled)}"
+        if self.not_allowed:
+            hint += f"; installed, but not named in {ALLOW_VARIABLE}: {', '.join(self.not_allowed)}"
         return hint
 
     def defaults(self, kind: str) -> Sequence[Provided]:
@@ -284,6 +299,12 @@ class Registry:
                 raise PluginError(f"{origin} adds the command '{name}', which {owner} has already; {hint}")
             owners[name] = str(origin)
             cli.add_command(provided.command, name)
+
+
+def _named_in(variable: str) -> set[str] | None:
+    """Names apart by commas; None where the variable is not set."""
+    value = os.environ.get(variable)
+    return None if value is None else {name.strip() for name in value.split(",")}
 
 
 MOVING = f"docs/contract-{CONTRACT}.md"

@@ -152,6 +152,64 @@ def test_plugins_can_be_switched_off(install: Any, nlu_kit: Run) -> None:
     assert "weighted" in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("allowed", "loads"),
+    [("mine", True), (" other, mine ", True), ("", False), ("sampler", False), ("acme-mine", False)],
+)
+def test_only_what_is_allowed_is_imported(
+    install: Any, nlu_kit: Run, tmp_path: Path, allowed: str, loads: bool
+) -> None:
+    canary = tmp_path / "canary"
+    install("mine", f"open({str(canary)!r}, 'w').close()\n" + SAMPLER.format(name="theirs"))
+    done = nlu_kit("plugins", "list", NLU_KIT_ALLOW_PLUGINS=allowed)
+    assert done.returncode == 0, done.stderr
+    assert "weighted" in done.stdout, "nlu-kit's own need no permission"
+    assert ("A stranger's." in done.stdout) == loads
+    assert canary.exists() == loads
+    shown = nlu_kit("plugins", "show", "sampler", "theirs", NLU_KIT_ALLOW_PLUGINS=allowed)
+    assert (shown.returncode == 0) == loads
+    if not loads:
+        assert "installed, but not named in NLU_KIT_ALLOW_PLUGINS: mine" in shown.stderr
+        checked = nlu_kit("plugins", "check", "mine", NLU_KIT_ALLOW_PLUGINS=allowed)
+        assert checked.returncode == 2
+        assert "add it there" in checked.stderr
+
+
+def test_neither_of_two_plugins_of_one_name_is_imported(install: Any, nlu_kit: Run, tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    for name in ("one", "two"):
+        install(name, f"open({str(canary)!r}, 'w').close()\n" + SAMPLER.format(name=name))
+        (tmp_path / f"acme_{name}-1.5.dist-info" / "entry_points.txt").write_text(f"[nlu_kit]\nsame = acme_{name}\n")
+    done = nlu_kit("plugins", "list", NLU_KIT_ALLOW_PLUGINS="same")
+    assert done.returncode == 2
+    assert "two plugins are called 'same'" in done.stderr
+    assert "acme-one 1.5" in done.stderr
+    assert "acme-two 1.5" in done.stderr
+    assert not canary.exists()
+
+
+def test_what_no_pipeline_names_is_imported_only_for_its_light_module(
+    install: Any, nlu_kit: Run, tmp_path: Path
+) -> None:
+    canary = tmp_path / "canary"
+    light = SAMPLER.format(name="theirs").replace("build=None", 'build=lazy("acme_mine.heavy:Sampler")')
+    install("mine", light.replace("Params, ", "Params, lazy, "))
+    (tmp_path / "acme_mine" / "heavy.py").write_text(f"open({str(canary)!r}, 'w').close()\n", "utf-8")
+    (tmp_path / "train.jsonl").write_text('{"text": "play jazz", "intent": "play"}\n' * 4, "utf-8")
+    (tmp_path / "pipeline.json").write_text(
+        '{"data": {"train": "train.jsonl"}, "heads": {"intent": "intent"}}', encoding="utf-8"
+    )
+    for arguments in (
+        ("plugins", "list"),
+        ("config", "check"),
+        ("config", "schema"),
+        ("plugins", "show", "sampler", "theirs"),
+    ):
+        done = nlu_kit(*arguments)
+        assert done.returncode == 0, done.stderr
+    assert not canary.exists()
+
+
 # --- contract breaches, without a process ---------------------------------------------------------------------------
 
 

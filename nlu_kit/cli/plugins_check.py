@@ -22,7 +22,7 @@ from nlu_kit.cli.plugins_new import COMMAND
 from nlu_kit.errors import PluginError, did_you_mean
 from nlu_kit.extras import needs_train
 from nlu_kit.plugin.hooks import KINDS
-from nlu_kit.registry import DISABLE_VARIABLE, Provided, ProvidedCommand, Registry
+from nlu_kit.registry import ALLOW_VARIABLE, DISABLE_VARIABLE, Provided, ProvidedCommand, Registry
 
 OK, BROKEN, NOT_TRIED = "ok", "broken", "not tried"
 ANSWERS_HELP = "answers-help"
@@ -174,6 +174,8 @@ def _unknown(name: str, kind: str | None, everything: Resolved, registry: Regist
             return f"the plugin {origin} failed to load, so that nothing of it can be checked: {failure.error}"
     if name in registry.disabled:
         return f"the plugin '{name}' is switched off by {DISABLE_VARIABLE}; leave it out of that to check it"
+    if name in registry.not_allowed:
+        return f"the plugin '{name}' is not named in {ALLOW_VARIABLE}, so it is not loaded; add it there to check it"
     provided: list[Provided | ProvidedCommand] = [*everything.components, *everything.commands]
     plugins = sorted({each.plugin for each in provided})
     distributions = sorted({each.distribution for each in provided})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import DataError, did_you_mean
 from nlu_kit.files import read_json, write_json
+from nlu_kit.memory import give_back
 from nlu_kit.model.folder import DESCRIPTION
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import Predictor, load
@@ -76,7 +76,7 @@ class Served:
         """
         with self._reloading:
             self.current = self._load()
-            gc.collect()  # the old one is part of cycles, and would stay for a while
+            give_back()
             return self.current
 
 

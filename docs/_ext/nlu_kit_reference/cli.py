@@ -26,7 +26,8 @@ that was not met: `evaluate --fail-under`, `diff --max-regressions`; or a contra
 | 2 | a mistake that you can mend; the message says what, where and how |
 | 130 | interrupted |
 
-`NLU_KIT_DISABLE_PLUGINS=name,…` switches plugins off, by the names that `nlu-kit plugins list` shows."""
+`NLU_KIT_DISABLE_PLUGINS=name,…` switches plugins off, by the names of their entry points. Where
+`NLU_KIT_ALLOW_PLUGINS=name,…` is set, only these and nlu-kit's own are imported."""
 
 
 def page(registry: Registry) -> str:
