@@ -33,7 +33,7 @@ def timed(where: Any, name: str, step: str) -> None:
 def main() -> None:
     from corpora import REPOSITORY
 
-    from nlu_kit.training import finish, prepare, run, trainer, validation
+    from nlu_kit.training import finish, job, prepare, run, trainer, validation
 
     TOOK["imports"] = time.perf_counter() - BEGAN
     timed(prepare, "read_corpus", "reading")
@@ -41,10 +41,10 @@ def main() -> None:
     timed(prepare, "encode_dataset", "encoding")
     timed(trainer.Trainer, "fit", "training")
     timed(validation.Validator, "validate", "validating")
-    timed(run, "finish", "calibrating, detector")
+    timed(job, "finish", "calibrating, detector")
     timed(finish, "_test", "testing")
-    timed(run, "save_model", "saving")
-    timed(run._Job, "_export", "exporting, with its check")
+    timed(job, "save_model", "saving")
+    timed(job.Job, "_export", "exporting, with its check")
     with tempfile.TemporaryDirectory() as runs:
         run.train(REPOSITORY / "pipeline.json", runs=runs)
     TOOK["training"] -= TOOK["validating"]

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-import nlu_kit.training.run as run
+import nlu_kit.training.job as job
 from nlu_kit.cli.main import main as nlu_kit
 from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.batch import Batch, TokenBatch
@@ -171,10 +171,10 @@ def main() -> int:
         trainer, RDropObjective.strength = RDropTrainer, arguments.rdrop
     elif arguments.mentions is not None:
         trainer, MentionTrainer.rate = MentionTrainer, arguments.mentions
-        run.prepare = keep_prepared  # type: ignore[attr-defined]
+        job.prepare = keep_prepared  # type: ignore[attr-defined]
     else:
         trainer, WordDropoutTrainer.rate = WordDropoutTrainer, arguments.word_dropout
-    run.Trainer = trainer  # type: ignore[attr-defined]
+    job.Trainer = trainer  # type: ignore[attr-defined]
     return nlu_kit(rest)
 
 

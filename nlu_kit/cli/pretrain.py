@@ -68,7 +68,8 @@ def command(
     plan = load_pretraining(file, overrides=overrides, registry=load_registry())
     needs_train("pre-training")
     # Imported late: these load torch, and a mistake in the file should show at once.
-    from nlu_kit.pretraining.run import prepare, pretrain
+    from nlu_kit.pretraining.prepare import prepare
+    from nlu_kit.pretraining.run import pretrain
     from nlu_kit.training.signals import ending_like_ctrl_c
 
     if inspect:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import signal
 import time
@@ -13,43 +11,36 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 
 from nlu_kit.arguments import a_path, strings
-from nlu_kit.config.components import build_nested
 from nlu_kit.config.pretraining import FILE, PretrainingPlan, load_pretraining
-from nlu_kit.corpus.read import read_any
 from nlu_kit.data.findings import Finding
-from nlu_kit.errors import DataError, PluginError, TrainingError
+from nlu_kit.errors import TrainingError
 from nlu_kit.files import replacing, write_json
 from nlu_kit.locking import only_one
-from nlu_kit.model.build import build_backbone, model_layers
-from nlu_kit.model.folder import open_model
-from nlu_kit.plugin.contracts import BackboneContext, Callback, Freezing
+from nlu_kit.model.build import model_layers
+from nlu_kit.plugin.contracts import Callback, Freezing
 from nlu_kit.plugin.events import RunEnd, RunStart
-from nlu_kit.plugin.modules import Backbone, PretrainingObjective
-from nlu_kit.plugin.objectives import DataReport, ObjectiveContext, Split
 from nlu_kit.pretraining.module import Collator, Pretraining, Rounds
+from nlu_kit.pretraining.prepare import Prepared, fingerprint, prepare
+from nlu_kit.pretraining.validation import Figures, Validator, figures, unscaled
 from nlu_kit.registry import Registry
 from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory, shared_run_folder
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, points, refuse_unless_ended
 from nlu_kit.training.listeners import Recorder
+from nlu_kit.training.made_with import MadeWith, compare
 from nlu_kit.training.prepare import build_freezing
 from nlu_kit.training.resumable import Resumable
-from nlu_kit.training.resume import Points, compare, newest
+from nlu_kit.training.resume import Points, newest
 from nlu_kit.training.signals import EndedBySignal, at_the_next_step, held_back
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import FitResult, Listeners, Trainer, Validation
 
 REPORT, LATEST = "report.json", "latest-encoder"
-_COMPARED = 200  # items
-Figures = Mapping[str, float]
-"""By ``objective.metric``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,31 +55,6 @@ class Pretrained:
     after: Mapping[str, Figures]
     unscaled: frozenset[str]
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What there is before the first step: the encoder with its objectives, which have read their data."""
-
-    backbone: Backbone
-    objectives: Mapping[str, PretrainingObjective]
-
-    def reports(self) -> dict[str, DataReport]:
-        """What each objective's data became."""
-        return {name: objective.report() for name, objective in self.objectives.items()}
-
-
-def prepare(plan: PretrainingPlan) -> Prepared:
-    """Build the encoder and the objectives, which read their data. Raises DataError, ConfigError, PluginError or
-    ModelError; writes nothing."""
-    backbone = build_backbone(plan.backbone, base_dir=plan.base_dir)
-    if type(backbone).save_pretrained is Backbone.save_pretrained:
-        raise PluginError(f"the backbone '{plan.backbone.type}' can't be pre-trained: it has no save_pretrained()")
-    objectives = {name: _objective(name, plan, backbone) for name in plan.objectives}
-    for name, objective in objectives.items():
-        if not len(objective):
-            raise DataError(f"the objective '{name}' has nothing to learn from; see: nlu-kit pretrain --inspect")
-    return Prepared(backbone, objectives)
 
 
 def pretrain(
@@ -126,7 +92,12 @@ def pretrain(
     freezing.may_train(model_layers(module), 0, ())  # a strategy that does not fit this encoder says so here
     run_dir = Path(resume) if resume is not None else shared_run_folder(accelerator, runs, plan.name)
     main = accelerator.is_main_process
-    made_with = _made_with(plan, prepared, run_dir, accelerator, precision)
+    made_with = MadeWith.here(
+        pipeline=_rerunnable(plan, run_dir),
+        data={name: fingerprint(objective) for name, objective in prepared.objectives.items()},
+        accelerator=accelerator,
+        precision=precision,
+    )
     if point is not None:
         said += compare(point.made_with, made_with, run=run_dir, force=force)
     before = 0.0 if point is None else point.position.elapsed
@@ -140,7 +111,7 @@ def pretrain(
         everybody = listeners.all_listeners(plan.callbacks, recorder, heard)
         notify = listeners.notifiers(everybody if main else [])
         checkpoint = Checkpoint(run_dir / CHECKPOINTS)
-        validate = _Validator(prepared, plan.training.epochs)
+        validate = Validator(prepared, plan.training.epochs)
         test_before = figures(prepared.objectives, prepared.backbone, "test")
         with at_the_next_step() as ending, _telling_how_to_go_on(run_dir):
             training = plan.training
@@ -173,70 +144,6 @@ def pretrain(
         accelerator.wait_for_everyone()
         notify["on_run_end"](_run_end(result, fitted, prepared, run_dir, accelerator, precision, recorder))
     return result
-
-
-def figures(objectives: Mapping[str, PretrainingObjective], backbone: Backbone, split: Split) -> dict[str, float]:
-    """Every objective's figures on what is held out."""
-    return {
-        f"{name}.{metric}": float(value)
-        for name, objective in objectives.items()
-        for metric, value in objective.evaluate(backbone, split).items()
-    }
-
-
-def unscaled(objectives: Mapping[str, PretrainingObjective]) -> frozenset[str]:
-    """The figures that are no shares."""
-    return frozenset(f"{name}.{metric}" for name, objective in objectives.items() for metric in objective.unscaled)
-
-
-# --- building ---------------------------------------------------------------------------------------------------------
-
-
-def _objective(name: str, plan: PretrainingPlan, backbone: Backbone) -> PretrainingObjective:
-    context = ObjectiveContext(
-        name=name,
-        encoder=backbone,
-        seed=plan.training.seed,
-        path=plan.path,
-        read=lambda path: read_any(path, plan.registry),
-        backbone=lambda component: build_nested(
-            plan.registry, "backbone", component, BackboneContext(base_dir=plan.base_dir)
-        ),
-        model=lambda path: _models_backbone(path, plan.registry),
-    )
-    objective: PretrainingObjective = plan.objectives[name].make(context)
-    return objective
-
-
-def _models_backbone(path: Path, registry: Registry) -> Backbone:
-    from nlu_kit.runtime.torch_runtime import restore_model
-
-    return restore_model(open_model(path, registry)).backbone
-
-
-def _made_with(
-    plan: PretrainingPlan, prepared: Prepared, run_dir: Path, accelerator: Accelerator, precision: str
-) -> dict[str, Any]:
-    """What a resumed run must have, too, and what makes its rounding."""
-    return {
-        "pipeline": _rerunnable(plan, run_dir),
-        "data": {name: _fingerprint(objective) for name, objective in prepared.objectives.items()},
-        "threads": torch.get_num_threads(),
-        "device": str(accelerator.device),
-        "precision": precision,
-        "processes": accelerator.num_processes,
-        "torch": torch.__version__,
-    }
-
-
-def _fingerprint(objective: PretrainingObjective) -> str:
-    """SHA-256 of what its data became, and of some of its items."""
-    report, count = objective.report(), len(objective)
-    digest = hashlib.sha256(json.dumps([count, report.counts, report.dropped, report.examples]).encode())
-    for index in range(0, count, max(1, count // _COMPARED)):
-        item = objective.item(index, np.random.default_rng(0))
-        digest.update(json.dumps([encoding.ids for encoding in item.encodings]).encode())
-    return digest.hexdigest()
 
 
 def _rerunnable(plan: PretrainingPlan, run_dir: Path) -> dict[str, Any]:
@@ -284,30 +191,6 @@ def _trainer(
         begun=True,
         resumable=resumable,
     )
-
-
-class _Validator:
-    """Measures on what is held out: before the first epoch and after each. The score is the mean of the objectives'
-    main figures; ``found`` keeps all figures of each time. Where another epoch follows, objectives are refreshed."""
-
-    def __init__(self, prepared: Prepared, epochs: int) -> None:
-        self.prepared, self.epochs = prepared, epochs
-        self.found: list[Figures] = []
-
-    def __call__(self) -> Validation:
-        objectives = self.prepared.objectives
-        found = figures(objectives, self.prepared.backbone, "dev")
-        main = [f"{name}.{objective.main}" for name, objective in objectives.items()]
-        missing = [name for name in main if name not in found]
-        if missing:
-            raise PluginError(f"contract: evaluate() gives no {missing[0]}, which is to be its main figure")
-        self.found.append(found)
-        if len(self.found) <= self.epochs:
-            for objective in objectives.values():
-                objective.refresh(self.prepared.backbone)
-        shares = {name: value for name, value in found.items() if name not in unscaled(objectives)}
-        score = sum(found[name] for name in main) / len(main)
-        return Validation(scores=shares, main=main, score=score, samples=[])
 
 
 # --- what is written --------------------------------------------------------------------------------------------------

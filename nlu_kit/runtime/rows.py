@@ -150,6 +150,8 @@ def _header(reader: Any, path: Path) -> list[str]:
         header: list[str] = next(reader, [])
     except csv.Error as error:
         raise DataError(f"{path}:1: no header can be read: {error}; the first line names the columns") from None
+    if not _is_utf8(header):
+        raise DataError(f"{path}:1: not UTF-8; write the file as UTF-8")
     twice = sorted({name for name in header if header.count(name) > 1})
     if twice:
         raise DataError(f"{path}:1: the column '{twice[0]}' occurs twice; give each its own name")
@@ -176,13 +178,19 @@ def _row(reader: Any, header: list[str], place: int, path: Path) -> Row | None:
     where = f"{path}:{reader.line_num}"
     if len(fields) != len(header):
         return Bad(reader.line_num, f"{where}: {len(fields)} fields, and the header names {len(header)}")
-    try:
-        "".join(fields).encode()
-    except UnicodeEncodeError:
+    if not _is_utf8(fields):
         return Bad(reader.line_num, f"{where}: not UTF-8; write the file as UTF-8")
     given = dict(zip(header, fields, strict=True))
     del given[header[place]]
     return Utterance(text=fields[place], given=given)
+
+
+def _is_utf8(fields: list[str]) -> bool:
+    try:
+        "".join(fields).encode()
+    except UnicodeEncodeError:  # what was escaped at decoding
+        return False
+    return True
 
 
 def _parquet(path: Path, column: str, opening: Opening) -> Iterator[Row]:
@@ -204,6 +212,6 @@ def _parquet(path: Path, column: str, opening: Opening) -> Iterator[Row]:
                         yield Utterance(text=text, given=record)
                     else:
                         yield Bad(number, f"{path}:{number}: '{column}' must be a string, got {json_type(text)}")
-    except (OSError, pyarrow.ArrowException) as error:
+    except (OSError, pyarrow.ArrowException, UnicodeDecodeError) as error:
         said = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
         raise DataError(f"{path}: the file can't be read as parquet: {said}") from error

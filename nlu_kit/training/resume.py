@@ -7,12 +7,11 @@ was made with. It is written beside, flushed to the disk and renamed. Nothing in
 
 from __future__ import annotations
 
-import hashlib
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,22 +22,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from nlu_kit.data.dataset import EncodedDataset
-from nlu_kit.errors import ConfigError, Problem, TrainingError
+from nlu_kit.errors import TrainingError
 from nlu_kit.files import JsonError, read_json, replacing, sha256, write_json
 from nlu_kit.training.folders import points
+from nlu_kit.training.made_with import MadeWith
 
 STATE, TENSORS = "state.json", "state.safetensors"
 _SELDOM = 30.0  # seconds: an epoch that ends sooner after a point is as soon repeated as written
 _MOMENT = "moment:"
-SAFE = frozenset(
-    f"training.{name}"
-    for name in (
-        "epochs", "patience", "gradient_accumulation", "threads", "callbacks", "sanity_examples", "card_examples",
-        "static_cache_mb", "export", "checkpoint_minutes", "checkpoints", "on_nan", "nan_skips",
-    )
-) | {"data.test", "name"}  # fmt: skip
-"""What may be changed with ``--force``: it leaves the batches, the model and the losses as they were."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -77,10 +68,10 @@ class _Stored(BaseModel):
 
     format: int
     sha256: str
-    position: dict[str, Any]
+    position: Position
     random: list[dict[str, Any]]
     scaler: dict[str, Any]
-    made_with: dict[str, Any]
+    made_with: MadeWith
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +82,14 @@ class Point:
     position: Position
     random: Sequence[Mapping[str, Any]]
     scaler: Mapping[str, Any]
-    made_with: Mapping[str, Any]
+    made_with: MadeWith
     tensors: Mapping[str, Tensor]
 
 
 class Points:
     """Writes the points of a run, and keeps the last ``keep`` of them."""
 
-    def __init__(self, folder: Path, made_with: Mapping[str, Any], *, minutes: float, keep: int) -> None:
+    def __init__(self, folder: Path, made_with: MadeWith, *, minutes: float, keep: int) -> None:
         self.folder, self.made_with = folder, made_with
         self.seconds, self.keep = 60 * minutes, keep
         self._written = time.monotonic()
@@ -126,10 +117,10 @@ class Points:
                 state = _Stored(
                     format=1,
                     sha256=sha256(temporary / TENSORS),
-                    position=asdict(position),
+                    position=position,
                     random=[dict(each) for each in random],
                     scaler=dict(scaler),
-                    made_with=dict(self.made_with),
+                    made_with=self.made_with,
                 )
                 write_json(temporary / STATE, state.model_dump())
         except (SafetensorError, OSError) as error:
@@ -161,73 +152,17 @@ def read(place: Path) -> Point:
         if sha256(place / TENSORS) != state.sha256:
             raise TrainingError(f"the checkpoint {place} is damaged: {TENSORS} is not what was written")
         tensors = load_file(str(place / TENSORS))
-        position = Position(**state.position)
     except (OSError, JsonError, SafetensorError, ValidationError, TypeError) as error:
         reason = " ".join(str(error).split())[:300]
         raise TrainingError(f"the checkpoint {place} can't be used: {reason}") from error
     return Point(
         folder=place,
-        position=position,
+        position=state.position,
         random=state.random,
         scaler=state.scaler,
         made_with=state.made_with,
         tensors=tensors,
     )
-
-
-# --- what a run was made with -----------------------------------------------------------------------------------------
-
-
-def fingerprint(dataset: EncodedDataset) -> str:
-    """SHA-256 of what is learnt from: token ids and targets, in their order."""
-    digest = hashlib.sha256()
-    for encoding, targets in zip(dataset.encodings, dataset.targets, strict=True):
-        digest.update(np.asarray(encoding.ids, dtype=np.int64).tobytes())
-        for head in sorted(targets):
-            for name in sorted(targets[head]):
-                array = np.ascontiguousarray(targets[head][name])
-                digest.update(f"{head}.{name} {array.dtype} {array.shape}".encode() + array.tobytes())
-    return digest.hexdigest()
-
-
-def compare(then: Mapping[str, Any], now: Mapping[str, Any], *, run: Path, force: bool) -> list[str]:
-    """What is different and still lets the run go on, in words. ``made_with`` then and now.
-
-    Raises ConfigError for what does not, naming each: other data never, other settings only with ``force``, and only
-    those in ``SAFE``.
-    """
-    problems = [
-        Problem(f"data.{split}", "the data has changed since the checkpoint", "put the old data back, or train anew")
-        for split in then["data"]
-        if then["data"][split] != now["data"].get(split)
-    ]
-    said = []
-    for path, before, after in _differences(then["pipeline"], now["pipeline"]):
-        if not any(path == safe or path.startswith(f"{safe}.") for safe in SAFE):
-            hint = "a resumed run can't change it: train anew"
-            problems.append(Problem(path, f"was {before}, is {after} now", hint))
-        elif not force:
-            problems.append(Problem(path, f"was {before}, is {after} now", "to go on with that, add --force"))
-        else:
-            said.append(f"{path} was {before}, is {after} now")
-    if problems:
-        raise ConfigError(problems, source=f"{run} can't go on")
-    for name, what in (("threads", "threads"), ("device", "device"), ("precision", "precision"),
-                       ("processes", "processes"), ("torch", "torch")):  # fmt: skip
-        if then[name] != now[name]:
-            said.append(f"{what}: {then[name]} before, {now[name]} now, so that rounding differs")
-    return said
-
-
-def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*then, *now]):
-            yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else key)
-    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        for place, (before, after) in enumerate(zip(then, now, strict=True)):
-            yield from _differences(before, after, f"{path}.{place}")
-    elif then != now:
-        yield path, then, now
 
 
 # --- tensors and chance -----------------------------------------------------------------------------------------------

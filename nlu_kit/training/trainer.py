@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import math
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,19 +24,15 @@ from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.early_stopping import EarlyStopping
+from nlu_kit.training.failures import NOT_A_NUMBER, MemoryShortError, advising_on_memory, left_out
 from nlu_kit.training.optimiser import LayerRates, schedule_factor
 from nlu_kit.training.resumable import Resumable, restore
 from nlu_kit.training.resume import Point, Position
 from nlu_kit.training.signals import EndedBySignal
 from nlu_kit.training.static import StaticLayers
 
-NOT_A_NUMBER = "not-a-number.jsonl"
 BEFORE = -1
 """The epoch before the first."""
-
-
-class MemoryShortError(TrainingError):
-    """There is not enough memory for a step. What was trained is still good."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +116,7 @@ class Trainer:
 
     def step(self, indices: Sequence[int]) -> tuple[float, dict[str, float]]:
         """One optimiser step on a global batch: (total, loss per head), the batch's means. Weights stay as they are
-        where these or the gradient are no numbers: see ``not_a_number``."""
+        where these or the gradient are no numbers: see ``left_out``."""
         batches = self.pieces(indices)
         denominators, share = self.denominators(batches), self.piece_share(len(indices))
         processes = self.accelerator.num_processes
@@ -135,7 +130,7 @@ class Trainer:
         for position, (batch, number) in enumerate(turns):
             last = position == len(turns) - 1
             waiting = contextlib.nullcontext() if last else self.accelerator.no_sync(self.wrapped)  # gradients add up
-            with self.advising_on_memory(batch), waiting:
+            with advising_on_memory(batch, at=self.at, pieces=self.config.gradient_accumulation), waiting:
                 with self.adversary.turn(number, batch) as piece:
                     piece_total, piece_losses = self.wrapped(piece, denominators, share)
                 # Gradients are averaged over processes: undo it.
@@ -150,7 +145,13 @@ class Trainer:
         if all(map(math.isfinite, (reported, gradient, *found.values()))):
             self.optimiser.step()
         else:
-            self.not_a_number({**found, "the gradient's norm": gradient}, batches)
+            left_out(
+                self.at,
+                {**found, "the gradient's norm": gradient},
+                batches,
+                file=self.checkpoint.file.parents[1] / NOT_A_NUMBER if self.accelerator.is_main_process else None,
+                most=0 if self.config.on_nan == "halt" else self.config.nan_skips,
+            )
         self.optimiser.zero_grad(set_to_none=True)
         return reported, found
 
@@ -198,42 +199,6 @@ class Trainer:
         *numbers, gradient, asking, wanting = self.accelerator.reduce(values, reduction="sum").tolist()
         self._asked, self._due = asking > 0, wanting > 0
         return numbers[0], dict(zip(losses, numbers[1:], strict=True)), gradient
-
-    @contextlib.contextmanager
-    def advising_on_memory(self, batch: Batch) -> Iterator[None]:
-        """Raises MemoryShortError, with what to do, where there is not enough memory for this piece of a batch."""
-        try:
-            yield
-        except RuntimeError as error:
-            if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
-                raise
-            texts, longest = batch.tokens.ids_BT.shape
-            pieces = self.config.gradient_accumulation
-            raise MemoryShortError(
-                f"out of memory on {self.accelerator.device} in step {self.at.global_step + 1}, with {texts} texts of "
-                f"up to {longest} tokens at a time: set training.gradient_accumulation to {2 * pieces}, which takes "
-                "half as many at a time to the same result, or shorten texts with backbone.max_length"
-            ) from error
-
-    def not_a_number(self, found: Mapping[str, float], batches: Sequence[Batch]) -> None:
-        """Keep the texts of a batch whose losses or gradient are no numbers, for somebody to look at. Raises
-        TrainingError where such a step ends the run."""
-        broken = ", ".join(f"{name} {value}" for name, value in found.items() if not math.isfinite(value)) or "total"
-        file = self.checkpoint.file.parents[1] / NOT_A_NUMBER
-        step = self.at.global_step
-        if self.accelerator.is_main_process:
-            texts = [encoding.text for batch in batches for encoding in batch.encodings]
-            with contextlib.suppress(OSError), file.open("a", encoding="utf-8", errors="backslashreplace") as stream:
-                stream.write(json.dumps({"step": step, "broken": broken, "texts": texts}, ensure_ascii=False) + "\n")
-        self.at.skipped += 1
-        if self.config.on_nan == "halt" or self.at.skipped > self.config.nan_skips:
-            left_out = f", after {self.at.skipped - 1} that were left out" if self.at.skipped > 1 else ""
-            raise TrainingError(
-                f"the loss is no longer a number in step {step}{left_out} ({broken}; the batch's texts are in {file}): "
-                "lower the learning rates of the freezing strategy, set training.precision to fp32, or set "
-                "training.on_nan to skip"
-            )
-        self.at.notes.append(f"step {step} was left out: {broken}; its texts are in {file.name}")
 
     # --- epochs -------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,8 @@ import pytest
 
 from nlu_kit.errors import ConfigError, DataError, PluginError, TrainingError
 from nlu_kit.plugin.events import EpochEnd, RunEnd
-from nlu_kit.pretraining.run import prepare, pretrain
+from nlu_kit.pretraining.prepare import prepare
+from nlu_kit.pretraining.run import pretrain
 from nlu_kit.training.run import train
 from nlu_kit.training.signals import EndedBySignal
 from nlu_kit_objectives.paraphrases import Triplets

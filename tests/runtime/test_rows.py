@@ -77,6 +77,14 @@ def test_parquet(tmp_path: Path) -> None:
     assert last == Bad(6, f"{tmp_path / 'x.parquet'}:6: 'text' must be a string, got null")
 
 
+def test_parquet_that_is_not_utf_8(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    texts = pyarrow.array([b"good", b"cut \xf4"]).view(pyarrow.string())
+    parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet: the file can't be read as parquet: .*utf-8"):
+        list(rows_of(tmp_path / "x.parquet"))
+
+
 def test_parquet_without_pyarrow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     (tmp_path / "x.parquet").write_bytes(b"PAR1")
@@ -126,6 +134,7 @@ def test_a_wrong_row_has_its_place_and_those_around_it_come(
         ("x.csv", b"", None, "has no column 'text' (columns: none)"),
         ("x.csv", b"text,text\n1,2\n", None, "the column 'text' occurs twice"),
         ("x.csv", b'"text"x\n', None, "no header can be read"),
+        ("x.csv", b"text,\xff\na,1\n", None, "not UTF-8; write the file as UTF-8"),
         ("x.txt", b"a\n", "a", "has no columns: --column is for csv, tsv and parquet"),
         ("x.jsonl.gz", gzip.compress(b'{"text": "a"}\n', mtime=0)[:-9], None, "the file can't be read"),
         ("x.txt.gz", b"plain", None, "the file can't be read: Not a gzipped file"),

@@ -17,7 +17,7 @@ import pytest
 
 from nlu_kit.errors import TrainingError
 from nlu_kit.runtime.predictor import load
-from nlu_kit.training import run as run_module
+from nlu_kit.training import job as job_module
 from nlu_kit.training.folders import sweep
 from nlu_kit.training.run import finish_run, train
 from nlu_kit.training.signals import ending_like_ctrl_c, held_back
@@ -60,7 +60,7 @@ def test_what_can_not_be_saved_leaves_a_checkpoint_that_can_be_finished(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr(run_module, where, fail)
+        patched.setattr(job_module, where, fail)
         with pytest.raises(TrainingError, match="Nothing that was trained is lost") as caught:
             train(pipeline, runs=tmp_path / "runs")
     (run,) = (tmp_path / "runs").iterdir()
@@ -134,14 +134,14 @@ def test_a_kill_leaves_a_checkpoint_that_the_next_run_sweeps_around(
 def test_signals_wait_until_the_model_is_written(
     pipeline: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save = run_module.save_model
+    save = job_module.save_model
 
     def interrupted(*arguments: Any, **keywords: Any) -> None:
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGTERM)
         save(*arguments, **keywords)
 
-    monkeypatch.setattr(run_module, "save_model", interrupted)
+    monkeypatch.setattr(job_module, "save_model", interrupted)
     with ending_like_ctrl_c():
         result = train(pipeline, runs=tmp_path / "runs")
     assert load(result.model_dir)(TEXTS[0]).intent is not None

@@ -1,0 +1,106 @@
+"""What a run was made with: what a run that is resumed must have, too."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from pydantic import BaseModel, ConfigDict
+
+from nlu_kit.data.dataset import EncodedDataset
+from nlu_kit.errors import ConfigError, Problem
+
+SAFE = frozenset(
+    f"training.{name}"
+    for name in (
+        "epochs", "patience", "gradient_accumulation", "threads", "callbacks", "sanity_examples", "card_examples",
+        "static_cache_mb", "export", "checkpoint_minutes", "checkpoints", "on_nan", "nan_skips",
+    )
+) | {"data.test", "name"}  # fmt: skip
+"""What may be changed with ``--force``: it leaves the batches, the model and the losses as they were."""
+
+
+class MadeWith(BaseModel):
+    """The resolved file, a fingerprint of each part of the data, and what makes the rounding."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pipeline: dict[str, Any]
+    data: dict[str, str]
+    threads: int
+    device: str
+    precision: str
+    processes: int
+    torch: str
+
+    @classmethod
+    def here(
+        cls, *, pipeline: Mapping[str, Any], data: Mapping[str, str], accelerator: Accelerator, precision: str
+    ) -> MadeWith:
+        """What a run of this process is made with."""
+        return cls(
+            pipeline=dict(pipeline),
+            data=dict(data),
+            threads=torch.get_num_threads(),
+            device=str(accelerator.device),
+            precision=precision,
+            processes=accelerator.num_processes,
+            torch=torch.__version__,
+        )
+
+
+def fingerprint(dataset: EncodedDataset) -> str:
+    """SHA-256 of what is learnt from: token ids and targets, in their order."""
+    digest = hashlib.sha256()
+    for encoding, targets in zip(dataset.encodings, dataset.targets, strict=True):
+        digest.update(np.asarray(encoding.ids, dtype=np.int64).tobytes())
+        for head in sorted(targets):
+            for name in sorted(targets[head]):
+                array = np.ascontiguousarray(targets[head][name])
+                digest.update(f"{head}.{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def compare(then: MadeWith, now: MadeWith, *, run: Path, force: bool) -> list[str]:
+    """What is different and still lets the run go on, in words.
+
+    Raises ConfigError for what does not, naming each: other data never, other settings only with ``force``, and only
+    those in ``SAFE``.
+    """
+    problems = [
+        Problem(f"data.{split}", "the data has changed since the checkpoint", "put the old data back, or train anew")
+        for split in then.data
+        if then.data[split] != now.data.get(split)
+    ]
+    said = []
+    for path, before, after in _differences(then.pipeline, now.pipeline):
+        if not any(path == safe or path.startswith(f"{safe}.") for safe in SAFE):
+            hint = "a resumed run can't change it: train anew"
+            problems.append(Problem(path, f"was {before}, is {after} now", hint))
+        elif not force:
+            problems.append(Problem(path, f"was {before}, is {after} now", "to go on with that, add --force"))
+        else:
+            said.append(f"{path} was {before}, is {after} now")
+    if problems:
+        raise ConfigError(problems, source=f"{run} can't go on")
+    for name in ("threads", "device", "precision", "processes", "torch"):
+        before, after = getattr(then, name), getattr(now, name)
+        if before != after:
+            said.append(f"{name}: {before} before, {after} now, so that rounding differs")
+    return said
+
+
+def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(then, Mapping) and isinstance(now, Mapping):
+        for key in dict.fromkeys([*then, *now]):
+            yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for place, (before, after) in enumerate(zip(then, now, strict=True)):
+            yield from _differences(before, after, f"{path}.{place}")
+    elif then != now:
+        yield path, then, now
