@@ -480,7 +480,7 @@ def stopped(ground: Ground) -> None:
 
         def on_step_end(self, event: Any) -> None:
             if event.step == 2:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signal.SIGTERM)  # SIGINT is ignored by what runs in a shell's background
 
         def on_epoch_end(self, event: Any) -> None: ...
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from nlu_kit.corpus.read import Chosen
-from nlu_kit.data.lines import JSONL_SUFFIXES, arriving, decode_line, json_type
+from nlu_kit.data.lines import JSONL_SUFFIXES, LONGEST, arriving, decode_line, json_type
 from nlu_kit.errors import DataError, MissingPackageError
 from nlu_kit.files import open_regular
 from nlu_kit.runtime.texts import Parse, Utterance, plain_line, record_line
@@ -135,7 +135,7 @@ def _lines(path: Path, parse: Parse, opening: Opening) -> Iterator[Row]:
 def _table(path: Path, column: str, opening: Opening) -> Iterator[Row]:
     with _opened(path, opening) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, delimiter=SEPARATORS[kind(path)], strict=True)
+        reader = csv.reader(_short_lines(text, path), delimiter=SEPARATORS[kind(path)], strict=True)
         header = _header(reader, path)
         place = _place(header, column, path)
         while True:
@@ -143,6 +143,16 @@ def _table(path: Path, column: str, opening: Opening) -> Iterator[Row]:
             if row is None:
                 return
             yield row
+
+
+def _short_lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
+    """Raises DataError for one of more than LONGEST characters."""
+    number = 0
+    while line := text.readline(LONGEST):
+        number += 1
+        if len(line) == LONGEST:
+            raise DataError(f"{path}:{number}: the line has more than {LONGEST >> 20} MB; write one row a line")
+        yield line
 
 
 def _header(reader: Any, path: Path) -> list[str]:

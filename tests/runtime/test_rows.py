@@ -135,6 +135,7 @@ def test_a_wrong_row_has_its_place_and_those_around_it_come(
         ("x.csv", b"text,text\n1,2\n", None, "the column 'text' occurs twice"),
         ("x.csv", b'"text"x\n', None, "no header can be read"),
         ("x.csv", b"text,\xff\na,1\n", None, "not UTF-8; write the file as UTF-8"),
+        ("x.csv.gz", gzip.compress(b"text\n" + bytes(65 << 20), mtime=0), None, "the line has more than 64 MB"),
         ("x.txt", b"a\n", "a", "has no columns: --column is for csv, tsv and parquet"),
         ("x.jsonl.gz", gzip.compress(b'{"text": "a"}\n', mtime=0)[:-9], None, "the file can't be read"),
         ("x.txt.gz", b"plain", None, "the file can't be read: Not a gzipped file"),
