@@ -480,12 +480,13 @@ def stopped(ground: Ground) -> None:
 
         def on_step_end(self, event: Any) -> None:
             if event.step == 2:
-                os.kill(os.getpid(), signal.SIGTERM)  # SIGINT is ignored by what runs in a shell's background
+                os.kill(os.getpid(), signal.SIGINT)
 
         def on_epoch_end(self, event: Any) -> None: ...
 
         def on_run_end(self, event: Any) -> None: ...
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what runs in a shell's background
     try:
         train(ground.pipeline, runs=ground.place / "stopped", callbacks=[Stop()])
     except EndedBySignal:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tokenizers import Tokenizer as RawTokenizer
@@ -23,7 +23,7 @@ def build(params: NewBertParams, context: BackboneContext) -> Backbone:
     if context.assets is not None:
         return EncoderBackbone.restore(context.assets)
     paths = [context.base_dir / Path(text).expanduser() for text in params.texts]
-    raw = _tokenizer(itertools.chain.from_iterable(map(plain_texts, paths)), params.vocabulary)
+    raw = _tokenizer(lambda: itertools.chain.from_iterable(map(plain_texts, paths)), params.vocabulary)
     if raw.get_vocab_size() <= len(SPECIAL):
         raise DataError(f"{', '.join(map(str, paths))}: there is no text to train a tokenizer on")
     config = BertConfig(
@@ -45,13 +45,27 @@ def build(params: NewBertParams, context: BackboneContext) -> Backbone:
     )
 
 
-def _tokenizer(texts: Iterator[str], vocabulary: int) -> RawTokenizer:
-    raw = RawTokenizer(models.WordPiece(unk_token=UNKNOWN))
-    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
-    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    raw.train_from_iterator(
-        texts, trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
-    )
+def _tokenizer(texts: Callable[[], Iterator[str]], vocabulary: int) -> RawTokenizer:
+    """The same for the same texts, which the trainer alone is not: it numbers the single characters that go on with a
+    word in the order of a hash map, and breaks ties by these numbers. Here they are numbered before."""
+    raw = _empty(models.WordPiece(unk_token=UNKNOWN))
+    going_on = {character for text in texts() for word in _words(raw, text) for character in word[1:]}
+    known = [*SPECIAL, *(f"##{character}" for character in sorted(going_on))]
+    trainer = trainers.WordPieceTrainer(vocab_size=vocabulary, special_tokens=known, show_progress=False)
+    raw.train_from_iterator(texts(), trainer)
+    raw = _empty(models.WordPiece(raw.get_vocab(), unk_token=UNKNOWN))  # in which only the special tokens are special
+    raw.add_special_tokens(list(SPECIAL))
     ids = [(token, raw.token_to_id(token)) for token in (FIRST, LAST)]
     raw.post_processor = processors.TemplateProcessing(single=f"{FIRST} $A {LAST}", special_tokens=ids)
     return raw
+
+
+def _empty(model: models.WordPiece) -> RawTokenizer:
+    raw = RawTokenizer(model)
+    raw.normalizer = normalizers.BertNormalizer(lowercase=True)
+    raw.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    return raw
+
+
+def _words(raw: RawTokenizer, text: str) -> list[str]:
+    return [word for word, _ in raw.pre_tokenizer.pre_tokenize_str(raw.normalizer.normalize_str(text))]

@@ -1,19 +1,22 @@
-"""Kills real trainings, at a file operation or at any moment, resumes them, and compares what comes out.
+"""Ends real trainings everywhere, goes on, and compares what comes out.
 
     python -m tests.training.killing < task.json
 
 A process of its own, which forks a child for every training: torch is imported once. The task names ``pipeline``,
-``place`` (an empty folder), ``operations`` (which file operations to die at; null is every one) and ``moments`` (how
-many times to die at a random one). A line of JSON comes out for each death.
+``place`` (an empty folder) and ``ends``, a list of [how, where]: ``die`` at a file operation (a write in the middle),
+``full``, from that operation on no space is left, ``kill`` (SIGKILL) after a share of the training's time, ``tmpfs``, a
+file system of so many KB. Where ``where`` is null, every operation is meant. A line of JSON comes out for each end.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
-import random
 import shutil
 import signal
+import subprocess
 import sys
 import time
 import traceback
@@ -22,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 KILLED = 137
-Work = Callable[[], None]
+Work = Callable[[], int]
 
 
 def main() -> None:
@@ -36,43 +39,74 @@ def main() -> None:
     torch.set_num_threads(1)
     pipeline, place = Path(task["pipeline"]), Path(task["place"])
     prepare(load_pipeline(pipeline))  # imports what the pipeline needs; no backward pass, after which none could fork
-    chance = random.Random(0)
+    place.mkdir()
     began = time.monotonic()
-    code, total = forked(lambda: train(pipeline, place / "whole"))
+    code, total = forked(lambda: train(pipeline, place / "whole"), said=place / "said")
     seconds = time.monotonic() - began
-    assert code == 0, "the run that nobody disturbs fails"
-    operations = range(1, total + 1) if task["operations"] is None else task["operations"]
-    deaths: list[tuple[int | None, float | None]] = [(number, None) for number in operations if number <= total]
-    deaths += [(None, chance.uniform(0, seconds)) for _ in range(task["moments"])]
+    assert code == 0, (place / "said").read_text("utf-8")
     runs = place / "runs"
-    for number, after in deaths:
-        code, _ = forked(lambda: train(pipeline, runs), at=number, after=after)
-        line = {"operation": number, "after": after, "of": total, **outcome(pipeline, place, code)}
-        print(json.dumps(line), flush=True)
+    for how, where in every(task["ends"], total):
+        with room(runs, kilobytes=where if how == "tmpfs" else None) as more:
+            after = where * seconds if how == "kill" else None
+            at = where if how in ("die", "full") else None
+            code, _ = forked(lambda: train(pipeline, runs), said=place / "said", at=at, full=how == "full", after=after)
+            said = (place / "said").read_text("utf-8", "replace")
+            more()
+            clean = "Traceback" not in said and (how not in ("full", "tmpfs") or code in (0, 1, 2))
+            line = {"how": how, "where": where, "of": total, "code": code, "clean": clean, **outcome(pipeline, place)}
+            print(json.dumps({**line, "died": code != 0, "said": "" if clean else said[-2000:]}), flush=True)
+
+
+def every(ends: Sequence[tuple[str, float | None]], total: int) -> Iterator[tuple[str, Any]]:
+    """Ends with every operation in place of null, and without those that there are not."""
+    for how, where in ends:
+        if where is None:
+            yield from ((how, number) for number in range(1, total + 1))
+        elif how not in ("die", "full") or where <= total:
+            yield how, where
+
+
+@contextlib.contextmanager
+def room(runs: Path, *, kilobytes: int | None) -> Iterator[Callable[[], None]]:
+    """An empty folder for runs; with ``kilobytes``, a file system of that size until what is given here is called."""
+    runs.mkdir()
+    if kilobytes is not None:
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(runs)], check=True)
+
+    def more() -> None:
+        if kilobytes is not None:
+            subprocess.run(["mount", "-o", "remount,size=1g", str(runs)], check=True)
+
+    try:
+        yield more
+    finally:
+        if kilobytes is not None:
+            subprocess.run(["umount", str(runs)], check=True)
         shutil.rmtree(runs, ignore_errors=True)
 
 
-def outcome(pipeline: Path, place: Path, code: int) -> dict[str, Any]:
-    """What was left of a run that died with ``code``, and whether going on from it gives what nobody disturbed."""
+def outcome(pipeline: Path, place: Path) -> dict[str, Any]:
+    """What was left of a run that ended, and whether going on from it gives what nobody disturbed."""
     from nlu_kit.training.folders import CHECKPOINTS, MODEL, waiting
     from nlu_kit.training.resume import newest
 
-    runs, died = place / "runs", code != 0
-    run = waiting(runs) if runs.is_dir() else None
+    runs, said = place / "runs", place / "said"
+    run = waiting(runs)
     lost = 0
     if run is not None:
         point, damaged = newest(run / CHECKPOINTS)
         recorded = (run / "metrics.jsonl").read_text("utf-8").count('"StepEnd"')
         lost = max(0, recorded - point.position.global_step) + len(damaged)
-        again, _ = forked(lambda: resume(run))
+        again, _ = forked(lambda: train(pipeline, runs, "--resume", str(run)), said=said)
     elif list(runs.glob(f"*/{MODEL}")):
         again = 0  # it was written already
     else:
-        shutil.rmtree(runs, ignore_errors=True)
-        again, _ = forked(lambda: train(pipeline, runs))
+        for left in runs.iterdir():
+            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+        again, _ = forked(lambda: train(pipeline, runs), said=said)
     (whole,), models = weights(place / "whole"), weights(runs)
     same = len(models) == 1 and models[0].read_bytes() == whole.read_bytes()
-    return {"died": died, "resumed": run is not None, "steps_lost": lost, "goes_on": again == 0, "same": same}
+    return {"resumed": run is not None, "steps_lost": lost, "goes_on": again == 0, "same": same}
 
 
 def weights(runs: Path) -> list[Path]:
@@ -80,33 +114,32 @@ def weights(runs: Path) -> list[Path]:
     return sorted({file.resolve() for file in runs.glob("*/model/model.safetensors")})
 
 
-def train(pipeline: Path, runs: Path) -> None:
-    from nlu_kit.training.run import train as run
+def train(pipeline: Path, runs: Path, *more: str) -> int:
+    """The command's exit code."""
+    from nlu_kit.cli.main import main
 
-    run(pipeline, runs=runs)
-
-
-def resume(run: Path) -> None:
-    from nlu_kit.training.run import resume_run
-
-    resume_run(run)
+    what = more or (str(pipeline),)
+    return main(["train", *what, "--runs", str(runs), "--quiet"])
 
 
-def forked(work: Work, *, at: int | None = None, after: float | None = None) -> tuple[int, int]:
-    """(exit code, file operations) of a child that does ``work``, and dies at one of them or after some seconds."""
+def forked(
+    work: Work, *, said: Path, at: int | None = None, full: bool = False, after: float | None = None
+) -> tuple[int, int]:
+    """(exit code, file operations) of a child that does ``work``. It dies at an operation or after some seconds; or, if
+    ``full``, the disk is, from that operation on."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        counted = Counted(at)
+        counted = Counted(at, full=full)
         code = 1
         try:
-            with open(os.devnull, "w") as nothing:  # noqa: PTH123
-                os.dup2(nothing.fileno(), 2)
+            with said.open("wb") as stream:
+                os.dup2(stream.fileno(), 1)
+                os.dup2(stream.fileno(), 2)
             with counted.watching():
-                work()
-            code = 0
+                code = work()
         except BaseException:
-            traceback.print_exc(file=sys.stdout)
+            traceback.print_exc()
         os.write(writing, str(counted.number).encode())
         os._exit(code)
     os.close(writing)
@@ -115,38 +148,40 @@ def forked(work: Work, *, at: int | None = None, after: float | None = None) -> 
         os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with os.fdopen(reading) as stream:
-        said = stream.read()
-    return os.waitstatus_to_exitcode(status), int(said or 0)
+        number = stream.read()
+    return os.waitstatus_to_exitcode(status), int(number or 0)
 
 
 class Counted:
-    """Counts file operations, and ends the process in the middle of one: half of what was to be written is there."""
+    """Counts file operations. At one of them it ends the process, in the middle of it: half of what was to be written
+    is there. Or, if the disk is ``full``, that one and all after it that need room fail."""
 
-    def __init__(self, at: int | None) -> None:
-        self.at, self.number = at, 0
+    def __init__(self, at: int | None, *, full: bool) -> None:
+        self.at, self.full, self.number = at, full, 0
 
-    def watching(self) -> Any:
-        import contextlib
-
-        return contextlib.contextmanager(self._watching)()
-
-    def _watching(self) -> Iterator[None]:
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
         import safetensors.torch
 
         from nlu_kit.training import checkpoint, resume
 
-        moving = ("replace", "fsync", "mkdir", "unlink", "truncate", "symlink")
-        for module, names in ((os, moving), (shutil, ("rmtree",))):
+        for module, names in ((os, ("replace", "fsync", "unlink", "truncate")), (shutil, ("rmtree",))):
             for name in names:
                 setattr(module, name, self._before(getattr(module, name)))
+        for name in ("mkdir", "symlink"):
+            setattr(os, name, self._before(getattr(os, name), needs_room=True))
         for owner, name in ((checkpoint, "save_file"), (resume, "save_file"), (safetensors.torch, "save_model")):
             setattr(owner, name, self._half(getattr(owner, name), place=1))
         Path.write_bytes = self._half(Path.write_bytes, place=0)  # type: ignore[method-assign]
         yield
 
-    def _before(self, operation: Callable[..., Any]) -> Callable[..., Any]:
+    def _before(self, operation: Callable[..., Any], *, needs_room: bool = False) -> Callable[..., Any]:
         def counting(*given: Any, **named: Any) -> Any:
-            self._next()
+            self.number += 1
+            if self.number == self.at and not self.full:
+                os._exit(KILLED)
+            if needs_room:
+                self._refuse_where_full()
             return operation(*given, **named)
 
         return counting
@@ -154,25 +189,27 @@ class Counted:
     def _half(self, operation: Callable[..., Any], *, place: int) -> Callable[..., Any]:
         def counting(*given: Any, **named: Any) -> Any:
             self.number += 1
+            file = Path(given[place])
+            try:
+                self._refuse_where_full()
+            except OSError:
+                file.touch()
+                raise
             done = operation(*given, **named)
             if self.number == self.at:
-                file = Path(given[place])
                 os.truncate(file, file.stat().st_size // 2)
                 os._exit(KILLED)
             return done
 
         return counting
 
-    def _next(self) -> None:
-        self.number += 1
-        if self.number == self.at:
-            os._exit(KILLED)
+    def _refuse_where_full(self) -> None:
+        if self.full and self.at is not None and self.number >= self.at:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def run_task(task: dict[str, Any]) -> list[dict[str, Any]]:
     """From another process: the lines of a task."""
-    import subprocess
-
     root = Path(__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-m", "tests.training.killing"],

@@ -261,16 +261,14 @@ def test_wherever_it_is_killed_it_ends_as_if_it_had_not_been(write_pipeline: WRI
     """A few of the file operations, and a few moments; benchmarks/reliability.py takes all of them."""
     training = {"epochs": 2, "checkpoint_minutes": 0, "export": False, "device": "cpu"}
     pipeline = write_pipeline(tmp_path, training=training, heads={"intent": "intent", "ner": "ner"})
-    task = {
-        "pipeline": str(pipeline),
-        "place": str(tmp_path / "place"),
-        "operations": [*range(5, 400, 13)],
-        "moments": 3,
-    }
-    deaths = run_task(task)
+    ends = [*(("die", number) for number in range(5, 400, 13)), *(("full", number) for number in range(3, 400, 23))]
+    ends += [("kill", share) for share in (0.3, 0.6, 0.9)]
+    deaths = run_task({"pipeline": str(pipeline), "place": str(tmp_path / "place"), "ends": ends})
     assert sum(death["died"] for death in deaths) >= 4
     assert sum(death["resumed"] for death in deaths) >= 3
+    assert any(death["how"] == "full" and death["died"] for death in deaths)
     for death in deaths:
+        assert death["clean"], death
         assert death["goes_on"], death
         assert death["same"], death
-        assert death["steps_lost"] <= 1, death
+        assert death["how"] == "full" or death["steps_lost"] <= 1, death  # where it is full none can be written
