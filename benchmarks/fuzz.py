@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import itertools
 import json
 import math
@@ -42,7 +43,7 @@ from nlu_kit.registry import Registry
 RESULTS = REPOSITORY / "benchmarks" / "results" / "fuzz.json"
 SECONDS, SPARE, STILL = 5.0, 2 << 30, 30.0
 Case = Callable[[random.Random], None]
-REFUSED = "refused"
+BROKEN = 3  # exit code of a process that did not come to its first case
 
 
 # --- what is thrown ---------------------------------------------------------------------------------------------------
@@ -505,24 +506,28 @@ def fuzzed(name: str, make: Callable[[Ground], Case], ground: Ground, cases: int
     for lane in range(lanes):
         shared[16 * lane : 16 * lane + 16] = struct.pack("<qq", lane, 0)
         alive[start(make, ground, lane, lanes, cases, shared, writing)] = lane
-    seen, since = bytes(shared), time.monotonic()
+    seen = {lane: (-1, time.monotonic()) for lane in range(lanes)}
     said = b""
     while alive:
         time.sleep(0.1)
         while piece := read(reading):
             said += piece
-        if bytes(shared) != seen:
-            seen, since = bytes(shared), time.monotonic()
-        elif time.monotonic() - since > STILL:
-            for child in alive:
-                os.kill(child, signal.SIGKILL)
+        for child, lane in alive.items():
+            (at,) = struct.unpack("<q", shared[16 * lane : 16 * lane + 8])
+            if at != seen[lane][0]:
+                seen[lane] = (at, time.monotonic())
+            elif time.monotonic() - seen[lane][1] > STILL:
+                os.kill(child, signal.SIGABRT)  # upon which it says where it is
         child, status = os.waitpid(-1, os.WNOHANG)
         if child:
             lane = alive.pop(child)
+            if os.waitstatus_to_exitcode(status) == BROKEN:
+                raise SystemExit(f"{name} can't be prepared")
             if status:
                 at, refused = struct.unpack("<qq", shared[16 * lane : 16 * lane + 16])
                 faults.append({"case": at, "what": f"the process ended with {os.waitstatus_to_exitcode(status)}"})
                 shared[16 * lane : 16 * lane + 16] = struct.pack("<qq", at + lanes, refused)
+                seen[lane] = (-1, time.monotonic())
                 alive[start(make, ground, lane, lanes, cases, shared, writing)] = lane
     while piece := read(reading):
         said += piece
@@ -552,7 +557,10 @@ def start(
         pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
         space = pages * resource.getpagesize() + SPARE
         resource.setrlimit(resource.RLIMIT_AS, (space, space))
+        faulthandler.enable()
+        code = BROKEN
         case, chance = make(ground), random.Random()
+        code = 1
         number, refused = struct.unpack("<qq", shared[16 * lane : 16 * lane + 16])
         while number < cases:
             chance.seed(number)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 
@@ -19,9 +18,21 @@ def resident_peak_mb() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)  # bytes on macOS, kilobytes elsewhere
 
 
+def is_short(error: BaseException) -> bool:
+    """Whether an error says that there was too little memory: Python's own, that of torch's allocator, or what the
+    system says of a library that it has no room for."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    if isinstance(error, MemoryError) or "OutOfMemoryError" in names:
+        return True
+    # Without a GPU, torch has no class for it: "DefaultCPUAllocator: can't allocate memory: you tried to allocate …".
+    return any(said in str(error) for said in ("DefaultCPUAllocator", "failed to map segment", "annot allocate memory"))
+
+
 def give_back() -> None:
     """Return freed memory to the system: a dropped model is part of cycles, and glibc keeps what lies between blocks
     that are in use, so that each of a server's reloads would make it a little larger."""
+    import ctypes
+
     gc.collect()
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
         trim(0)

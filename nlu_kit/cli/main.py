@@ -19,6 +19,7 @@ from nlu_kit import __version__
 from nlu_kit.cli.lazy import LazyGroup
 from nlu_kit.cli.output import prepare_streams, silence, warn
 from nlu_kit.errors import NluKitError
+from nlu_kit.memory import is_short
 
 DEBUG_VARIABLE = "NLU_KIT_DEBUG"
 
@@ -125,8 +126,7 @@ def _of_the_machine(error: Exception) -> str:
     if isinstance(error, OSError):
         said = error.strerror or str(error) or type(error).__name__
         return said if error.filename is None else f"{said}: {error.filename}"
-    # Without a GPU, torch has no class for it: "DefaultCPUAllocator: can't allocate memory: you tried to allocate …".
-    if isinstance(error, MemoryError) or "OutOfMemoryError" in names or "DefaultCPUAllocator" in str(error):
+    if is_short(error):
         hint = (
             "set a smaller training.batch_size, or a larger training.gradient_accumulation (same result, less memory)"
         )

@@ -57,7 +57,10 @@ class OnnxNetwork:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 4  # what fails is raised
         try:
-            session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            # Without a second try, which it would announce on stdout with what the file says.
+            session = onnxruntime.InferenceSession(
+                str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0
+            )
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(

@@ -14,6 +14,7 @@ from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import ModelError, NluKitError
 from nlu_kit.extras import needs_train
+from nlu_kit.memory import is_short
 from nlu_kit.model.codecs import build_codecs
 from nlu_kit.model.compute import Computed, predict_with
 from nlu_kit.model.detector import Scope, load_scope
@@ -144,6 +145,8 @@ def _blaming(folder: Path) -> Iterator[None]:
     except (NluKitError, MemoryError):
         raise
     except Exception as error:
+        if is_short(error):
+            raise MemoryError(str(error)) from error
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise ModelError(
             f"the model in {folder} can't be used: what it says does not fit together ({reason}). Restore it from a "

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 import tempfile
 from dataclasses import replace
 
 import uvicorn
 
+from nlu_kit.errors import DataError
 from nlu_kit.serve.metrics import SHARED_VARIABLE
 from nlu_kit.serve.settings import ServeSettings
 
+_FILES, _LEAST = 4096, 64
+"""How many files and connections a process wants to have open, and how many it needs to start."""
+
 
 def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> None:
-    """Serve until a signal; what has been taken then is answered, within the time that a request may take."""
+    """Serve until a signal; what has been taken then is answered, within the time that a request may take.
+
+    Raises DataError where a process may have too few files open.
+    """
+    _open_files()
     with tempfile.TemporaryDirectory(prefix="nlu-kit-serve-") as shared:
         if workers > 1:
             os.environ[SHARED_VARIABLE] = shared
@@ -36,3 +45,18 @@ def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> Non
             timeout_graceful_shutdown=math.ceil(settings.timeout),
             h11_max_incomplete_event_size=64 << 10,
         )
+
+
+def _open_files() -> None:
+    """As many as wanted, or as the system lets us have. Raises DataError where a process would not even start: it would
+    be replaced for ever."""
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    if most < _LEAST:
+        raise DataError(f"a process of the server may open {most} files here, and needs {_LEAST}: ulimit -n 1024")

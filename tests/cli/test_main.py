@@ -95,6 +95,7 @@ class SafetensorError(Exception):
         (OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), "smaller training.batch_size"),
         (OutOfMemoryError("CUDA out of memory."), "larger training.gradient_accumulation"),
         (MemoryError(), "out of memory"),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), "out of memory"),
     ],
 )
 def test_the_machine_is_not_our_bug(

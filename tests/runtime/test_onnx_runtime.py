@@ -125,7 +125,9 @@ def reads_elsewhere(place: str) -> Callable[[Path], None]:
         (lambda folder: (folder / RECORD).unlink(), r"graph\.json"),
     ],
 )
-def test_a_graph_that_is_none_is_named(change: Callable[[Path], Any], says: str, copy: Path) -> None:
+def test_a_graph_that_is_none_is_named(
+    change: Callable[[Path], Any], says: str, copy: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     change(copy)
     if not (copy / RECORD).exists():
         manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
@@ -134,6 +136,7 @@ def test_a_graph_that_is_none_is_named(change: Callable[[Path], Any], says: str,
     rehash(copy)
     with pytest.raises(nlu_kit.ModelError, match=says):
         nlu_kit.load(copy, runtime="onnx")
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", [GRAPH, "model.safetensors", RECORD])
