@@ -467,7 +467,7 @@ def main() -> None:
             len(each["faults"]) for each in found.values() if isinstance(each.get("faults"), list)
         )
         print(json.dumps(found["all"]))
-        if not arguments.target:
+        if not arguments.target and arguments.cases is None and arguments.share == 1:
             RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
 
 
