@@ -450,6 +450,7 @@ def main() -> None:
     parser.add_argument("--lanes", type=int, default=2)
     parser.add_argument("--again", type=int, help="the number of one case")
     arguments = parser.parse_args()
+    os.environ["OMP_NUM_THREADS"] = "1"  # torch's threads don't live on in a child
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as place:
         ground = Ground(Path(place))
         stopped(ground)
@@ -462,13 +463,16 @@ def main() -> None:
             found[name] = fuzzed(name, make, ground, arguments.cases or int(usual * arguments.share), arguments.lanes)
             print(json.dumps({name: found[name]}), flush=True)
     if arguments.again is None:
-        found["all"] = {key: sum(each[key] for each in found.values()) for key in ("cases", "refused")}
-        found["all"]["faults"] = sum(
-            len(each["faults"]) for each in found.values() if isinstance(each.get("faults"), list)
-        )
-        print(json.dumps(found["all"]))
-        if not arguments.target and arguments.cases is None and arguments.share == 1:
-            RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        print(json.dumps(summed(found)))
+        if arguments.cases is None and arguments.share == 1:
+            known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
+            targets = {name: {**known, **found}[name] for name in TARGETS if name in {**known, **found}}
+            RESULTS.write_text(json.dumps({**targets, "all": summed(targets)}, indent=1) + "\n", "utf-8")
+
+
+def summed(found: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    counts = {key: sum(one[key] for one in found.values()) for key in ("cases", "refused")}
+    return {**counts, "faults": sum(len(one["faults"]) for one in found.values())}
 
 
 def stopped(ground: Ground) -> None:

@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -25,11 +28,12 @@ WITHOUT_GRADIENT = "key.bias"  # attention does not depend on it: its gradient i
 
 
 def launch(launcher: list[str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    given = arguments if "--resume" in arguments else ("pipeline.json", *arguments)
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("NLU_KIT_", "ACCELERATE_"))
     }
     return subprocess.run(
-        [sys.executable, "-m", *launcher, "nlu_kit", "train", "pipeline.json", *arguments],
+        [sys.executable, "-m", *launcher, "nlu_kit", "train", *given],
         cwd=folder,
         env={**environment, "PYTHONUTF8": "1"},
         capture_output=True,
@@ -78,6 +82,27 @@ def test_two_processes_train_as_one(
     for name, expected in load_file(one.model_dir / "model.safetensors").items():
         if not name.endswith(WITHOUT_GRADIENT):
             torch.testing.assert_close(weights[name], expected, atol=2e-5, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}")
+
+
+@pytest.mark.slow
+def test_two_processes_that_are_killed_go_on_to_the_same_weights(tmp_path: Path, write_pipeline: Any) -> None:
+    write_pipeline(tmp_path, training={"epochs": 3, "batch_size": 8, "checkpoint_minutes": 0})
+    assert launch(TORCHRUN, tmp_path, "--runs", "whole").returncode == 0
+    command = [sys.executable, "-m", *TORCHRUN, "nlu_kit", "train", "pipeline.json"]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL, start_new_session=True) as process:
+        ends = time.monotonic() + 120
+        while not list(tmp_path.glob("runs/*/checkpoints/epoch-2-step-*/state.json")):
+            assert time.monotonic() < ends
+            time.sleep(0.02)
+        for child in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+    (run,) = (tmp_path / "runs").iterdir()
+    assert not (run / "model").exists()
+    assert launch(TORCHRUN, tmp_path, "--resume", str(run)).returncode == 0
+    (whole,) = (path for path in (tmp_path / "whole").iterdir() if path.name != "latest")
+    weights = Path("model", "model.safetensors")
+    assert (run / weights).read_bytes() == (whole / weights).read_bytes()
 
 
 def test_under_a_launcher_a_mistake_is_told_once(tmp_path: Path, write_pipeline: Any) -> None:
