@@ -90,8 +90,8 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         cause = error.__cause__ or error  # click wraps what it catches
-        ways = str(cause) if "--finish" in str(cause) or "--resume" in str(cause) else ""
-        warn("; ".join(["interrupted", ways]) if ways else "interrupted")
+        kept = getattr(cause, "said", "")
+        warn(f"interrupted; {kept}" if kept else "interrupted")
         return 128 + getattr(cause, "number", signal.SIGINT)
     except NluKitError as error:
         warn(f"error: {error}")

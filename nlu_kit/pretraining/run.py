@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -36,7 +35,7 @@ from nlu_kit.training.made_with import MadeWith, compare
 from nlu_kit.training.prepare import build_freezing
 from nlu_kit.training.resumable import Resumable
 from nlu_kit.training.resume import Points, newest
-from nlu_kit.training.signals import EndedBySignal, at_the_next_step, held_back
+from nlu_kit.training.signals import at_the_next_step, ended, held_back
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import FitResult, Listeners, Trainer, Validation
 
@@ -159,7 +158,7 @@ def _telling_how_to_go_on(run_dir: Path) -> Iterator[None]:
         if not points(run_dir / CHECKPOINTS):
             raise
         way = f"go on where it was: nlu-kit pretrain --resume {run_dir}"
-        raise EndedBySignal(getattr(error, "number", signal.SIGINT), way) from error
+        raise ended(error, way) from error
 
 
 def _trainer(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -31,7 +30,7 @@ from nlu_kit.training.folders import (
 from nlu_kit.training.job import Job, rerunnable
 from nlu_kit.training.made_with import compare
 from nlu_kit.training.resume import Point, newest
-from nlu_kit.training.signals import EndedBySignal
+from nlu_kit.training.signals import ended
 from nlu_kit.training.trainer import FitResult
 
 
@@ -154,7 +153,7 @@ def _nothing_lost(job: Job) -> Iterator[None]:
             raise
         kept = "; ".join(ways)
         if isinstance(error, KeyboardInterrupt):
-            raise EndedBySignal(getattr(error, "number", signal.SIGINT), kept) from error
+            raise ended(error, kept) from error
         reason = str(error) if isinstance(error, NluKitError) else f"{type(error).__name__}: {error}"
         raise TrainingError(f"{reason}\nNothing that was trained is lost: {kept}") from error
 

@@ -14,11 +14,17 @@ _PATIENCE = 3  # requests until even the writing of a model ends
 
 
 class EndedBySignal(KeyboardInterrupt):
-    """Ctrl-C, or a signal that is treated like it: ``number``."""
+    """Ctrl-C, or a signal that is treated like it: ``number``, and what there is to be ``said`` of it."""
 
-    def __init__(self, number: int, text: str = "") -> None:
-        super().__init__(text or signal.Signals(number).name)
-        self.number = number
+    def __init__(self, number: int, said: str = "") -> None:
+        super().__init__(said or signal.Signals(number).name)
+        self.number, self.said = number, said
+
+
+def ended(error: KeyboardInterrupt, way: str) -> EndedBySignal:
+    """The same end, with how to go on behind what was said already."""
+    said = [text for text in (getattr(error, "said", ""), way) if text]
+    return EndedBySignal(getattr(error, "number", signal.SIGINT), "; ".join(said))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

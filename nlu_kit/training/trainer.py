@@ -322,7 +322,8 @@ class Trainer:
                 self.write_point(stopping)
             except TrainingError as error:
                 if asked:
-                    raise
+                    lost = f"{error}; what came after the last one is lost"
+                    raise EndedBySignal(number or signal.SIGINT, lost) from error
                 self.at.notes.append(str(error))
         if asked:
             raise EndedBySignal(number or signal.SIGINT)

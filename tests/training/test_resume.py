@@ -186,6 +186,28 @@ def test_a_point_that_can_not_be_written_ends_no_run(
     assert "No space left on device" in (result.run_dir / "log.txt").read_text("utf-8")
 
 
+@POSIX
+def test_where_the_last_point_can_not_be_written_the_end_comes_all_the_same(
+    write_pipeline: WRITE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class FullThen(StopAt):
+        def on_step_end(self, event: Any) -> None:
+            if (event.epoch, event.step) == (self.epoch, self.step):
+                monkeypatch.setattr("nlu_kit.training.resume.save_file", full)
+            super().on_step_end(event)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    pipeline = write_pipeline(tmp_path, training={"epochs": 3, "batch_size": 4, "checkpoint_minutes": 0})
+    with pytest.raises(EndedBySignal, match="No space left on device; what came after the last one is lost; go on"):
+        train(pipeline, runs=tmp_path / "runs", callbacks=[FullThen(1, 2)])
+    monkeypatch.undo()
+    (run,) = (tmp_path / "runs").iterdir()
+    assert not (run / "model").exists()
+    same(train(pipeline, runs=tmp_path / "whole").run_dir, resume_run(run).run_dir)
+
+
 def test_want_of_memory_says_what_to_do_and_loses_nothing(
     write_pipeline: WRITE, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
