@@ -90,7 +90,7 @@ def _run(arguments: Sequence[str] | None) -> int:
         return error.exit_code
     except (click.Abort, KeyboardInterrupt) as error:
         cause = error.__cause__ or error  # click wraps what it catches
-        kept = getattr(cause, "said", "")
+        kept = getattr(cause, "said", "") or (str(error) if isinstance(error, click.Abort) else "")
         warn(f"interrupted; {kept}" if kept else "interrupted")
         return 128 + getattr(cause, "number", signal.SIGINT)
     except NluKitError as error:
