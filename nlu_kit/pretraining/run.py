@@ -94,6 +94,7 @@ def pretrain(
     made_with = MadeWith.here(
         pipeline=_rerunnable(plan, run_dir),
         data={name: fingerprint(objective) for name, objective in prepared.objectives.items()},
+        components=[plan.backbone, *plan.objectives.values(), plan.freezing, *plan.callbacks],
         accelerator=accelerator,
         precision=precision,
     )

@@ -82,7 +82,9 @@ def graph_run(what: Exportable, file: Path, names: Mapping[str, Mapping[str, str
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:
         raise NotExportedError(f"onnxruntime can't run the graph ({' '.join(str(error).split())[:300]})") from error
     outputs = [VECTORS, *(output for named in names.values() for output in named.values())]

@@ -71,6 +71,7 @@ class Job:
         return MadeWith.here(
             pipeline=rerunnable(self.pipeline, run_dir),
             data={"train": fingerprint(self.prepared.train), "dev": fingerprint(self.prepared.dev)},
+            components=self.pipeline.components(),
             accelerator=self.accelerator,
             precision=self.precision,
         )

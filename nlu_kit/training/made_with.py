@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 from accelerate import Accelerator
 from pydantic import BaseModel, ConfigDict
 
+from nlu_kit.config.pipeline import Resolved
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.errors import ConfigError, Problem
 
@@ -36,13 +38,21 @@ class MadeWith(BaseModel):
     device: str
     precision: str
     processes: int
-    torch: str
+    versions: dict[str, str]
 
     @classmethod
     def here(
-        cls, *, pipeline: Mapping[str, Any], data: Mapping[str, str], accelerator: Accelerator, precision: str
+        cls,
+        *,
+        pipeline: Mapping[str, Any],
+        data: Mapping[str, str],
+        components: Iterable[Resolved],
+        accelerator: Accelerator,
+        precision: str,
     ) -> MadeWith:
-        """What a run of this process is made with."""
+        """What a run of this process is made with. Versions are of torch, transformers, and whoever provides the
+        ``components``."""
+        provided = {one.provided.distribution: one.provided.version for part in components for one in part.walk()}
         return cls(
             pipeline=dict(pipeline),
             data=dict(data),
@@ -50,7 +60,7 @@ class MadeWith(BaseModel):
             device=str(accelerator.device),
             precision=precision,
             processes=accelerator.num_processes,
-            torch=torch.__version__,
+            versions={"torch": torch.__version__, "transformers": version("transformers"), **provided},
         )
 
 
@@ -88,10 +98,14 @@ def compare(then: MadeWith, now: MadeWith, *, run: Path, force: bool) -> list[st
             said.append(f"{path} was {before}, is {after} now")
     if problems:
         raise ConfigError(problems, source=f"{run} can't go on")
-    for name in ("threads", "device", "precision", "processes", "torch"):
+    for name in ("threads", "device", "precision", "processes"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:
             said.append(f"{name}: {before} before, {after} now, so that rounding differs")
+    for name, before in then.versions.items():
+        after = now.versions.get(name, "none")
+        if before != after:
+            said.append(f"{name}: {before} before, {after} now, which may compute otherwise")
     return said
 
 

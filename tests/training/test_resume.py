@@ -231,6 +231,24 @@ def test_want_of_memory_says_what_to_do_and_loses_nothing(
 
 
 @POSIX
+def test_another_machine_is_said(interrupted: Path) -> None:
+    for place in points(interrupted / "checkpoints"):
+        state = json.loads((place / "state.json").read_text("utf-8"))
+        made = state["made_with"]
+        assert {"torch", "transformers", "nlu-kit"} <= made["versions"].keys()
+        made["device"] = "cuda:0"
+        made["versions"] |= {"torch": "1.0", "acme": "2"}
+        (place / "state.json").write_text(json.dumps(state), "utf-8")
+    stop = StopAt(9, 9)
+    resume_run(interrupted, callbacks=[stop])
+    said = [str(warning) for warning in stop.starts[0].warnings]
+    assert len(said) == 3, said
+    assert said[0].startswith("device: cuda:0 before, cpu now")
+    assert said[1].startswith("torch: 1.0 before, ")
+    assert said[2].startswith("acme: 2 before, none now")
+
+
+@POSIX
 def test_two_processes_can_not_resume_one_run(interrupted: Path) -> None:
     with only_one(interrupted / ".lock"), pytest.raises(TrainingError, match="is still in training"):
         resume_run(interrupted)
