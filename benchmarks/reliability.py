@@ -99,6 +99,8 @@ def predicted(folder: Path, moments: int) -> dict[str, Any]:
 
     def line(name: str, again: bool) -> list[str]:
         begun = again and (folder / f"{name}.jsonl.progress").exists()
+        if again and not begun and (folder / f"{name}.jsonl").exists():
+            return ["true"]  # it was done when it was killed
         return [*command, f"{name}.jsonl", *(["--resume"] if begun else [])]
 
     return killed(line, lambda name: (folder / f"{name}.jsonl").read_bytes(), folder, moments)

@@ -10,9 +10,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-_TURN = (
-    0.001  # seconds in which another process may take the next: a process takes 1,000 a second, more than it can answer
-)
+_TURN = 0.001  # seconds in which another process may take the next; 1,000 a second are more than it can answer
 
 
 class Accepting:

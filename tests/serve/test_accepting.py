@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from nlu_kit.serve import accepting as module
 from nlu_kit.serve.accepting import sharing_loop
 
 
@@ -24,6 +25,14 @@ class Taken(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         self.taken.append(transport)
         transport.write(b"hello")
+
+
+@pytest.fixture(params=["uvloop", "asyncio"], autouse=True)
+def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.param == "asyncio":
+        monkeypatch.setattr(module, "find_spec", lambda name: None)
+    else:
+        pytest.importorskip("uvloop")
 
 
 @pytest.fixture
