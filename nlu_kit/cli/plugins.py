@@ -23,6 +23,9 @@ from nlu_kit.registry import Provided, ProvidedCommand, Registry
 def command() -> None:
     """List and explain the installed components, check them against their contracts, write new ones.
 
+    NLU_KIT_DISABLE_PLUGINS=name,… switches plugins off; where NLU_KIT_ALLOW_PLUGINS=name,… is set, only these and
+    nlu-kit's own are imported.
+
     \b
     Example:
       nlu-kit plugins list

@@ -73,7 +73,8 @@ def _size(run: Run) -> str:
 @click.argument("run", type=_FOLDER)
 @click.option("--quiet", "-q", is_flag=True, help="Only the final figures.")
 def finish(run: Path, quiet: bool) -> None:
-    """Make a model of the best checkpoint of RUN, which ended too early, without training.
+    """Make a model of the best checkpoint of RUN, which ended too early, without training. RUN is finished then, and
+    can't be resumed any more.
 
     \b
     Example:

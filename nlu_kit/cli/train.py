@@ -27,7 +27,7 @@ _PATIENCE = 5.0  # seconds
 )  # fmt: skip
 @click.option(
     "--finish", "unfinished", metavar="RUN", type=click.Path(path_type=Path, file_okay=False),
-    help="Make a model of the checkpoint of a run that ended too early, without training.",
+    help="Make a model of the best checkpoint of a run that ended too early; it can't be resumed then.",
 )  # fmt: skip
 @click.option(
     "--resume", "resumed", metavar="RUN", is_flag=False, flag_value="", type=click.Path(path_type=str),

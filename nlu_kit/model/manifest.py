@@ -24,6 +24,8 @@ _SHA256 = re.compile("[0-9a-f]{64}")
 def read_manifest(folder: Path) -> Assets:
     """The files that the folder's manifest names. Raises ModelError where it can't be, or leads out of the folder."""
     file = folder / MANIFEST
+    if not _stays_below(file, folder):
+        raise ModelError(f"the model in {folder} is damaged: {MANIFEST} is a link out of the folder")
     try:
         manifest = json_object(read_json(file, limit=LARGEST), file)
     except (OSError, JsonError) as error:
@@ -57,19 +59,22 @@ def check_files(assets: Assets, *, needed: tuple[str, ...], later: tuple[str, ..
     """Compare every file with the manifest; those named in ``later`` are only looked for: they are compared when they
     are read. Raises ModelError naming each that is missing, differs, or is no file of this folder."""
     assert assets.hashes is not None
-    root = Path(os.path.realpath(assets.folder))
     wrong = [f"{name} is not in the manifest" for name in needed if name not in assets.hashes]
     for name, expected in assets.hashes.items():
         file = assets.folder / name
         if not os.path.lexists(file):
             wrong.append(f"{name} is missing")
-        elif not Path(os.path.realpath(file)).is_relative_to(root):
+        elif not _stays_below(file, assets.folder):
             wrong.append(f"{name} is a link out of the folder")
         else:
             wrong += _differs(file, name, expected, hashed=name not in later)
     if wrong:
         said = "; ".join(wrong[:10]) + (f"; and {len(wrong) - 10} more" if len(wrong) > 10 else "")
         raise ModelError(f"the model in {assets.folder} is damaged: {said}. Restore it from a copy or train again")
+
+
+def _stays_below(file: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
 
 
 def _differs(file: Path, name: str, expected: str, *, hashed: bool) -> list[str]:

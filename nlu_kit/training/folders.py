@@ -68,7 +68,9 @@ def last_unfinished(runs: Path, *, result: str = MODEL) -> Path:
 
 
 def refuse_unless_ended(run: Path, *, result: str = MODEL) -> None:
-    """Raises TrainingError for a run that has made its model or encoder, or is still going on."""
+    """Raises TrainingError for a run that is none, has made its model or encoder, or is still going on."""
+    if not run.is_dir():
+        raise TrainingError(f"there is no run in {run}: name its folder; nlu-kit runs lists them")
     if is_over(run, result):
         raise TrainingError(f"{run} is finished: its {result} is in {run / result}")
     if is_held(run / LOCK):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -82,13 +83,18 @@ def compare(then: MadeWith, now: MadeWith, *, run: Path, force: bool) -> list[st
     Raises ConfigError for what does not, naming each: other data never, other settings only with ``force``, and only
     those in ``SAFE``.
     """
+    differences = list(_differences(then.pipeline, now.pipeline))
+    named = {path for path, *_ in differences}
+    changed = [split for split in then.data if then.data[split] != now.data.get(split)]
+    if "train" in changed:  # whose labels give the others their numbers
+        changed = ["train"]
     problems = [
         Problem(f"data.{split}", "the data has changed since the checkpoint", "put the old data back, or train anew")
-        for split in then.data
-        if then.data[split] != now.data.get(split)
+        for split in changed
+        if f"data.{split}" not in named
     ]
     said = []
-    for path, before, after in _differences(then.pipeline, now.pipeline):
+    for path, before, after in differences:
         if not any(path == safe or path.startswith(f"{safe}.") for safe in SAFE):
             hint = "a resumed run can't change it: train anew"
             problems.append(Problem(path, f"was {before}, is {after} now", hint))
@@ -109,12 +115,18 @@ def compare(then: MadeWith, now: MadeWith, *, run: Path, force: bool) -> list[st
     return said
 
 
-def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
+def _differences(then: Any, now: Any, path: str = "") -> Iterator[tuple[str, str, str]]:
+    if isinstance(then, Mapping) and isinstance(now, Mapping) and then.get("type") == now.get("type"):
         for key in dict.fromkeys([*then, *now]):
             yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else key)
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for place, (before, after) in enumerate(zip(then, now, strict=True)):
             yield from _differences(before, after, f"{path}.{place}")
     elif then != now:
-        yield path, then, now
+        yield path, _shown(then), _shown(now)
+
+
+def _shown(value: Any) -> str:
+    """As a pipeline.json has it; of a component, its type."""
+    typed = isinstance(value, Mapping) and "type" in value
+    return str(value["type"]) if typed else json.dumps(value, ensure_ascii=False)

@@ -9,7 +9,7 @@ from pathlib import Path
 from nlu_kit.arguments import a_path, strings
 from nlu_kit.config.check import load_pipeline
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.errors import ConfigError, NluKitError, TrainingError
+from nlu_kit.errors import ConfigError, NluKitError, Problem, TrainingError
 from nlu_kit.files import write_json
 from nlu_kit.locking import BusyError, only_one
 from nlu_kit.model.folder import PIPELINE
@@ -90,6 +90,7 @@ def resume_run(
     pipeline = load_pipeline(run_dir / PIPELINE, overrides=overrides, registry=registry, check_files=True)
     job = Job.prepare(pipeline)
     said = [*damaged, *compare(point.made_with, job.made_with(run_dir), run=run_dir, force=force)]
+    _refuse_fewer_epochs(job.pipeline.training.epochs, point, run_dir)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             write_json(run_dir / PIPELINE, rerunnable(job.pipeline, run_dir))  # with what was forced
@@ -97,6 +98,17 @@ def resume_run(
         with _nothing_lost(job):
             fitted = job.fit()
             return job.save(fitted, job.finish())
+
+
+def _refuse_fewer_epochs(epochs: int, point: Point, run_dir: Path) -> None:
+    begun = point.position.epoch + (point.position.step > 0)
+    if epochs < begun:
+        problem = Problem(
+            "training.epochs",
+            f"got {epochs}, and the run is in epoch {begun} already",
+            f"to end it here, with its best epoch: nlu-kit train --finish {run_dir}",
+        )
+        raise ConfigError([problem], source=f"{run_dir} can't go on")
 
 
 def _waiting(job: Job, runs: Path) -> Point | None:

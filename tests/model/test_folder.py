@@ -183,6 +183,15 @@ def test_a_missing_file(model: Path, name: str) -> None:
         load(model)
 
 
+@pytest.mark.parametrize("elsewhere", ["other.json", "/etc/passwd"])
+def test_a_manifest_elsewhere_is_not_read(model: Path, elsewhere: str) -> None:
+    (model.parent / "other.json").write_bytes((model / MANIFEST).read_bytes())
+    (model / MANIFEST).unlink()
+    (model / MANIFEST).symlink_to(elsewhere if elsewhere.startswith("/") else model.parent / elsewhere)
+    with pytest.raises(ModelError, match=r"manifest\.json is a link out of the folder"):
+        open_model(model, Registry.load())
+
+
 def test_every_damage_is_named(model: Path) -> None:
     (model / "pipeline.json").unlink()
     (model / "README.md").write_bytes(b"")

@@ -231,6 +231,32 @@ def test_want_of_memory_says_what_to_do_and_loses_nothing(
 
 
 @POSIX
+def test_it_is_not_ended_by_fewer_epochs_than_it_has_begun(interrupted: Path) -> None:
+    with pytest.raises(ConfigError, match="got 1, and the run is in epoch 2 already") as caught:
+        resume_run(interrupted, overrides=["training.epochs=1"], force=True)
+    assert "--finish" in caught.value.problems[0].hint
+    assert resume_run(interrupted, overrides=["training.epochs=2"], force=True).epochs_run == 2
+
+
+@POSIX
+def test_each_difference_is_named_once(interrupted: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.jsonl"
+    entity = {"start": 0, "end": 9, "label": "thing"}
+    record = json.dumps({"text": "something new", "intent": "new", "entities": [entity]})
+    other.write_text(f"{record}\n" * 8, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        resume_run(interrupted, overrides=[f"data.train={other}", "sampler=weighted"], force=True)
+    assert {problem.path for problem in caught.value.problems} == {"data.train", "sampler"}
+    (sampler,) = (problem for problem in caught.value.problems if problem.path == "sampler")
+    assert sampler.message == "was random, is weighted now"
+
+
+def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"there is no run in .*nope: name its folder"):
+        resume_run(tmp_path / "nope")
+
+
+@POSIX
 def test_another_machine_is_said(interrupted: Path) -> None:
     for place in points(interrupted / "checkpoints"):
         state = json.loads((place / "state.json").read_text("utf-8"))
