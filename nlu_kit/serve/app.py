@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import multiprocessing
+import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -249,9 +251,14 @@ async def _predicted(state: State, served: Served, texts: Sequence[str]) -> list
 
 
 async def _follow(state: State) -> None:
-    """Reload what another worker of this server has reloaded."""
+    """Reload what another worker of this server has reloaded. End where the process that began them all is gone: who is
+    left would keep the port from the next server."""
+    parent = multiprocessing.parent_process()
     while True:
         await asyncio.sleep(_LOOK)
+        if parent is not None and not parent.is_alive():
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
         for served in state.models.told_to_reload():
             try:
                 await asyncio.to_thread(served.reload)

@@ -240,6 +240,19 @@ def test_token_and_reload(start: Any, exported: Path, tmp_path: Path) -> None:
     assert server.stop() in (0, -signal.SIGTERM)
 
 
+def test_workers_end_where_what_began_them_is_gone(start: Any, exported: Path) -> None:
+    import psutil
+
+    server = start("--model", str(exported), "--workers", "2")
+    children = psutil.Process(server.process.pid).children(recursive=True)
+    server.process.kill()
+    server.process.wait()
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert alive == []
+    with pytest.raises(httpx.ConnectError):
+        server.get("/livez")
+
+
 def test_a_worker_that_dies_is_replaced(start: Any, exported: Path) -> None:
     import psutil
 
