@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="each is given to a child")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each is given to a child")
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.slow)])
 def test_hostile_inputs(every: int, exported: Path) -> None:
     script = Path(__file__).with_name("inputs.py")
