@@ -188,6 +188,7 @@ def pipeline_sections(tiny_bert: Path, corpus: Path) -> Callable[..., dict[str, 
     def sections(**changes: Any) -> dict[str, Any]:
         base: dict[str, Any] = {
             "name": "tiny",
+            "recipe": "standard",  # its examples are few
             "data": {split: str(corpus / f"{split}.jsonl") for split in ("train", "dev", "test")},
             "backbone": {"type": "transformer", "model": str(tiny_bert)},
             "heads": {"intent": {"type": "intent", "dropout": 0.0}, "ner": {"type": "ner", "dropout": 0.0}},

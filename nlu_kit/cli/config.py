@@ -102,7 +102,10 @@ def schema(output: Path | None, pretraining: bool) -> None:
 def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
     """(what, how) lines that say what a pipeline composes; parameters are named where they differ from the default."""
     data, training = pipeline.data, pipeline.training
-    dev = data.dev or f"{data.dev_fraction:.0%} of train"
+    dev = data.dev or (
+        "of train, if large enough" if data.dev_fraction is None else f"{data.dev_fraction:.0%} of train"
+    )
+    epochs = "as many epochs as it needs" if training.epochs is None else f"up to {training.epochs} epochs"
     rows = [
         ("name", pipeline.name),
         ("data", f"train {data.train}, dev {dev}, test {data.test or 'none'}"),
@@ -119,7 +122,7 @@ def summary(pipeline: Pipeline) -> list[tuple[str, str]]:
         ("detector", f"{_describe(pipeline.detector)}, on {pipeline.watched}" if pipeline.detector else "none"),
         (
             "training",
-            f"up to {training.epochs} epochs, batches of {training.batch_size}, {training.schedule} schedule, "
+            f"{epochs}, batches of {training.batch_size}, {training.schedule} schedule, "
             f"patience {training.patience}, monitor {training.monitor}, precision {training.precision}"
             + (f", fgm {training.fgm}" if training.fgm else ""),
         ),

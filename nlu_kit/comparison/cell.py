@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.check import load_pipeline
+from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.corpus.split import FRACTION
 from nlu_kit.experiments.worker import Reporter, counts_to_json, utterances_digest, work, write_record
 
 CELL = "nlu_kit.comparison.cell"
@@ -21,7 +24,7 @@ def run_cell(task: dict[str, Any], reporter: Reporter) -> None:
     from nlu_kit.training.run import train
 
     folder = Path(task["folder"])
-    pipeline = load_pipeline(task["pipeline"], overrides=task["overrides"], check_files=True)
+    pipeline = _held_out(load_pipeline(task["pipeline"], overrides=task["overrides"], check_files=True))
     result = train(pipeline, runs=folder / "runs", callbacks=[reporter], resume=True)
     if result.reason == "interrupted":
         raise KeyboardInterrupt
@@ -53,6 +56,14 @@ def run_cell(task: dict[str, Any], reporter: Reporter) -> None:
     }
     write_record(folder, record)
     reporter.send({"event": "done"})
+
+
+def _held_out(pipeline: Pipeline) -> Pipeline:
+    """With a share of train held out as dev, however small, where there would be nothing else to compare on."""
+    data = pipeline.data
+    if data.test or data.dev or data.dev_fraction is not None:
+        return pipeline
+    return replace(pipeline, data=data.model_copy(update={"dev_fraction": FRACTION}))
 
 
 if __name__ == "__main__":

@@ -43,11 +43,17 @@ class DataConfig(_Section):
 
     train: str = Field(description="File or folder with the training examples.")
     dev: str | None = Field(
-        default=None, description="Examples for early stopping and model selection; when absent, split off from train."
+        default=None,
+        description="Examples to choose the best epoch by, and to calibrate on; when absent, a share of train, if that "
+        "is enough to choose by.",
     )
     test: str | None = Field(default=None, description="Examples read once, after training, for the final figures.")
-    dev_fraction: float = Field(
-        default=0.1, gt=0, lt=1, description="Share of train that becomes dev if dev is absent."
+    dev_fraction: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Share of train that becomes dev if dev is absent. When absent too, a tenth; but nothing where "
+        "that is fewer than 140 examples, which teach more than they tell.",
     )
     out_of_scope: list[str] = Field(
         default=["oos", "out_of_scope"],
@@ -62,7 +68,6 @@ class DataConfig(_Section):
 class LoopConfig(_Section):
     """What every training loop is told, whatever it trains. Learning rates belong to the freezing strategy."""
 
-    epochs: int = Field(default=1, ge=0, le=1_000_000, description="How often it goes through the data.")
     batch_size: int = Field(default=32, ge=1, le=65_536, description="Examples per optimiser step, over all processes.")
     gradient_accumulation: int = Field(
         default=1,
@@ -143,12 +148,18 @@ class TeacherConfig(_Section):
 class TrainingConfig(LoopConfig):
     """How training runs. Learning rates belong to the freezing strategy."""
 
-    epochs: int = Field(
-        default=500,
+    epochs: int | None = Field(
+        default=None,
         ge=0,
         le=1_000_000,
-        description="Upper limit; the schedule anneals over this many epochs. 0 leaves heads at the fit that they "
-        "begin at, and the encoder as it is.",
+        description="How often it goes through the data, at most; the schedule anneals over this many epochs. When "
+        "absent, as often as the number of steps asks for: more often the fewer examples there are. 0 leaves heads at "
+        "the fit that they begin at, and the encoder as it is.",
+    )
+    model_selection: Literal["auto", "best", "last"] = Field(
+        default="auto",
+        description="Which epoch's weights become the model. best: that with the best dev score, and training ends "
+        "early; last: the last one's. auto: best, where dev has at least 140 examples, else last.",
     )
     fgm: float | None = Field(
         default=None,
@@ -225,7 +236,7 @@ class PipelineConfig(_Section):
     recipe: Literal["auto", "standard", "few_examples"] = Field(
         default="auto",
         description="Which defaults hold: few_examples are those for a handful of examples a label, standard the ones "
-        "named here. auto: few_examples where most labels have fewer than 15. What the pipeline sets wins.",
+        "named here. auto: few_examples where half of a head's labels have at most 50. What the pipeline sets wins.",
     )
     balancing: Component | None = Field(default=None, description="How the heads' losses become one.")
     sampler: Component | None = Field(default=None, description="Which examples make which batch.")

@@ -1,10 +1,8 @@
-"""Read data with the right reader: a pipeline's splits (dev split off train where there is none), or any path."""
+"""Read data with the right reader: a pipeline's splits (dev split off train where it names none), or any path."""
 
 from __future__ import annotations
 
-import random
 import re
-from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 
 from nlu_kit.config.components import resolve_component
 from nlu_kit.config.pipeline import AUTO, Pipeline, Resolved
+from nlu_kit.corpus.split import split_dev
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.out_of_scope import mark_out_of_scope
 from nlu_kit.errors import DataError, ModelError
@@ -25,7 +24,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """``test`` is empty where the pipeline names none; ``dev_from_train`` tells that dev was split off train."""
+    """``test`` is empty where the pipeline names none, ``dev`` where it names none and train is too small to split one
+    off; ``dev_from_train`` tells that dev was split off train."""
 
     train: Sequence[Example]
     dev: Sequence[Example]
@@ -40,8 +40,8 @@ def read_corpus(pipeline: Pipeline) -> Corpus:
     test = read_examples(pipeline, pipeline.path(data.test)) if data.test else []
     if data.dev:
         return Corpus(train, read_examples(pipeline, pipeline.path(data.dev)), test, dev_from_train=False)
-    kept, dev = split(train, fraction=data.dev_fraction, seed=pipeline.training.seed)
-    return Corpus(kept, dev, test, dev_from_train=True)
+    kept, dev = split_dev(pipeline, train)
+    return Corpus(kept, dev, test, dev_from_train=bool(dev))
 
 
 def read_examples(pipeline: Pipeline, path: Path) -> list[Example]:
@@ -113,31 +113,6 @@ def _check_strings(example: Example) -> None:
             parts += [(name, part) for item in value.items() for part in item]
         elif isinstance(value, (list, tuple)):
             parts += [(name, part) for part in value]
-
-
-def split(examples: Sequence[Example], *, fraction: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """(kept, split off): a seeded share of every intent, by largest remainders; each intent stays in what is kept.
-
-    Raises DataError where nothing can be split off.
-    """
-    by_intent: dict[tuple[str | tuple[str, ...] | None, bool], list[int]] = defaultdict(list)
-    for position, example in enumerate(examples):
-        by_intent[example.intent, example.out_of_scope].append(position)
-    groups = list(by_intent.values())
-    takes = [min(int(fraction * len(group)), len(group) - 1) for group in groups]
-    open_shares = round(fraction * len(examples)) - sum(takes)
-    by_remainder = sorted(range(len(groups)), key=lambda i: fraction * len(groups[i]) % 1, reverse=True)
-    for i in [i for i in by_remainder if takes[i] < len(groups[i]) - 1][: max(open_shares, 0)]:
-        takes[i] += 1
-    generator = random.Random(seed)
-    chosen = {i for group, take in zip(groups, takes, strict=True) for i in generator.sample(group, take)}
-    if not chosen:
-        raise DataError(
-            f"{len(examples)} examples are too few to split a dev set off, which takes none that is the only one of "
-            "its intent: give more, or set data.dev"
-        )
-    kept = [example for position, example in enumerate(examples) if position not in chosen]
-    return kept, [examples[position] for position in sorted(chosen)]
 
 
 # --- which reader reads a path ----------------------------------------------------------------------------------------

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.corpus.read import Corpus, read_corpus, split
+from nlu_kit.corpus.read import Corpus, read_corpus
+from nlu_kit.corpus.split import split_dev
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError, TrainingError
 from nlu_kit.evaluation.predictions import Predictions
@@ -86,15 +87,16 @@ def fold_corpus(pipeline: Pipeline, *, folds: int, fold: int) -> Corpus:
     """The corpus of one fold, which counts from 1: what is held out is its test set.
 
     Train and dev are pooled; the pipeline's own test set is left alone. From what is not held out a new dev set is
-    split off. The same for the same pipeline, data and seed. Raises DataError where there are too few utterances.
+    split off, as ``split_dev`` does. The same for the same pipeline, data and seed. Raises DataError where there are
+    too few utterances.
     """
     corpus = read_corpus(pipeline)
     pool = [*corpus.train, *corpus.dev]
     held = stratified(pool, folds=folds, seed=pipeline.training.seed)[fold - 1]
     inside = set(held)
     rest = [example for position, example in enumerate(pool) if position not in inside]
-    train, dev = split(rest, fraction=pipeline.data.dev_fraction, seed=pipeline.training.seed)
-    return Corpus(train, dev, [pool[position] for position in held], dev_from_train=True)
+    train, dev = split_dev(pipeline, rest)
+    return Corpus(train, dev, [pool[position] for position in held], dev_from_train=bool(dev))
 
 
 def stratified(examples: Sequence[Example], *, folds: int, seed: int) -> list[list[int]]:

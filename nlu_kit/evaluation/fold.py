@@ -70,7 +70,8 @@ def reading(pipeline: Pipeline, corpus: Corpus, folder: Path) -> Pipeline:
 
     spec = ReaderSpec(name="fold", summary="A fold.", params=FoldParams, read=read, detect=lambda path: False)
     provided = Provided(spec=spec, plugin="folds", distribution="nlu-kit", version=__version__)
-    data = pipeline.data.model_copy(update={name: str(file.resolve()) for name, file in files.items()})
+    named = {name: str(file.resolve()) if splits[name] else None for name, file in files.items()}
+    data = pipeline.data.model_copy(update=named)
     return replace(pipeline, data=data, reader=Resolved(kind="reader", provided=provided, params=FoldParams()))
 
 

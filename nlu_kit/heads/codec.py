@@ -110,6 +110,16 @@ class Codec(ABC, Generic[P]):
         """The label of each annotation of this example whose label train never had: these can only be got wrong."""
         return ()
 
+    def labels_of(self, example: Example) -> Sequence[str]:
+        """The label of each annotation of this example, for counting by label; by default those in ``gold``."""
+        values = [
+            value
+            for field in (self.gold(example) or {}).values()
+            for value in (field if isinstance(field, tuple) else (field,))
+        ]
+        labels = (getattr(value, "label", getattr(value, "name", None)) for value in values)
+        return [label for label in labels if isinstance(label, str)]
+
     # --- predicting ---------------------------------------------------------------------------------------------------
 
     @abstractmethod
@@ -129,7 +139,8 @@ class Codec(ABC, Generic[P]):
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
     ) -> Mapping[str, Any]:
-        """Fit on dev, after training, what decoding needs beyond the weights: a temperature, thresholds.
+        """Fit on dev, after training, what decoding needs beyond the weights: a temperature, thresholds. Where there is
+        no dev, there are no texts either, and it gives what is known without.
 
         JSON in the shape of ``State``, which is stored and comes back as ``CodecContext.state``. ``outputs`` and
         ``targets`` hold one mapping per text, without the axis B; outputs per token may be padded beyond the text's

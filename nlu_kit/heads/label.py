@@ -16,7 +16,7 @@ from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError, did_you_mean
 from nlu_kit.heads.codec import Codec
 from nlu_kit.heads.params import OneLabelParams, TemperatureState
-from nlu_kit.metrics.calibration import fit_temperature
+from nlu_kit.metrics.calibration import fit_temperature, shrunk_temperature
 from nlu_kit.metrics.classification import classification_report, macro_f1
 from nlu_kit.metrics.counts import Counts, accuracy
 from nlu_kit.metrics.numerics import softmax
@@ -128,11 +128,13 @@ class LabelCodec(Codec[P]):
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
     ) -> Mapping[str, Any]:
-        """``temperature``; nothing where no example is annotated."""
+        """``temperature``; nothing where no example is annotated, nearly 1 where few are."""
         labels = np.array([target["labels"] for target in targets], dtype=np.int64)
-        if not (labels >= 0).any():
+        count = int((labels >= 0).sum())
+        if not count:
             return {}
-        return {"temperature": fit_temperature(np.stack([output["logits"] for output in outputs]), labels)}
+        fitted = fit_temperature(np.stack([output["logits"] for output in outputs]), labels)
+        return {"temperature": shrunk_temperature(fitted, count, known=1.0)}
 
     def gold(self, example: Example) -> Mapping[str, Any] | None:
         label = self.label(example)

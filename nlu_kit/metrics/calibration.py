@@ -14,6 +14,9 @@ from nlu_kit.metrics.numerics import softmax
 BINS = 15
 LOWEST, HIGHEST = 0.05, 20.0  # of a fitted temperature
 _HALVINGS = 40
+FEW = 30
+"""Predictions from which on a temperature is what they say. From fewer it is luck: whether none of ten is wrong or two
+are decides then between a model that sounds certain of everything and one that doubts what it knows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,13 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         slope = float(np.mean((softmax(np.exp(middle) * logits) * logits).sum(axis=1) - wanted))
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.clip(np.exp(-(low + high) / 2), LOWEST, HIGHEST))
+
+
+def shrunk_temperature(fitted: float, count: int, *, known: float) -> float:
+    """A temperature that was fitted on ``count`` predictions; with less than ``FEW``, the geometric mean of it and of
+    what is ``known`` of such models, by how many there are."""
+    weight = min(1.0, count / FEW)
+    return float(np.exp(weight * np.log(fitted) + (1 - weight) * np.log(known)))
 
 
 def reliability(confidences: np.ndarray, correct: np.ndarray, *, bins: int = BINS) -> list[ReliabilityBin]:

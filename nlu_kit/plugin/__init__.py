@@ -95,7 +95,6 @@ if TYPE_CHECKING:
     from nlu_kit.heads.params import SentenceParams as SentenceParams
     from nlu_kit.heads.params import SpanParams as SpanParams
     from nlu_kit.heads.params import TemperatureState as TemperatureState
-    from nlu_kit.heads.spans import MIN_SPANS as MIN_SPANS
     from nlu_kit.heads.spans import SpanCodec as SpanCodec
     from nlu_kit.metrics.calibration import HIGHEST as HIGHEST
     from nlu_kit.metrics.calibration import LOWEST as LOWEST
@@ -136,7 +135,7 @@ _LATER = {
     "nlu_kit.heads.modules": "Encoded Head Loss SentenceClassifier",
     "nlu_kit.heads.params": "LabelParams LabelSetParams LabelTexts OneLabelParams SentenceParams SpanParams "
     "TemperatureState",
-    "nlu_kit.heads.spans": "MIN_SPANS SpanCodec",
+    "nlu_kit.heads.spans": "SpanCodec",
     "nlu_kit.metrics.calibration": "HIGHEST LOWEST fit_temperature",
     "nlu_kit.metrics.classification": "label_row",
     "nlu_kit.metrics.counts": "Counts accuracy set_counts",

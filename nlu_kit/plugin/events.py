@@ -60,8 +60,9 @@ class Sample:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpochEnd:
     """``losses`` are means over the epoch; ``dev`` maps ``head.metric`` and ``exact_match`` to figures in [0, 1];
-    ``main`` names those that tell most: each head's main metric and ``exact_match``. ``notes`` say what is new
-    about how the epoch was computed."""
+    ``main`` names those that tell most: each head's main metric and ``exact_match``. Both are empty where there is no
+    dev; ``score`` is the training loss then, negative. ``selects``: the epoch with the best score will be the model;
+    else the last one will. ``notes`` say what is new about how the epoch was computed."""
 
     epoch: int
     epochs: int
@@ -78,6 +79,7 @@ class EpochEnd:
     rates: Mapping[str, float]
     samples: Sequence[Sample]
     notes: Sequence[str] = ()
+    selects: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -138,12 +138,13 @@ class SamplerSpec(Spec[P]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezingSpec(Spec[P]):
-    """``few_examples``: what its parameters are by default where every head begins at a fit on few examples (see
-    ``training.recipe``)."""
+    """``few_examples``: what its parameters are by default where examples are few and every head begins at a fit;
+    ``few_examples_at_random``: the same where some head begins at random (see ``training.recipe``)."""
 
     kind: ClassVar[str] = "freezing"
     build: Callable[[P, FreezingContext], Freezing]
     few_examples: Mapping[str, Any] = field(default_factory=dict)
+    few_examples_at_random: Mapping[str, Any] = field(default_factory=dict)
 
 
 # --- detectors ------------------------------------------------------------------------------------------------------

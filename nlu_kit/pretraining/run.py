@@ -178,6 +178,7 @@ def _trainer(
     rounds = Rounds(sizes, batch_size=training.batch_size, seed=training.seed, steps=training.steps)
     return Trainer(
         config=training,
+        epochs=training.epochs,
         accelerator=accelerator,
         objective=module,
         collate=Collator(objectives, rounds, pad_id=backbone.pad_id, device=accelerator.device, seed=training.seed),

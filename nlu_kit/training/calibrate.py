@@ -9,15 +9,15 @@ without what could not be fitted. Every process computes the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from nlu_kit.config.pipeline import Pipeline, Resolved
+from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.data.dataset import EncodedDataset
-from nlu_kit.data.labels import LabelSpace
 from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.metrics.calibration import fit_temperature
 from nlu_kit.model.codecs import build_codecs
@@ -26,9 +26,9 @@ from nlu_kit.model.confidence import Scored, calibrated_states, scope_figures
 from nlu_kit.model.correction import WHOLE, Batches, corrected, corrections
 from nlu_kit.model.description import Correction, ScopeSettings
 from nlu_kit.model.detector import Scope, build_detector, scores
-from nlu_kit.plugin.contracts import DetectorFeatures
+from nlu_kit.plugin.contracts import Detector, DetectorFeatures
 from nlu_kit.training.prepare import Prepared
-from nlu_kit.training.threshold import NOTHING, too_few, tune
+from nlu_kit.training.threshold import between, too_few, tune
 from nlu_kit.training.validation import Validator
 
 FOLDS = 5
@@ -110,25 +110,29 @@ class _Tuner:
         self.spec: Any = self.resolved.provided.spec
 
     def tune(self, dev: Sequence[Computed]) -> tuple[Scope | None, dict[str, float]]:
-        """(the detector at work, its figures on dev); None where dev has nothing in scope to tune it on."""
+        """(the detector at work, its figures on dev); None where nothing in scope says what its threshold may be."""
         params: Any = self.resolved.params
-        features = self._features(dev)
-        temperature = fit_temperature(features.logits, _labels(self.dev, self.head))
+        features = self._features(dev) if dev else None
+        temperature = 1.0 if features is None else fit_temperature(features.logits, _labels(self.dev, self.head))
         self.detector = build_detector(self.resolved, head=self.head, labels=self.codec.labels, temperature=temperature)
         learnt = self._train_features() if self.spec.learns else None
         if learnt is not None:
             self.detector.fit(learnt)
         matches = [self._matches(position, computed) for position, computed in enumerate(dev)]
-        scored = Scored.of(self.dev.examples, scores(self.detector, features).tolist(), matches)
-        if not len(scored.inside) and params.threshold is None:
-            return None, {}
+        of_dev = [] if features is None else scores(self.detector, features).tolist()
+        scored = Scored.of(self.dev.examples, of_dev, matches)
         further = self._train_outside()
         total = replace(scored, outside=np.concatenate([scored.outside, further]))
-        held_out = NOTHING
+        least = None
         if learnt is not None and too_few(params, total):
-            held_out = cross_validated(self.resolved, self.head, self.codec.labels, learnt, temperature=temperature)
+            build = partial(
+                build_detector, self.resolved, head=self.head, labels=self.codec.labels, temperature=temperature
+            )
+            least = least_threshold(build, learnt)
+        if not len(scored.inside) and least is None and params.threshold is None:
+            return None, {}
         share = _share(scored, len(further), len(self.train))
-        threshold, chosen = tune(params, total, share=share, held_out=held_out)
+        threshold, chosen = tune(params, total, share=share, least=least)
         settings = ScopeSettings(head=self.head, temperature=temperature, threshold=threshold, chosen=chosen)
         return Scope(self.detector, settings), scope_figures(scored, threshold)
 
@@ -158,22 +162,32 @@ class _Tuner:
         )
 
 
-def cross_validated(
-    resolved: Resolved, head: str, labels: LabelSpace, features: DetectorFeatures, *, temperature: float
-) -> np.ndarray:
-    """The scores of training examples in scope, each by a detector that learnt from the others only; none where there
-    are no others. The encoder did learn from them, so these say less than as many of dev would."""
-    assert features.labels is not None
-    folds = min(FOLDS, len(features.labels))
-    if folds < 2:
-        return NOTHING
-    fold = np.empty(len(features.labels), dtype=np.int64)
-    fold[np.argsort(features.labels, kind="stable")] = np.arange(len(fold)) % folds  # spreads every label
+def least_threshold(build: Callable[[], Detector], learnt: DetectorFeatures) -> float | None:
+    """As low as a threshold may be, from the scores of training examples in scope: by detectors that learnt others of
+    their label, and by detectors that learnt none. None where all have one label."""
+    assert learnt.labels is not None
+    labels, counts = np.unique(learnt.labels, return_counts=True)
+    if len(labels) < 2:
+        return None
+    known = np.flatnonzero(np.isin(learnt.labels, labels[counts > 1]))
+    if len(known):
+        fold = np.empty(len(learnt.labels), dtype=np.int64)
+        fold[np.argsort(learnt.labels, kind="stable")] = np.arange(len(fold)) % FOLDS  # spreads every label
+        of_known = held_out_scores(build, learnt, fold)[known]
+    else:  # each label has one example
+        detector = build()
+        detector.fit(learnt)
+        of_known = scores(detector, learnt)
+    return between(of_known, held_out_scores(build, learnt, learnt.labels % min(FOLDS, len(labels))))
+
+
+def held_out_scores(build: Callable[[], Detector], learnt: DetectorFeatures, fold: np.ndarray) -> np.ndarray:
+    """Each example's score by a detector that learnt from other folds only; ``fold`` [N] says which is whose."""
     found = np.empty(len(fold))
-    for held in (fold == number for number in range(folds)):
-        detector = build_detector(resolved, head=head, labels=labels, temperature=temperature)
-        detector.fit(_rows(features, ~held))
-        found[held] = scores(detector, _rows(features, held))
+    for held in (fold == number for number in np.unique(fold)):
+        detector = build()
+        detector.fit(_rows(learnt, ~held))
+        found[held] = scores(detector, _rows(learnt, held))
     return found
 
 

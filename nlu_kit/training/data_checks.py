@@ -8,6 +8,7 @@ from itertools import takewhile
 from typing import Any
 
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.corpus.split import ENOUGH
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.example import Example
 from nlu_kit.data.findings import UNLEARNABLE_SHOWN, Finding, Unlearnable, contradictions, shared
@@ -17,6 +18,7 @@ from nlu_kit.heads.codec import Codec, Codecs
 from nlu_kit.model.build import model_layers
 from nlu_kit.model.score import head_counts
 from nlu_kit.training.adversarial import can_resume
+from nlu_kit.training.duration import epochs_of
 from nlu_kit.training.prepare import Prepared
 from nlu_kit.training.run_lines import shown
 
@@ -34,8 +36,7 @@ def data_findings(prepared: Prepared) -> list[Finding]:
     found += _scope(pipeline, prepared, codecs) + _learnt_scope(pipeline, codecs)
     found += _alike_labels(codecs) + _unread_fields(prepared.train.examples, codecs) + _idle(prepared)
     found += [Finding(said) for said in prepared.said]
-    if prepared.corpus.dev_from_train:
-        found.append(Finding(f"no data.dev: {len(prepared.dev)} examples were split off train for early stopping"))
+    found += _selection(prepared)
     found += leaks({split: getattr(prepared, split).examples for split in SPLITS})
     for split in SPLITS:
         dataset: EncodedDataset = getattr(prepared, split)
@@ -116,6 +117,21 @@ def leaks(splits: Mapping[str, Sequence[Example]]) -> list[Finding]:
     return found
 
 
+def _selection(prepared: Prepared) -> list[Finding]:
+    """What dev is, and what it is used for, where the pipeline leaves that open."""
+    count, epochs = len(prepared.dev), epochs_of(prepared.pipeline)
+    if prepared.corpus.dev_from_train:
+        return [Finding(f"no data.dev: {count} examples were split off train for early stopping")]
+    if prepared.selects or prepared.pipeline.training.model_selection == "last":
+        return []
+    rest = f"all {epochs} epochs are trained, and the last one is kept"
+    if count:
+        return [Finding(f"dev has {count} examples, and {ENOUGH} are needed to choose the best epoch: {rest}")]
+    measured = "nlu-kit evaluate --folds 5 measures how good such a model is"
+    text = f"no data.dev, and train is too small to split one off: all of it is trained on, {rest}; {measured}"
+    return [Finding(text)]
+
+
 def _idle(prepared: Prepared) -> list[Finding]:
     if prepared.pipeline.training.fgm is None:
         return []
@@ -136,10 +152,11 @@ def _scope(pipeline: Pipeline, prepared: Prepared, codecs: Codecs) -> list[Findi
         said = "the out-of-scope examples serve nothing: the pipeline has no detector"
         return [Finding(said)] if prepared.out_of_scope() else []
     labelled = any(codecs[head].gold(example) is not None for example in prepared.dev.examples)
-    if labelled or pipeline.detector.params.threshold is not None:  # type: ignore[attr-defined]
+    detector: Any = pipeline.detector
+    if labelled or detector.params.threshold is not None or detector.provided.spec.learns:
         return []
-    said = f"dev: nothing is annotated for '{head}', so that no threshold for what is out of scope can be tuned"
-    return [Finding(said)]
+    message = f"dev: nothing is annotated for '{head}', so that no threshold for what is out of scope can be tuned"
+    return [Finding(message)]
 
 
 def _learnt_scope(pipeline: Pipeline, codecs: Codecs) -> list[Finding]:

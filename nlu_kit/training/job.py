@@ -24,6 +24,7 @@ from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.data_checks import data_findings
+from nlu_kit.training.duration import epochs_of
 from nlu_kit.training.finish import Finished, finish
 from nlu_kit.training.folders import (
     CHECKPOINTS,
@@ -41,6 +42,7 @@ from nlu_kit.training.trainer import FitResult, Listeners, Trainer
 from nlu_kit.training.validation import Validator, dry_run
 
 _SHORT = 120  # characters
+_COMPARED = 1_000  # texts
 
 
 class Job:
@@ -61,7 +63,7 @@ class Job:
         pipeline = prepared.pipeline  # with the heads that the data can teach
         # The weights above are the same in every process; dropout, which follows, must not be.
         set_seed(pipeline.training.seed + accelerator.process_index)
-        dry_run(prepared.objective.model, prepared.codecs, prepared.dev, monitor=pipeline.training.monitor)
+        dry_run(prepared.objective.model, prepared.codecs, prepared.shown, monitor=pipeline.training.monitor)
         job = cls(pipeline, accelerator, precision, prepared)
         job.started = started
         return job
@@ -100,7 +102,7 @@ class Job:
         )
         self.validator = Validator(
             accelerator=accelerator,
-            model=prepared.objective.model,
+            objective=prepared.objective,
             codecs=prepared.codecs,
             batch_size=pipeline.training.batch_size,
             monitor=pipeline.training.monitor,
@@ -125,6 +127,7 @@ class Job:
         )
         trainer = Trainer(
             config=self.pipeline.training,
+            epochs=epochs_of(self.pipeline),
             accelerator=self.accelerator,
             objective=self.prepared.objective,
             collate=partial(
@@ -137,9 +140,10 @@ class Job:
             sampler=self.prepared.sampler,
             freezing=self.prepared.freezing,
             checkpoint=self.checkpoint,
-            validate=lambda: self.validator.validate(self.prepared.dev),
+            validate=(lambda: self.validator.validate(self.prepared.dev)) if len(self.prepared.dev) else None,
             static=self.static,
             begun=bool(self.prepared.begun),
+            selects=self.prepared.selects,
             listeners=Listeners(step=self.notify["on_step_end"], epoch=self.notify["on_epoch_end"]),
             resumable=Resumable(points=kept, ending=ending, sizes=self.recorder.sizes, elapsed=self._elapsed),
         )
@@ -195,7 +199,7 @@ class Job:
                     result=result,
                     states=finished.calibrated.states,
                     scope=finished.calibrated.scope,
-                    examples=_examples(self.prepared.dev, self.pipeline.training.card_examples),
+                    examples=_examples(self.prepared.shown, self.pipeline.training.card_examples),
                     add=lambda folder: notes.extend(self._export(finished, folder)),
                 )
                 self.checkpoint.remove()
@@ -217,7 +221,7 @@ class Job:
 
         model = self.prepared.objective.model
         device = self.accelerator.device
-        calibrated, encodings = finished.calibrated, self.prepared.dev.encodings
+        calibrated, encodings = finished.calibrated, self.prepared.shown.encodings[:_COMPARED]
         try:
             model.cpu()
             what = Exportable(model=model, codecs=calibrated.codecs, scope=calibrated.scope, encodings=encodings)
@@ -229,9 +233,9 @@ class Job:
         return []
 
 
-def _examples(dev: EncodedDataset, count: int) -> list[str]:
+def _examples(dataset: EncodedDataset, count: int) -> list[str]:
     """So many of its texts, from all over it; none that is long."""
-    short = [example.text for example in dev.examples if len(example.text) <= _SHORT]
+    short = [example.text for example in dataset.examples if len(example.text) <= _SHORT]
     return [short[position * len(short) // count] for position in range(min(count, len(short)))]
 
 
@@ -242,7 +246,7 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
         device=str(trainer.accelerator.device),
         precision=precision,
         processes=trainer.accelerator.num_processes,
-        epochs=pipeline.training.epochs,
+        epochs=epochs_of(pipeline),
         steps_per_epoch=trainer.steps_per_epoch,
         examples=prepared.sizes(),
         out_of_scope=prepared.out_of_scope(),

@@ -12,8 +12,9 @@ from nlu_kit.model.build import build_backbone, build_model, build_objective
 from nlu_kit.model.codecs import build_codecs, fit_heads
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Freezing
+from nlu_kit.training.duration import epochs_of, with_epochs
 from nlu_kit.training.optimiser import LayerRates
-from nlu_kit.training.prepare import build_freezing
+from nlu_kit.training.prepare import build_freezing, build_sampler
 from nlu_kit.training.recipe import with_recipe
 
 
@@ -74,7 +75,7 @@ def parameter_plan(pipeline: Pipeline) -> ParameterPlan:
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
     train = encode_dataset(corpus.train, backbone.tokenizer, codecs)  # losses count its classes
     objective = build_objective(pipeline, build_model(backbone, heads, labels), train, labels)
-    epochs = pipeline.training.epochs
+    epochs = epochs_of(with_epochs(pipeline, build_sampler(pipeline, train)))
     if not epochs:
         return ParameterPlan(ranges=[], plateau=None)
     freezing = build_freezing(pipeline.freezing, pipeline.registry, epochs=epochs)

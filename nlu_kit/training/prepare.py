@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nlu_kit.config.components import build_nested
 from nlu_kit.config.pipeline import Pipeline, Resolved
@@ -22,6 +21,7 @@ from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext
 from nlu_kit.plugin.modules import word_table
 from nlu_kit.registry import Registry
+from nlu_kit.training.duration import epochs_of, selects, with_epochs
 from nlu_kit.training.initialise import initialise_heads
 from nlu_kit.training.prior import PriorCorrection, prior_correction
 from nlu_kit.training.recipe import with_recipe
@@ -31,8 +31,9 @@ from nlu_kit.training.threshold import check_tuning
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """``pipeline`` has the heads that the data can teach; ``left_out`` says why default ones are missing. ``codecs``
-    are not calibrated yet. ``said``: what was decided by itself; ``begun``: the heads that begin at a fit."""
+    """``pipeline`` has the heads that the data can teach, and its number of epochs; ``left_out`` says why default heads
+    are missing. ``codecs`` are not calibrated yet. ``selects``: dev chooses the epoch, else the last one is kept.
+    ``said``: what was decided by itself; ``begun``: the heads that begin at a fit."""
 
     pipeline: Pipeline
     left_out: Mapping[str, str]
@@ -45,8 +46,14 @@ class Prepared:
     sampler: Sampler
     freezing: Freezing
     correction: PriorCorrection
+    selects: bool = True
     said: Sequence[str] = ()
     begun: Sequence[str] = ()
+
+    @property
+    def shown(self) -> EncodedDataset:
+        """The texts to show and to check things by, where they need not be new to the model: dev, if there is one."""
+        return self.dev if len(self.dev) else self.train
 
     def sizes(self) -> dict[str, int]:
         """The examples of the corpus, by split."""
@@ -85,11 +92,12 @@ def prepare(pipeline: Pipeline) -> Prepared:
         objective = TaughtObjective(objective, taught, pipeline.training.teacher)
         answered = f"{len(train):,} texts" + (f", {len(unlabelled):,} of them without annotation" if unlabelled else "")
         said.append(f"{pipeline.training.teacher.model} teaches {', '.join(taught)}: it has answered {answered}")
-    freezing = build_freezing(pipeline.freezing, pipeline.registry, epochs=pipeline.training.epochs)
+    sampler = build_sampler(pipeline, train)
+    pipeline = with_epochs(pipeline, sampler)
+    freezing = build_freezing(pipeline.freezing, pipeline.registry, epochs=epochs_of(pipeline))
     freezing.may_train(model_layers(objective), 0, ())  # a strategy that does not fit this encoder says so here
     if pipeline.training.fgm is not None:
         word_table(backbone)  # as does an encoder whose word vectors can't be moved
-    sampler = _build_sampler(pipeline, train)
     return Prepared(
         pipeline=pipeline,
         left_out=fitted.left_out,
@@ -102,6 +110,7 @@ def prepare(pipeline: Pipeline) -> Prepared:
         sampler=sampler,
         freezing=freezing,
         correction=prior_correction(pipeline, objective, sampler, train, codecs),
+        selects=selects(pipeline, len(dev)),
         said=said,
         begun=begun,
     )
@@ -121,7 +130,7 @@ def _label_examples(codecs: Codecs) -> list[Example]:
 def _refuse_untrained(pipeline: Pipeline, begun: Sequence[str]) -> None:
     """Raises ConfigError where a head would be left as random as it begins."""
     random = [name for name in pipeline.heads if name not in begun]
-    if random and not pipeline.training.epochs:
+    if random and pipeline.training.epochs == 0:
         message = f"0 leaves heads where they begin, and '{random[0]}' begins at random"
         hint = "1 or more let it learn; a head that can begin at a fit may have a parameter for that (initialise)"
         raise ConfigError([Problem("training.epochs", message, hint)])
@@ -130,17 +139,12 @@ def _refuse_untrained(pipeline: Pipeline, begun: Sequence[str]) -> None:
 def _refuse_unlearnable(train: EncodedDataset, codecs: Codecs) -> None:
     """Raises DataError where most annotations of a label can't be learnt."""
     for head, unlearnable in train.unlearnable.items():
-        golds = filter(None, map(codecs[head].gold, train.examples)) if unlearnable else ()
-        refuse_unlearnable(head, unlearnable, Counter(label for gold in golds for label in _labels(gold)))
+        if unlearnable:
+            counts = Counter(label for example in train.examples for label in codecs[head].labels_of(example))
+            refuse_unlearnable(head, unlearnable, counts)
 
 
-def _labels(gold: Mapping[str, Any]) -> list[str]:
-    """The labels of what is annotated, whatever type the plugin's head has for it."""
-    values = [value for field in gold.values() for value in (field if isinstance(field, tuple) else (field,))]
-    return [value.label for value in values if hasattr(value, "label")]
-
-
-def _build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
+def build_sampler(pipeline: Pipeline, train: EncodedDataset) -> Sampler:
     def nested(component: Component) -> Sampler:
         inside: Sampler = build_nested(pipeline.registry, "sampler", component, context)
         return inside

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nlu_kit.config.pipeline import Pipeline
+from nlu_kit.corpus.split import ENOUGH
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.errors import PluginError
 from nlu_kit.heads.codec import Codecs
@@ -14,6 +15,10 @@ from nlu_kit.heads.modules import Loss
 from nlu_kit.model.correction import Batches, Shifts, fit_shares
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.plugin.contracts import Sampler
+
+UNMEASURED = 0.25
+"""The share to take off where there is no dev, or too small a one, to ask. With 3 and 10 examples an intent of two
+corpora it did as well as none of it, and better than all of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +29,12 @@ class PriorCorrection:
     shifts: Shifts = field(default_factory=dict)
     share: float | None = None
 
-    def shares(self, codecs: Codecs, batches: Batches, dataset: EncodedDataset) -> dict[str, float]:
-        """By head, how much to take off; ``batches`` are what the network makes of ``dataset``."""
-        if self.share is not None:
-            return dict.fromkeys(self.shifts, self.share)
-        return fit_shares(self.shifts, codecs, batches, dataset.examples, dataset.encodings)
+    def shares(self, codecs: Codecs, batches: Batches, dev: EncodedDataset) -> dict[str, float]:
+        """By head, how much to take off; ``batches`` are what the network makes of ``dev``. ``UNMEASURED``,
+        where these are too few to ask."""
+        if self.share is not None or len(dev) < ENOUGH:
+            return dict.fromkeys(self.shifts, UNMEASURED if self.share is None else self.share)
+        return fit_shares(self.shifts, codecs, batches, dev.examples, dev.encodings)
 
 
 def prior_correction(

@@ -36,10 +36,10 @@ _MOMENT = "moment:"
 class Position:
     """Where training is, and what it has found so far: ``step`` batches of ``epoch`` are done.
 
-    ``sums``, ``seen``, ``seconds``, ``notes`` and ``rates`` are of the epoch that has begun; ``sizes`` of files that
-    are only ever appended to; ``elapsed``: seconds since the run began, without the time that it lay still;
-    ``skipped``: steps that were left out; ``found``: of pre-training, the figures of each validation. ``asked``:
-    somebody asked for the end.
+    ``best_score`` to ``unlearnt`` are what EarlyStopping knows. ``sums``, ``seen``, ``seconds``, ``notes`` and
+    ``rates`` are of the epoch that has begun; ``sizes`` of files that are only ever appended to; ``elapsed``: seconds
+    since the run began, without the time that it lay still; ``skipped``: steps that were left out; ``found``: of
+    pre-training, the figures of each validation. ``asked``: somebody asked for the end.
     """
 
     epoch: int = 0
@@ -47,8 +47,11 @@ class Position:
     global_step: int = 0
     scores: list[float] = field(default_factory=list)
     best_score: float | None = None
+    best_loss: float | None = None
     best_epoch: int = -1
     waited: int = 0
+    first: dict[str, float] = field(default_factory=dict)
+    unlearnt: list[float] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
     seen: int = 0
     seconds: float = 0.0

@@ -19,6 +19,7 @@ from nlu_kit.registry import Registry
 from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import shared_run_folder
 from nlu_kit.training.checkpoint import Checkpoint
+from nlu_kit.training.duration import epochs_of
 from nlu_kit.training.folders import (
     CHECKPOINTS,
     LOCK,
@@ -90,7 +91,7 @@ def resume_run(
     pipeline = load_pipeline(run_dir / PIPELINE, overrides=overrides, registry=registry, check_files=True)
     job = Job.prepare(pipeline)
     said = [*damaged, *compare(point.made_with, job.made_with(run_dir), run=run_dir, force=force)]
-    _refuse_fewer_epochs(job.pipeline.training.epochs, point, run_dir)
+    _refuse_fewer_epochs(epochs_of(job.pipeline), point, run_dir)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             write_json(run_dir / PIPELINE, rerunnable(job.pipeline, run_dir))  # with what was forced

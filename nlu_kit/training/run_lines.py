@@ -15,10 +15,11 @@ def run_start_lines(event: RunStart) -> list[str]:
     """Where it runs, on what, with which sampler."""
     sizes = ", ".join(f"{split} {count:,}" for split, count in event.examples.items())
     where = f"{event.device}, {event.precision}" + (f", {event.processes} processes" if event.processes > 1 else "")
+    most = "at most " if event.examples.get("dev") else ""
     share = event.parameters["trainable"] / max(event.parameters["total"], 1)
     lines = [
         f"run       {event.run_dir}",
-        f"data      {sizes} examples; {event.steps_per_epoch} steps an epoch, at most {event.epochs} epochs",
+        f"data      {sizes} examples; {event.steps_per_epoch} steps an epoch, {most}{event.epochs} epochs",
         f"model     {event.parameters['total']:,} parameters, {share:.1%} of them training at first; on {where}",
     ]
     if event.resumed is not None:
@@ -48,12 +49,15 @@ def warning_lines(event: RunStart, *, everything: bool = False) -> list[str]:
 
 def epoch_lines(event: EpochEnd) -> list[str]:
     """One line of figures, then the sanity print."""
-    best = "best so far" if event.improved else f"best {100 * event.best_score:.2f} in epoch {event.best_epoch + 1}"
-    main = {name: event.dev[name] for name in event.main}
-    losses = " ".join(f"{head} {loss:.4f}" for head, loss in event.losses.items())
+    parts = ["loss " + " ".join(f"{head} {loss:.4f}" for head, loss in event.losses.items())]
+    if event.dev:
+        parts.append(f"dev {figures({name: event.dev[name] for name in event.main})}")
+    if event.selects:
+        best = "best so far" if event.improved else f"best {100 * event.best_score:.2f} in epoch {event.best_epoch + 1}"
+        parts.append(f"score {100 * event.score:.2f} ({best})")
     lines = [
-        f"epoch {event.epoch + 1}/{event.epochs}  loss {losses}  |  dev {figures(main)}  |  "
-        f"score {100 * event.score:.2f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
+        f"epoch {event.epoch + 1}/{event.epochs}  {'  |  '.join(parts)}  {event.seconds:.1f}s  "
+        f"{event.examples_per_second:.0f} examples/s"
     ]
     lines += [f"    note: {note}" for note in event.notes]
     return _printable(lines + [line for sample in event.samples for line in sample_lines(sample)])
@@ -61,11 +65,13 @@ def epoch_lines(event: EpochEnd) -> list[str]:
 
 def run_end_lines(event: RunEnd) -> list[str]:
     """How it ended, and the figures of the best epoch."""
+    best = f"best epoch {event.best_epoch + 1}; " if event.dev else ""
     lines = [
-        f"{event.reason} after {event.epochs_run} epochs, {event.seconds:.0f}s; best epoch {event.best_epoch + 1}; "
+        f"{event.reason} after {event.epochs_run} epochs, {event.seconds:.0f}s; {best}"
         f"peak memory {event.peak_memory_mb:.0f} MB",
-        f"dev   {figures(event.dev)}",
     ]
+    if event.dev:
+        lines.append(f"dev   {figures(event.dev)}")
     if event.test:
         lines.append(f"test  {figures(event.test)}")
     lines += [f"confidence on {split}  {figures(found)}" for split, found in event.confidence.items() if found]

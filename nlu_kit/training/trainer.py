@@ -8,7 +8,8 @@ import math
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import torch
 from accelerate import Accelerator
@@ -37,13 +38,14 @@ BEFORE = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """What an epoch's validation found: every figure, the names of the main ones, the monitored one, and a few decoded
-    utterances."""
+    """The result of a validation: every figure, the names of the main ones, the monitored one, the heads' losses added
+    up, and a few decoded utterances."""
 
-    scores: Mapping[str, float]
-    main: Sequence[str]
-    score: float
-    samples: Sequence[Sample]
+    scores: Mapping[str, float] = field(default_factory=dict)
+    main: Sequence[str] = ()
+    score: float = 0.0
+    loss: float = 0.0
+    samples: Sequence[Sample] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +76,27 @@ class Trainer:
         self,
         *,
         config: LoopConfig,
+        epochs: int,
         accelerator: Accelerator,
         objective: Objective,
         collate: Callable[[Sequence[int]], Batch],
         sampler: Sampler,
         freezing: Freezing,
         checkpoint: Checkpoint,
-        validate: Callable[[], Validation],
+        validate: Callable[[], Validation] | None,
         static: StaticLayers,
         listeners: Listeners,
         fgm: float | None = None,
         begun: bool = False,
+        selects: bool = True,
         resumable: Resumable | None = None,
     ) -> None:
         """``collate`` makes the batch of what the sampler names, and of nothing at all one that teaches nothing.
-        ``fgm``: how far adversarial training moves word vectors. ``begun``: the weights before the first step are worth
-        something, and the first to keep. Without ``resumable``, Ctrl-C ends training with the best epoch so far; with
-        it, the run can be resumed where it was."""
-        self.begun, self.resumable = begun, resumable
+        Without ``validate`` there is nothing to validate on. ``fgm``: how far adversarial training moves word vectors.
+        ``begun``: the weights before the first step are worth something, and the first to keep. ``selects``: the epoch
+        with the best score is kept, and training ends early; else the last one is. Without ``resumable``, Ctrl-C ends
+        training with the best epoch so far; with it, the run can be resumed where it was."""
+        self.epochs, self.begun, self.selects, self.resumable = epochs, begun, selects, resumable
         self.config, self.accelerator, self.collate, self.sampler = config, accelerator, collate, sampler
         self.checkpoint, self.validate, self.listeners = checkpoint, validate, listeners
         self.static = static
@@ -102,7 +107,7 @@ class Trainer:
         self.optimiser = accelerator.prepare_optimizer(optimiser)
         # DistributedDataParallel fixes here which parameters it synchronises: all that train in some epoch. It must
         # look for unused ones only where that set changes.
-        unused = self.rates.mark_trainable(config.epochs)
+        unused = self.rates.mark_trainable(epochs)
         checkpoint.start(self.objective)
         accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused)
         self.wrapped = accelerator.prepare_model(self.objective)
@@ -178,7 +183,7 @@ class Trainer:
 
     def factor(self) -> float:
         """The schedule's multiplier for the step to come."""
-        total = self.config.epochs * self.steps_per_epoch
+        total = self.epochs * self.steps_per_epoch
         warmup = round(self.config.warmup * total)
         return schedule_factor(self.at.global_step, total=total, warmup=warmup, kind=self.config.schedule)
 
@@ -214,10 +219,10 @@ class Trainer:
         try:
             if point is not None:
                 self.resume(point, stopping)
-            elif self.begun:
+            elif self.begun and (self.selects or not self.epochs):
                 self.before(stopping)
-            for epoch in range(self.at.epoch, self.config.epochs):
-                if stopping.stop:
+            for epoch in range(self.at.epoch, self.epochs):
+                if self.selects and stopping.stop:
                     reason = "early stopping"
                     break
                 self.epoch(epoch, stopping)
@@ -240,8 +245,8 @@ class Trainer:
     def before(self, stopping: EarlyStopping) -> None:
         """Keep what a fit has given, as the best epoch 0 of those that users count: training must end no lower."""
         self.notes += self.static.enter(len(self.rates.static_layers()))
-        validation = self.validate()
-        stopping.update(validation.score, BEFORE)
+        validation = self.validated()
+        stopping.update(validation.score, BEFORE, loss=validation.loss)
         if self.accelerator.is_main_process:
             self.checkpoint.save(self.objective, Best(epoch=BEFORE, dev=validation.scores))
 
@@ -269,17 +274,18 @@ class Trainer:
             raise TrainingError("every step of this epoch was left out: no loss was a number")
         means = {head: value / seen for head, value in at.sums.items()}
         self.objective.balancing.end_epoch({name: means[name] for name in self.objective.losses})
-        validation = self.validate()
+        stopping.learn(means)
+        validation = self.validated(means)
         at.scores.append(validation.score)
         at.epoch, at.step, at.sums, at.seen, at.seconds, at.notes = epoch + 1, 0, {}, 0, 0.0, []
-        improved = stopping.update(validation.score, epoch)
-        if improved and self.accelerator.is_main_process:
+        improved = stopping.update(validation.score, epoch, loss=validation.loss)
+        if (improved if self.selects else at.epoch == self.epochs) and self.accelerator.is_main_process:
             self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
         if self.accelerator.is_main_process:
             self.listeners.epoch(
                 EpochEnd(
                     epoch=epoch,
-                    epochs=self.config.epochs,
+                    epochs=self.epochs,
                     losses=means,
                     dev=validation.scores,
                     main=validation.main,
@@ -287,7 +293,8 @@ class Trainer:
                     best_score=stopping.best_score,
                     best_epoch=stopping.best_epoch,
                     improved=improved,
-                    patience_left=self.config.patience - stopping.waited,
+                    patience_left=max(0, self.config.patience - stopping.waited),
+                    selects=self.selects,
                     seconds=time.perf_counter() - started,
                     examples_per_second=seen / seconds,
                     rates=at.rates,
@@ -295,8 +302,12 @@ class Trainer:
                     notes=notes,
                 )
             )
-        if self.resumable is not None and at.epoch < self.config.epochs:
+        if self.resumable is not None and at.epoch < self.epochs:
             self.at_an_epochs_end(stopping)
+
+    def validated(self, losses: Mapping[str, float] = MappingProxyType({})) -> Validation:
+        """Of the weights as they are. Without anything to validate on, the score is the training losses, negative."""
+        return Validation(score=-sum(losses.values())) if self.validate is None else self.validate()
 
     # --- points to resume at ------------------------------------------------------------------------------------------
 
@@ -331,6 +342,8 @@ class Trainer:
     def write_point(self, stopping: EarlyStopping) -> None:
         """All that what follows depends on. Raises TrainingError where it can't be written."""
         assert self.resumable is not None
+        if not self.selects and self.accelerator.is_main_process:  # so that what there is can become a model
+            self.checkpoint.save(self.objective, Best(epoch=self.at.epoch - (self.at.step == 0), dev={}))
         stopping.note(self.at)
         self.resumable.write(self.at, self.accelerator, self.objective, self.optimiser, self.checkpoint)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
+import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 
+from nlu_kit.data.batch import collate
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
@@ -15,10 +17,10 @@ from nlu_kit.data.prediction import Prediction
 from nlu_kit.heads.codec import Codecs
 from nlu_kit.model.compute import Computed, each
 from nlu_kit.model.confidence import calibrated_states
-from nlu_kit.model.correction import corrected, corrections
+from nlu_kit.model.correction import Batches, corrected, corrections
 from nlu_kit.model.decode import decode
 from nlu_kit.model.detector import Scope
-from nlu_kit.model.nlu_model import NluModel, compute, compute_each, predict
+from nlu_kit.model.nlu_model import NluModel, Objective, compute, compute_each, predict
 from nlu_kit.model.score import main_metrics, monitored, score
 from nlu_kit.plugin.events import Sample
 from nlu_kit.training.prior import PriorCorrection
@@ -50,7 +52,7 @@ class Validator:
         self,
         *,
         accelerator: Accelerator,
-        model: NluModel,
+        objective: Objective,
         codecs: Codecs,
         batch_size: int,
         monitor: str,
@@ -60,14 +62,13 @@ class Validator:
         correction: PriorCorrection,
     ) -> None:
         self.static, self.correction = static, correction
-        self.accelerator, self.model, self.codecs = accelerator, model, codecs
+        self.accelerator, self.objective, self.model, self.codecs = accelerator, objective, objective.model, codecs
         self._validated = validated
         self.batch_size, self.monitor, self.samples = batch_size, monitor, samples
 
-    def predict(self, dataset: EncodedDataset) -> list[Prediction]:
+    def _decoded(self, dataset: EncodedDataset, batches: Batches) -> list[Prediction]:
         """Predictions in the order of the dataset, as the model would make them if training ended here: with what it
-        added to the logits taken back. Every process gets all of them."""
-        batches = self.batches(dataset.encodings)
+        added to the logits taken back. ``batches`` are what the network makes of it."""
         taken = corrections(self.correction.shifts, self.correction.shares(self.codecs, batches, dataset))
         found: dict[int, Prediction] = {}
         for positions, computed in batches:
@@ -120,17 +121,30 @@ class Validator:
             pairs = gather_object(pairs)
         return [result for _, result in sorted(pairs, key=lambda pair: pair[0])]
 
-    def scores(self, dataset: EncodedDataset) -> tuple[dict[str, float], list[Prediction]]:
-        predictions = self.predict(dataset)
-        return score(self.codecs, dataset.examples, predictions), predictions
+    def _loss(self, dataset: EncodedDataset, batches: Batches) -> float:
+        """The heads' mean losses by the annotation, added up."""
+        sums = dict.fromkeys(self.objective.losses, 0.0)
+        denominators = dict(sums)
+        device = self.accelerator.device
+        for positions, computed in batches:
+            targets = collate(dataset, positions, pad_id=self.model.backbone.pad_id, device=device).targets
+            for head, loss in self.objective.losses.items():
+                outputs = {name: torch.from_numpy(a).to(device) for name, a in computed.outputs[head].items()}
+                with torch.inference_mode():
+                    sums[head] += float(loss(outputs, targets[head]))
+                    denominators[head] += float(loss.denominator(targets[head]))  # type: ignore[operator]
+        return sum(sums[head] / denominators[head] for head in sums if denominators[head])
 
     def validate(self, dev: EncodedDataset) -> Validation:
-        """Figures, the monitored one, and a few decoded utterances for the sanity print."""
-        scores, predictions = self.scores(dev)
+        """Figures, the monitored one, the loss, and a few decoded utterances for the sanity print."""
+        batches = self.batches(dev.encodings)
+        predictions = self._decoded(dev, batches)
+        scores = score(self.codecs, dev.examples, predictions)
         return Validation(
             scores=scores,
             main=[name for name in main_metrics(self.codecs) if name in scores],
             score=monitored(scores, self.monitor, self.codecs),
+            loss=self._loss(dev, batches),
             samples=[self._sample(dev, position, predictions[position]) for position in self._chosen(dev)],
         )
 

@@ -176,6 +176,7 @@ def nlu_kit_freezing_strategies() -> Iterable[FreezingSpec[Any]]:
             params=DiscriminativeParams,
             build=lazy("nlu_kit_freezing.strategies:Discriminative"),
             few_examples={"encoder_lr": 1e-4},  # of few batches, so that each must count for more
+            few_examples_at_random={"encoder_lr": 2e-4},
             default=True,
         ),
         FreezingSpec(

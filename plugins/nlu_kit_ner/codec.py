@@ -9,7 +9,6 @@ import numpy as np
 
 from nlu_kit.plugin import (
     IGNORE,
-    MIN_SPANS,
     CodecContext,
     DataError,
     Encoding,
@@ -97,8 +96,7 @@ class NerCodec(SpanCodec[P]):
     def calibrate(
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
     ) -> Mapping[str, Any]:
-        """The ``temperature`` at which the confidences of predicted spans tell best which of them are right; nothing,
-        which is a temperature of 1, with fewer than ``MIN_SPANS`` of them.
+        """The ``temperature`` at which the confidences of predicted spans tell best which of them are right.
 
         Not the one that makes the *tags* most likely: most are O, and spans' confidences were further off then than
         without any temperature.
@@ -108,7 +106,7 @@ class NerCodec(SpanCodec[P]):
         annotated = [row for row, labels in enumerate(tags) if (labels != IGNORE).any()]
         scores = [log_softmax(outputs[row]["logits"][places[row]]) for row in annotated]
         if not annotated:
-            return {}
+            return self.temperature(lambda: 1.0, 0)
         lattice = self.lattice(outputs[0])
         paths = best_paths(scores, lattice)
         found = [self._spans(path) for path in paths]
@@ -122,7 +120,7 @@ class NerCodec(SpanCodec[P]):
             ]
             return np.array([_confidence(s, words) for spans, words in zip(found, chosen, strict=True) for s in spans])
 
-        return {"temperature": fit_confidences(confidences, right)} if len(right) >= MIN_SPANS else {}
+        return self.temperature(lambda: fit_confidences(confidences, right), len(right))
 
     def places(self, target: Mapping[str, np.ndarray]) -> np.ndarray:
         """Where the annotated words' first subwords are among the tokens [W]."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from nlu_kit.plugin import (
     IGNORE,
-    MIN_SPANS,
     DataError,
     Encoding,
     Entity,
@@ -106,8 +105,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
         self, outputs: Sequence[Mapping[str, np.ndarray]], targets: Sequence[Mapping[str, np.ndarray]]
     ) -> Mapping[str, Any]:
         """``temperature``, fitted on the spans that are predicted: only their confidence is ever shown, and among all
-        spans, nearly all of which are plainly nothing, they would hardly count. Nothing, which is a temperature of 1,
-        with fewer than ``MIN_SPANS`` of them."""
+        spans, nearly all of which are plainly nothing, they would hardly count."""
         logits, labels = [np.zeros((0, len(self.labels)))], [np.zeros(0, dtype=np.int64)]
         for output, target in zip(outputs, targets, strict=True):
             rows = output["logits"][: len(target["labels"])]
@@ -115,7 +113,7 @@ class SpanNerCodec(SpanCodec[SpanNerParams]):
             logits.append(rows[counted])
             labels.append(target["labels"][counted])
         fitted = np.concatenate(labels)
-        return {"temperature": fit_temperature(np.concatenate(logits), fitted)} if len(fitted) >= MIN_SPANS else {}
+        return self.temperature(lambda: fit_temperature(np.concatenate(logits), fitted), len(fitted))
 
 
 def _in_text(entity: Entity | EntityPrediction) -> tuple[int, int, str]:

@@ -1,4 +1,4 @@
-"""Finding the reader, refusing what is missing or empty, and splitting dev off train."""
+"""Finding the reader, and refusing what is missing or empty."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from nlu_kit import plugin
 from nlu_kit.config.check import resolve
 from nlu_kit.config.pipeline import Pipeline
-from nlu_kit.corpus.read import read_corpus, read_examples, split
+from nlu_kit.corpus.read import read_corpus, read_examples
+from nlu_kit.corpus.split import ENOUGH
 from nlu_kit.data.example import Example
 from nlu_kit.errors import DataError
 from nlu_kit.plugin.hooks import hookimpl
@@ -23,6 +22,10 @@ from nlu_kit.registry import Registry
 
 class NoParams(plugin.Params):
     pass
+
+
+class Field(plugin.Params):
+    field: str = "intent"
 
 
 class LineParams(plugin.Params):
@@ -57,7 +60,18 @@ class Stubs:
 
     @hookimpl
     def nlu_kit_heads(self) -> list[Any]:
-        return [_stub(plugin.HeadSpec, codec=None, default_loss="plain")]
+        codec = plugin.lazy("nlu_kit.plugin:LabelCodec")
+        return [
+            plugin.HeadSpec(
+                name="plain",
+                summary="A stub.",
+                params=Field,
+                build=None,
+                codec=codec,
+                default_loss="plain",
+                default=True,
+            )
+        ]
 
     @hookimpl
     def nlu_kit_losses(self) -> list[Any]:
@@ -146,51 +160,16 @@ def test_dev_is_split_off_train_where_none_is_named(pipeline: Make, write: Write
     assert read_corpus(pipeline(dev_fraction=0.2, seed=2)).dev != corpus.dev
 
 
+def test_a_tenth_is_split_off_where_that_is_enough_to_choose_by(pipeline: Make, write: Write) -> None:
+    write("train.txt", 10 * ENOUGH)
+    assert len(read_corpus(pipeline()).dev) == ENOUGH
+    write("train.txt", 10 * ENOUGH - 10)
+    corpus = read_corpus(pipeline())
+    assert (len(corpus.train), corpus.dev, corpus.dev_from_train) == (10 * ENOUGH - 10, [], False)
+
+
 def test_an_empty_dev_file_is_an_error_too(pipeline: Make, write: Write) -> None:
     write("train.txt", 5)
     write("dev.txt", 0)
     with pytest.raises(DataError, match=r"dev\.txt holds no examples"):
         read_corpus(pipeline(dev="dev.txt"))
-
-
-@given(
-    intents=st.lists(st.sampled_from(["a", "b", "c", None]), min_size=2, max_size=60),
-    fraction=st.floats(0.01, 0.99),
-    seed=st.integers(0, 2**32),
-)
-def test_split_is_a_partition(intents: list[str | None], fraction: float, seed: int) -> None:
-    examples = [Example(text=str(number), intent=intent) for number, intent in enumerate(intents)]
-    try:
-        kept, dev = split(examples, fraction=fraction, seed=seed)
-    except DataError:
-        assume(False)
-    assert kept
-    assert dev
-    numbers = [[int(example.text) for example in part] for part in (kept, dev)]
-    assert numbers == [sorted(part) for part in numbers]  # the order of the file is kept
-    assert sorted(numbers[0] + numbers[1]) == list(range(len(examples)))
-    assert {example.intent for example in kept} == set(intents)  # train never loses an intent
-    assert len(dev) <= fraction * len(examples) + 0.5
-    assert split(examples, fraction=fraction, seed=seed) == (kept, dev)
-
-
-@given(sizes=st.lists(st.integers(10, 30), min_size=1, max_size=6), fraction=st.floats(0.1, 0.5))
-def test_split_takes_its_share_of_every_intent(sizes: list[int], fraction: float) -> None:
-    examples = [Example(text="x", intent=str(intent)) for intent, size in enumerate(sizes) for _ in range(size)]
-    _, dev = split(examples, fraction=fraction, seed=3)
-    taken = Counter(example.intent for example in dev)
-    assert all(abs(taken[str(intent)] - fraction * size) <= 1 for intent, size in enumerate(sizes))
-    assert abs(len(dev) - fraction * sum(sizes)) <= 0.5
-
-
-def test_tiny_intents_add_up() -> None:
-    examples = [Example(text="x", intent=str(number // 2)) for number in range(100)]
-    kept, dev = split(examples, fraction=0.1, seed=0)
-    assert len(dev) == 10
-    assert len({example.intent for example in kept}) == 50
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_too_few_examples_to_split(count: int) -> None:
-    with pytest.raises(DataError, match=r"too few to split a dev set off, .* set data\.dev"):
-        split([Example(text="x", intent="a")] * count, fraction=0.1, seed=0)

@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_folds() -> None:
 
 
 def test_a_fold_of_a_pipeline(write_pipeline: Any, tmp_path: Any) -> None:
-    pipeline = load_pipeline(write_pipeline(tmp_path))
+    pipeline = load_pipeline(write_pipeline(tmp_path, data={"dev_fraction": 0.1}))
     held = [fold_corpus(pipeline, folds=3, fold=fold) for fold in (1, 2, 3)]
     assert sum(len(corpus.test) for corpus in held) == 57 + 19  # train and dev, not test
     for corpus in held:
@@ -64,3 +64,8 @@ def test_a_fold_of_a_pipeline(write_pipeline: Any, tmp_path: Any) -> None:
         assert corpus.dev
         seen = {example.text for example in [*corpus.train, *corpus.dev]}
         assert not seen & {example.text for example in corpus.test}
+
+
+def test_a_fold_that_is_too_small_for_a_dev_set_trains_on_all_but_the_fold(write_pipeline: Any, tmp_path: Any) -> None:
+    corpus = fold_corpus(load_pipeline(write_pipeline(tmp_path)), folds=3, fold=1)
+    assert (len(corpus.train) + len(corpus.test), list(corpus.dev)) == (76, [])

@@ -14,6 +14,7 @@ from nlu_kit.metrics.calibration import (
     expected_calibration_error,
     fit_temperature,
     reliability,
+    shrunk_temperature,
     softmax,
 )
 
@@ -118,3 +119,8 @@ def test_every_prediction_is_in_one_bin(pairs: list[tuple[float, bool]], bins: i
     assert sum(row.count * row.accuracy for row in table) == pytest.approx(right.sum())
     assert all(row.low - 1e-9 <= row.confidence <= row.high + 1e-9 for row in table if row.count)
     assert 0 <= expected_calibration_error(confidences, right, bins=bins) <= 1
+
+
+@pytest.mark.parametrize(("count", "expected"), [(0, 1.5), (15, (1.5 * 6) ** 0.5), (30, 6.0), (300, 6.0)])
+def test_a_temperature_of_few_predictions_is_shrunk_to_what_is_known(count: int, expected: float) -> None:
+    assert shrunk_temperature(6.0, count, known=1.5) == pytest.approx(expected)

@@ -15,6 +15,7 @@ from nlu_kit.data.batch import collate
 from nlu_kit.plugin.events import EpochEnd, StepEnd
 from nlu_kit.training.accelerator import make_accelerator
 from nlu_kit.training.checkpoint import Checkpoint
+from nlu_kit.training.duration import epochs_of
 from nlu_kit.training.prepare import prepare
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import Listeners, Trainer, Validation
@@ -71,6 +72,7 @@ def make_trainer(pipeline_sections: Any, tmp_path: Path, listen: Any) -> Callabl
         listening = listening or listen()
         return Trainer(
             config=pipeline.training,
+            epochs=epochs_of(prepared.pipeline),
             accelerator=accelerator,
             objective=prepared.objective,
             collate=partial(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,13 @@ from nlu_kit.heads.label import LabelCodec
 from nlu_kit.heads.params import LabelParams
 from nlu_kit.model import confidence
 from nlu_kit.model.compute import Computed
+from nlu_kit.model.detector import build_detector, scores
 from nlu_kit.model.score import score
 from nlu_kit.plugin.contracts import DetectorFeatures
 from nlu_kit.plugin.events import RunEnd, RunStart
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.predictor import load
-from nlu_kit.training.calibrate import cross_validated
+from nlu_kit.training.calibrate import held_out_scores, least_threshold
 from nlu_kit.training.run import train
 
 ODD = [
@@ -126,7 +129,7 @@ def test_out_of_scope_examples_train_no_intent_and_count_in_no_accuracy(run: Any
     (start,), (end,) = listening.of(RunStart), listening.of(RunEnd)
     assert start.out_of_scope == {"train": 4, "dev": 6, "test": 2}
     assert (start.detector, start.watched) == ("mahalanobis", "intent")
-    assert not any("oos" in warning or "scope" in warning for warning in told_by(start))
+    assert not any(re.search(r"\boos\b|scope", warning) for warning in told_by(start))
     assert end.confidence == result.confidence
     log = (result.run_dir / "log.txt").read_text(encoding="utf-8")
     assert "scope     train 4, dev 6, test 2 of these are out of scope" in log
@@ -150,32 +153,59 @@ def test_without_such_examples_a_share_of_dev_is_rejected(run: Any, corpus: Path
     assert result.confidence["dev"]["out_of_scope.false_rejection"] == pytest.approx(4 / 19)
 
 
+BETWEEN = "between what train's examples score with their label learnt and without it"
+
+
 @pytest.mark.parametrize(
     ("detector", "chosen"),
     [
-        ("mahalanobis", "rejects at most 1 of 19 dev and, cross-validated, 57 train examples in scope"),
-        ("knn", "rejects at most 1 of 19 dev and, cross-validated, 57 train examples in scope"),
+        ("mahalanobis", f"{BETWEEN}; rejects at most 0 of 19 dev examples in scope"),
+        ("knn", f"{BETWEEN}; rejects at most 0 of 19 dev examples in scope"),
         ("energy", "rejects at most 0 of 19 dev examples in scope"),
     ],
 )
-def test_where_dev_is_small_train_is_cross_validated(run: Any, corpus: Path, detector: str, chosen: str) -> None:
+def test_where_dev_is_small_train_says_how_low_the_threshold_may_be(
+    run: Any, corpus: Path, detector: str, chosen: str
+) -> None:
     """By a detector that can learn from a part of it; the head can't unlearn the rest."""
     splits = {split: str(corpus / f"{split}.jsonl") for split in ("train", "dev", "test")}
     assert description(run(data=splits, detector=detector))["detector"]["chosen"] == chosen
 
 
-@pytest.mark.parametrize("labels", [[0], [0, 1], [0, 0, 1, 1, 1, 2, 2]])
-def test_each_example_is_scored_by_a_detector_that_did_not_learn_from_it(labels: list[int]) -> None:
-    """The distance to the nearest vector learnt is 0 for one that was learnt."""
-    features = DetectorFeatures(
-        logits=np.zeros((len(labels), 3), np.float32),
-        vectors=np.eye(8, dtype=np.float32)[: len(labels)],
-        labels=np.array(labels),
-    )
+@pytest.fixture
+def build() -> Any:
+    """Detectors whose score is the distance to the nearest vector that they have learnt."""
     detector = resolve_component(Registry.load(), "detector", {"type": "knn", "k": 1}, path="detector", where="here")
-    found = cross_validated(detector, "intent", LabelSpace(("a", "b", "c")), features, temperature=1.0)
-    assert found.shape == ((len(labels),) if len(labels) > 1 else (0,))
-    np.testing.assert_allclose(found, 2**0.5, atol=1e-6)
+    return partial(build_detector, detector, head="intent", labels=LabelSpace(("a", "b", "c")), temperature=1.0)
+
+
+def features(labels: list[int]) -> DetectorFeatures:
+    """Vectors of examples of one label are close, and of others far apart."""
+    vectors = 10 * np.eye(3, 16, dtype=np.float32)[labels]
+    vectors[np.arange(len(labels)), 3 + np.arange(len(labels))] = 1
+    return DetectorFeatures(logits=np.zeros((len(labels), 3), np.float32), vectors=vectors, labels=np.array(labels))
+
+
+def test_each_example_is_scored_by_a_detector_that_did_not_learn_from_its_fold(build: Any) -> None:
+    learnt = features([0, 0, 1, 1, 2])
+    within = held_out_scores(build, learnt, np.array([0, 1, 0, 1, 0]))
+    across = held_out_scores(build, learnt, learnt.labels)
+    assert (within[:4] > 0).all()
+    assert within[:4].max() < across.min()
+
+
+@pytest.mark.parametrize("labels", [[0, 0, 1, 1, 1, 2, 2], [0, 1, 2], [0, 0, 0, 1]])
+def test_the_least_threshold_lies_between_labels_learnt_and_not_learnt(build: Any, labels: list[int]) -> None:
+    least = least_threshold(build, features(labels))
+    detector = build()
+    detector.fit(features(labels))
+    assert least is not None
+    assert scores(detector, features(labels)).max() < least
+    assert least < np.median(held_out_scores(build, features(labels), np.array(labels)))
+
+
+def test_with_one_label_nothing_says_how_low_it_may_be(build: Any) -> None:
+    assert least_threshold(build, features([1, 1, 1])) is None
 
 
 def test_without_a_detector_nothing_is_said(run: Any, listen: Any) -> None:
@@ -197,18 +227,20 @@ def test_accuracy_can_not_be_tuned_without_such_examples(run: Any, corpus: Path,
     assert not (tmp_path / "runs").exists(), "known before anything is written"
 
 
-def test_a_dev_set_without_intents_leaves_nothing_to_tune(
+def test_a_dev_set_without_intents_leaves_a_detector_that_learns_nothing_to_tune(
     run: Any, listen: Any, data: dict[str, str], records: Any, jsonl: Any, tmp_path: Path
 ) -> None:
     file = jsonl(tmp_path / "entities.jsonl", [{k: v for k, v in r.items() if k != "intent"} for r in records[::3]])
     listening = listen()
-    result = run(listening, data={**data, "dev": str(file)})
+    result = run(listening, data={**data, "dev": str(file)}, detector="energy")
     assert description(result)["detector"] is None
     assert "out_of_scope" not in load(result.model_dir)("book a table").fields
     assert any("no threshold for what is out of scope can be tuned" in w for w in told_by(listening.of(RunStart)[0]))
     given = run(data={**data, "dev": str(file)}, detector={"type": "energy", "threshold": -1.5})
     assert description(given)["detector"]["threshold"] == -1.5
     assert load(given.model_dir)("book a table").out_of_scope in (True, False)
+    learnt = run(data={**data, "dev": str(file)}, detector="mahalanobis")  # train says enough
+    assert description(learnt)["detector"]["chosen"] == BETWEEN
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from nlu_kit.errors import TrainingError
 from nlu_kit.training.early_stopping import EarlyStopping
+from nlu_kit.training.resume import Position
 
 
 def run(scores: list[float], patience: int) -> EarlyStopping:
@@ -21,9 +22,50 @@ def run(scores: list[float], patience: int) -> EarlyStopping:
 
 
 def test_it_stops_after_patience_epochs_without_a_better_score() -> None:
-    stopping = run([0.1, 0.5, 0.4, 0.5, 0.3, 0.9], patience=3)  # an equal score is no better one
+    stopping = run([0.1, 0.5, 0.4, 0.3, 0.3, 0.9], patience=3)
     assert stopping.stop
     assert (stopping.best_score, stopping.best_epoch, stopping.waited) == (0.5, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("losses", "best"),
+    [([1.0, 0.5, 0.7], 1), ([1.0, 0.5, 0.5], 2), ([0.0, 0.0, 0.0], 2), ([0.1, float("nan"), 0.2], 0)],
+    ids=["the lower loss", "the later of equal ones", "without losses", "no number"],
+)
+def test_of_equal_scores_the_lower_loss_is_better_and_then_the_later_epoch(losses: list[float], best: int) -> None:
+    stopping = EarlyStopping(2)
+    for epoch, loss in enumerate(losses):
+        stopping.update(0.5, epoch, loss=loss)
+    assert stopping.best_epoch == best
+    assert stopping.waited == 2  # it is no progress
+
+
+@pytest.mark.parametrize(
+    ("intent", "ner", "stops"),
+    [
+        ([1.0, 0.5, 0.2, 0.05], [2.0, 2.0, 1.5, 1.2], False),
+        ([1.0, 0.5, 0.2, 0.05], [2.0, 1.0, 0.5, 0.1], True),
+        ([1.0, 0.9, 0.9, 0.9], [2.0, 1.9, 1.9, 1.9], True),
+    ],
+    ids=["one head still learns", "all is learnt", "nothing more is learnt"],
+)
+def test_it_does_not_stop_before_train_is_learnt(intent: list[float], ner: list[float], stops: bool) -> None:
+    stopping = EarlyStopping(2)
+    for epoch, losses in enumerate(zip(intent, ner, strict=True)):
+        stopping.learn(dict(zip(("intent", "ner"), losses, strict=True)))
+        stopping.update(0.0, epoch)
+    assert stopping.waited >= 2
+    assert stopping.stop == stops
+
+
+def test_what_it_knows_survives_a_checkpoint() -> None:
+    stopping, again, at = EarlyStopping(2), EarlyStopping(2), Position()
+    for epoch in range(3):
+        stopping.learn({"intent": 1.0 / (epoch + 1)})
+        stopping.update(0.1 * epoch, epoch, loss=1.0 - epoch)
+    stopping.note(at)
+    again.take(at)
+    assert again == stopping
 
 
 def test_a_better_score_starts_the_count_again() -> None:
@@ -34,7 +76,7 @@ def test_a_better_score_starts_the_count_again() -> None:
 
 def test_update_says_whether_the_score_is_the_best() -> None:
     stopping = EarlyStopping(2)
-    assert [stopping.update(score, epoch) for epoch, score in enumerate([0.0, 0.0, 0.2])] == [True, False, True]
+    assert [stopping.update(score, epoch) for epoch, score in enumerate([0.1, 0.0, 0.2])] == [True, False, True]
 
 
 def test_nothing_has_stopped_before_the_first_epoch() -> None:
@@ -50,10 +92,8 @@ def test_a_score_that_is_not_a_number_is_an_error() -> None:
 
 
 @given(scores=st.lists(st.floats(0, 1), min_size=1, max_size=30), patience=st.integers(1, 6))
-def test_best_is_the_first_maximum_of_what_it_saw(scores: list[float], patience: int) -> None:
+def test_best_is_a_maximum_of_what_it_saw(scores: list[float], patience: int) -> None:
     stopping = run(scores, patience)
-    seen = scores[: stopping.best_epoch + stopping.waited + 1]
-    assert stopping.best_score == max(seen)
-    assert stopping.best_epoch == seen.index(max(seen))
     assert stopping.waited <= patience
-    assert stopping.stop or len(seen) == len(scores)
+    assert scores[stopping.best_epoch] == stopping.best_score == max(scores[: stopping.best_epoch + 1])
+    assert stopping.stop or stopping.best_score == max(scores)

@@ -18,7 +18,8 @@ from nlu_kit.heads.params import LabelParams
 from nlu_kit.model.nlu_model import compute_each
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.prepare import Prepared, prepare
-from nlu_kit.training.recipe import TRAINING
+from nlu_kit.training.duration import MOST
+from nlu_kit.training.recipe import GENTLE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def prepared(pipeline_sections: Any, jsonl: Any, tmp_path: Path) -> Any:
         train = str(jsonl(tmp_path / "train.jsonl", records))
         training = sections.pop("training", {})
         data = {"train": train, "dev": train}
-        raw = pipeline_sections(**{"data": data, "heads": {"intent": "intent"}, "sampler": "random", **sections})
+        raw = pipeline_sections(**{"data": data, "heads": {"intent": "intent"}, "sampler": "random", "recipe": "auto", **sections})
         return prepare(resolve({**raw, "training": {"device": "cpu", **training}}, base_dir=Path()))
 
     return make
@@ -45,7 +46,7 @@ def test_with_few_examples_the_recipe_changes_defaults_and_says_so(prepared: Any
     found = prepared(4, freezing="discriminative")
     params = found.pipeline.heads["intent"].head.params
     assert (params.initialise, params.label_texts) == ("examples", True)
-    assert found.pipeline.training.epochs == TRAINING["epochs"]
+    assert found.pipeline.training.epochs == GENTLE["epochs"]
     assert found.pipeline.freezing.params.encoder_lr == 1e-4
     (line,) = said(found)
     assert "freezing.encoder_lr=0.0001" in line
@@ -55,17 +56,17 @@ def test_with_few_examples_the_recipe_changes_defaults_and_says_so(prepared: Any
     assert found.sizes()["train"] == 12, "the labels' names are no part of the corpus"
 
 
-@pytest.mark.parametrize(("examples", "sections"), [(50, {}), (4, {"recipe": "standard"})])
+@pytest.mark.parametrize(("examples", "sections"), [(51, {}), (4, {"recipe": "standard"})])
 def test_else_nothing_changes(prepared: Any, examples: int, sections: Any) -> None:
     found = prepared(examples, **sections)
     assert found.pipeline.heads["intent"].head.params.initialise == "random"
-    assert found.pipeline.training.epochs == 500
+    assert found.pipeline.training.epochs == MOST
     assert said(found) == []
     assert len(found.train) == 3 * examples
 
 
 def test_it_can_be_asked_for(prepared: Any) -> None:
-    assert prepared(50, recipe="few_examples").pipeline.heads["intent"].head.params.initialise == "examples"
+    assert prepared(60, recipe="few_examples").pipeline.heads["intent"].head.params.initialise == "examples"
 
 
 def test_what_the_pipeline_sets_wins(prepared: Any) -> None:
@@ -91,47 +92,41 @@ def test_a_strategy_that_the_pipeline_chose_keeps_its_rates(prepared: Any) -> No
     [
         ({"type": "intent", "initialise": "examples", "label_texts": True}, 5),
         ({"type": "intent", "label_texts": {"BookTable": "reserve a table"}}, 5),
-        ({"type": "intent", "initialise": "random"}, 500),
+        ({"type": "intent", "initialise": "random"}, MOST),
         ({"type": "prototype_intent"}, 5),
         ({"type": "prototype_intent", "label_texts": {"refund": "my money back"}}, 5),
     ],
 )
-def test_epochs_follow_from_where_the_head_begins_whoever_said_so(prepared: Any, head: Any, epochs: int) -> None:
+def test_epochs_follow_from_where_the_head_begins_whoever_chose_that(prepared: Any, head: Any, epochs: int) -> None:
     assert prepared(4, heads={"intent": head}).pipeline.training.epochs == epochs
 
 
-@pytest.mark.parametrize(("examples", "begins"), [(14, "examples"), (15, "random")])
-def test_beside_a_head_that_begins_at_random_few_are_fewer(
-    prepared: Any, jsonl: Any, tmp_path: Path, examples: int, begins: str
+def test_beside_a_head_that_begins_at_random_the_encoder_moves_further(
+    prepared: Any, jsonl: Any, tmp_path: Path
 ) -> None:
-    entity = {"start": 0, "end": 4, "label": "word"}
-    words = ("play", "stop")
-    records = [{"text": f"{word} {n}", "intent": word, "entities": [entity]} for word in words for n in range(examples)]
-    train = str(jsonl(tmp_path / "entities.jsonl", records))
-    found = prepared(heads={"intent": "intent", "ner": "ner"}, data={"train": train, "dev": train})
-    assert found.pipeline.heads["intent"].head.params.initialise == begins
-    assert prepared(examples).pipeline.heads["intent"].head.params.initialise == "examples"
-
-
-def test_a_head_that_begins_at_random_keeps_its_epochs(prepared: Any, jsonl: Any, tmp_path: Path) -> None:
-    """Five epochs suit a head that begins at a fit; entities would starve."""
+    """Five gentle epochs suit a head that begins at a fit; entities would starve."""
     entity = {"start": 0, "end": 4, "label": "word"}
     records = [
         {"text": f"{word} {n}", "intent": word, "entities": [entity]} for word in ("play", "stop") for n in range(4)
     ]
     train = str(jsonl(tmp_path / "entities.jsonl", records))
-    found = prepared(heads={"intent": "intent", "ner": "ner"}, data={"train": train, "dev": train})
+    data, heads = {"train": train, "dev": train}, {"intent": "intent", "ner": "ner"}
+    found = prepared(heads=heads, data=data, freezing="discriminative")
     assert found.pipeline.heads["intent"].head.params.initialise == "examples"
-    assert found.pipeline.training.epochs == 500
+    assert found.pipeline.training.epochs == MOST
+    assert (found.pipeline.training.warmup, found.pipeline.freezing.params.encoder_lr) == (0.1, 2e-4)
     (line,) = said(found)
-    assert "training." not in line
+    assert "'intent' has 4 examples a label, 'ner' has 8" in line
+    only = prepared(heads={"ner": "ner"}, data=data, freezing="discriminative", detector=None)
+    assert only.pipeline.freezing.params.encoder_lr == 2e-4
 
 
 def test_what_the_pipeline_sets_may_leave_the_head_no_place_for_it(prepared: Any) -> None:
     found = prepared(4, heads={"intent": {"type": "intent", "hidden": 8}})
     assert found.pipeline.heads["intent"].head.params.initialise == "random"
-    assert found.pipeline.training.epochs == 500
-    assert said(found) == []
+    assert found.pipeline.training.epochs == MOST
+    (line,) = said(found)
+    assert "heads." not in line
 
 
 def test_an_unknown_recipe_is_refused(prepared: Any) -> None:

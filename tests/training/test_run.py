@@ -52,7 +52,7 @@ def test_a_second_ctrl_c_keeps_the_best_epoch_so_far(listen: Any, write_pipeline
             raise KeyboardInterrupt
 
     listening = listen(at_step=interrupt)
-    pipeline = write_pipeline(tmp_path, training={"epochs": 9})
+    pipeline = write_pipeline(tmp_path, training={"epochs": 9, "model_selection": "best"})
     with pytest.raises(KeyboardInterrupt, match="--finish"):
         train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
     (run,) = (tmp_path / "runs").iterdir()
@@ -135,12 +135,36 @@ def test_without_dev_a_part_of_train_is_split_off_and_that_is_said(
     listen: Any, write_pipeline: Any, tmp_path: Path
 ) -> None:
     listening = listen()
-    pipeline = write_pipeline(tmp_path, data={"dev": None, "test": None})
+    pipeline = write_pipeline(tmp_path, data={"dev": None, "test": None, "dev_fraction": 0.1})
     result = train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
     start = listening.events[0]
     assert start.examples["train"] + start.examples["dev"] == 57
+    assert start.examples["dev"] == 6
     assert any("split off train" in warning for warning in told_by(start))
     assert result.test == {}
+
+
+def test_without_dev_a_small_train_is_trained_on_as_a_whole(listen: Any, write_pipeline: Any, tmp_path: Path) -> None:
+    listening = listen()
+    pipeline = write_pipeline(tmp_path, data={"dev": None})
+    result = train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
+    (start,) = listening.of(RunStart)
+    assert (start.examples["train"], start.examples["dev"]) == (57, 0)
+    assert any(warning.startswith("no data.dev, and train is too small") for warning in told_by(start))
+    assert (result.dev, result.best_epoch) == ({}, result.epochs_run - 1)
+    assert result.test
+    log = (result.run_dir / "log.txt").read_text(encoding="utf-8")
+    assert "|  dev " not in log
+
+
+def test_one_example_of_each_intent_is_enough(records: Any, jsonl: Any, write_pipeline: Any, tmp_path: Path) -> None:
+    """Nothing needs dev: not the graph, not the model card, not the detector."""
+    train_file = jsonl(tmp_path / "train.jsonl", list({record["intent"]: record for record in records}.values()))
+    pipeline = write_pipeline(tmp_path, data={"train": str(train_file), "dev": None}, training={"export": True})
+    result = train(pipeline, runs=tmp_path / "runs")
+    assert result.notes == []
+    assert load(result.run_dir, runtime="onnx")("play jazz").intent.name == "play"
+    assert "## Try it with" in (result.model_dir / "README.md").read_text(encoding="utf-8")
 
 
 def test_what_the_data_loses_is_said(
@@ -223,7 +247,7 @@ def test_ctrl_c_while_a_checkpoint_is_written(
 
     monkeypatch.setattr(Checkpoint, "save", save)
     with pytest.raises(KeyboardInterrupt, match="--finish"):
-        train(write_pipeline(tmp_path, training={"epochs": 9}), runs=tmp_path / "runs")
+        train(write_pipeline(tmp_path, training={"epochs": 9, "model_selection": "best"}), runs=tmp_path / "runs")
     (run,) = (tmp_path / "runs").iterdir()
     result = finish_run(run)
     assert (result.best_epoch, result.dev) == (saved[-1].epoch, saved[-1].dev)
@@ -262,7 +286,8 @@ def test_divergence_after_a_good_epoch_keeps_that_epoch(listen: Any, write_pipel
             raise TrainingError("the loss is no longer a number")
 
     listening = listen(at_epoch=spoil)
-    result = train(write_pipeline(tmp_path, training={"epochs": 9}), runs=tmp_path / "runs", callbacks=[listening])
+    pipeline = write_pipeline(tmp_path, training={"epochs": 9, "model_selection": "best"})
+    result = train(pipeline, runs=tmp_path / "runs", callbacks=[listening])
     assert result.reason.startswith("diverged (the loss is no longer a number)")
     assert result.best_epoch in (0, 1)
     assert load(tmp_path / "runs" / "latest")("play jazz").intent.confidence > 0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nlu_kit.model.confidence import Scored
 from nlu_kit.plugin.contracts import DetectorParams
-from nlu_kit.training.threshold import too_few, tune
+from nlu_kit.training.threshold import between, too_few, tune
 
 SCORES = st.lists(st.integers(-6, 6).map(float), min_size=1, max_size=25)
 
@@ -89,19 +89,34 @@ def test_rejecting_nobody_leaves_room_for_rounding() -> None:
         ({"threshold": 1.0}, 3, 0, False),
         ({}, 3, 2, False),
         ({"criterion": "false_rejection"}, 3, 2, True),
-        ({}, 0, 0, False),
+        ({}, 0, 0, True),
+        ({}, 0, 2, True),
+        ({"threshold": 1.0}, 0, 0, False),
     ],
 )
 def test_too_few_show_no_share(options: Any, inside: int, outside: int, few: bool) -> None:
     assert too_few(DetectorParams(**options), scored(range(inside), range(outside))) == few
 
 
-def test_what_was_held_out_of_train_counts_as_dev_does() -> None:
-    threshold, how = tune(
-        DetectorParams(false_rejection=0.2), scored([1, 2]), share=0.0, held_out=np.arange(10.0, 18.0)
-    )
-    assert threshold == 15.5
-    assert how == "rejects at most 2 of 2 dev and, cross-validated, 8 train examples in scope"
+@pytest.mark.parametrize(
+    ("inside", "threshold", "and_dev"),
+    [([], 10.0, ""), ([1, 2], 10.0, "; rejects at most 0 of 2 dev examples in scope"), ([1, 20], None, "; rejects at")],
+    ids=["no dev", "dev below", "dev above"],
+)
+def test_where_dev_is_small_the_threshold_is_no_lower_than_train_says(
+    inside: list[int], threshold: float | None, and_dev: str
+) -> None:
+    result, how = tune(DetectorParams(), scored(inside), share=0.0, least=10.0)
+    assert result == threshold if threshold is not None else result > 20
+    assert how.startswith("between what train's examples score with their label learnt and without it" + and_dev)
+
+
+@given(
+    known=st.lists(st.floats(0, 10), min_size=1, max_size=9),
+    unknown=st.lists(st.floats(20, 30), min_size=1, max_size=9),
+)
+def test_it_lies_between_what_is_known_and_what_is_not(known: list[float], unknown: list[float]) -> None:
+    assert np.median(known) < between(np.array(known), np.array(unknown)) < np.median(unknown)
 
 
 def test_a_given_one_is_taken() -> None:

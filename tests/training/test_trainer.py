@@ -15,6 +15,7 @@ from torch import nn
 from nlu_kit.errors import PluginError, TrainingError
 from nlu_kit.plugin.contracts import ParameterGroup
 from nlu_kit.plugin.events import EpochEnd, StepEnd
+from nlu_kit.training import early_stopping
 from nlu_kit.training.trainer import Trainer
 
 MakeTrainer = Callable[..., Trainer]
@@ -304,11 +305,18 @@ def test_several_processes_look_for_unused_parameters_where_what_trains_varies(
 # --- the best epoch ---------------------------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def learnt_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These trainings are too short to learn train, and would never stop early."""
+    monkeypatch.setattr(early_stopping, "LEARNT", math.inf)
+
+
+@pytest.mark.usefixtures("learnt_at_once")
 def test_early_stopping_keeps_the_best_weights(listen: Any, make_trainer: MakeTrainer) -> None:
     best: dict[str, torch.Tensor] = {}
     listening = listen(at_epoch=lambda event: best.update(weights(trainer.objective)) if event.epoch == 1 else None)
     trainer = make_trainer(
-        scores=[0.2, 0.8, 0.5, 0.8, 0.1, 0.9], listening=listening, training={"epochs": 9, "patience": 3}
+        scores=[0.2, 0.8, 0.5, 0.7, 0.1, 0.9], listening=listening, training={"epochs": 9, "patience": 3}
     )
     result = trainer.fit()
     assert (result.reason, result.epochs_run, result.best.epoch) == ("early stopping", 5, 1)
@@ -318,6 +326,29 @@ def test_early_stopping_keeps_the_best_weights(listen: Any, make_trainer: MakeTr
     assert [event.improved for event in epochs] == [True, True, False, False, False]
     assert [event.patience_left for event in epochs] == [3, 3, 2, 1, 0]
     assert [event.best_score for event in epochs] == [0.2, 0.8, 0.8, 0.8, 0.8]
+
+
+@pytest.mark.usefixtures("learnt_at_once")
+def test_without_selection_the_last_epoch_is_kept_and_nothing_ends_early(
+    listen: Any, make_trainer: MakeTrainer
+) -> None:
+    listening = listen()
+    trainer = make_trainer(scores=[0.9, 0.1, 0.1, 0.1], listening=listening, training={"epochs": 4, "patience": 1})
+    trainer.selects = False
+    result = trainer.fit()
+    assert (result.reason, result.epochs_run, result.best.epoch) == ("finished", 4, 3)
+    assert [event.selects for event in listening.of(EpochEnd)] == [False] * 4
+
+
+def test_without_dev_the_score_is_the_training_loss(listen: Any, make_trainer: MakeTrainer) -> None:
+    listening = listen()
+    trainer = make_trainer(listening=listening, training={"epochs": 3})
+    trainer.validate, trainer.selects = None, False
+    result = trainer.fit()
+    assert (result.best.epoch, result.best.dev) == (2, {})
+    epochs = listening.of(EpochEnd)
+    assert [(dict(event.dev), list(event.main), list(event.samples)) for event in epochs] == [({}, [], [])] * 3
+    assert [event.score for event in epochs] == [-sum(event.losses.values()) for event in epochs]
 
 
 @pytest.mark.parametrize(("scores", "best"), [([0.9, 0.5, 0.8], -1), ([0.5, 0.9, 0.8], 0)])

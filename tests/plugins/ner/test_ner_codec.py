@@ -16,7 +16,8 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import EntityPrediction
 from nlu_kit.errors import DataError
 from nlu_kit.heads.codec import CodecContext
-from nlu_kit.heads.spans import MIN_SPANS
+from nlu_kit.heads.spans import SPANS_TEMPERATURE
+from nlu_kit.metrics.calibration import FEW
 from nlu_kit.registry import Registry
 from nlu_kit_ner.codec import NerCodec
 from nlu_kit_ner.tags import tag_names
@@ -257,18 +258,20 @@ def test_calibration_moves_confidences_and_nothing_else() -> None:
         assert all(b.confidence > a.confidence for b, a in zip(before, after, strict=True))
 
 
-def test_a_handful_of_spans_is_not_calibrated_on() -> None:
+def test_the_fewer_spans_there_are_the_less_they_change_what_is_known() -> None:
     sure = {"logits": logits([OUT, OUT, OUT, OUT, B_DATE, OUT])}  # one span a text, and it is wrong
     wanted = CODEC.targets(Example(text=TEXT, entities=(CITY,)), ENCODING)
-    assert CODEC.calibrate([sure] * (MIN_SPANS - 1), [wanted] * (MIN_SPANS - 1)) == {}
-    assert CODEC.calibrate([sure] * MIN_SPANS, [wanted] * MIN_SPANS)["temperature"] > 1.0
+    fitted = [CODEC.calibrate([sure] * count, [wanted] * count)["temperature"] for count in (1, 10, 29, FEW)]
+    assert SPANS_TEMPERATURE < fitted[0] < 1.2 * SPANS_TEMPERATURE
+    assert fitted == sorted(fitted)
     assert codec(state={}).state.temperature == 1.0
 
 
 def test_nothing_to_calibrate_on() -> None:
     wanted = [CODEC.targets(Example(text=TEXT), ENCODING)]
-    assert CODEC.calibrate([{"logits": logits([OUT] * 6)}], wanted) == {}
-    assert CODEC.calibrate([], []) == {}
+    expected = pytest.approx({"temperature": SPANS_TEMPERATURE})
+    assert CODEC.calibrate([{"logits": logits([OUT] * 6)}], wanted) == expected
+    assert CODEC.calibrate([], []) == expected
 
 
 def test_bilou_says_where_an_entity_ends() -> None:
