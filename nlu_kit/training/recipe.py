@@ -1,8 +1,8 @@
 """Other defaults where there are few examples a label. What the pipeline sets itself stays as it is.
 
 With a handful of examples, a classifier that begins at random makes the encoder's vectors worse before it knows what
-it wants. So heads that can begin at a fit on the vectors as they are, with the labels' names as further examples. Where all
-heads do, the encoder follows gently and for a few epochs (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained
+it wants. So heads that can begin at a fit on the vectors as they are, with the labels' names as further examples. Where
+all heads do, the encoder follows gently and for a few epochs (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained
 Features and Underperform Out-of-Distribution"). Beside a head that begins at random, as those for entities do, it must
 move further in the few steps that there are.
 """

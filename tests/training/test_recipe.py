@@ -17,8 +17,8 @@ from nlu_kit.heads.modules import SentenceClassifier, fit_logistic
 from nlu_kit.heads.params import LabelParams
 from nlu_kit.model.nlu_model import compute_each
 from nlu_kit.training.data_checks import data_findings
-from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.duration import MOST
+from nlu_kit.training.prepare import Prepared, prepare
 from nlu_kit.training.recipe import GENTLE
 
 
@@ -32,7 +32,8 @@ def prepared(pipeline_sections: Any, jsonl: Any, tmp_path: Path) -> Any:
         train = str(jsonl(tmp_path / "train.jsonl", records))
         training = sections.pop("training", {})
         data = {"train": train, "dev": train}
-        raw = pipeline_sections(**{"data": data, "heads": {"intent": "intent"}, "sampler": "random", "recipe": "auto", **sections})
+        defaults = {"data": data, "heads": {"intent": "intent"}, "sampler": "random", "recipe": "auto"}
+        raw = pipeline_sections(**{**defaults, **sections})
         return prepare(resolve({**raw, "training": {"device": "cpu", **training}}, base_dir=Path()))
 
     return make
