@@ -108,9 +108,9 @@ def record_text(record: dict[str, Any], where: str) -> str:
 
 
 def json_type(value: object) -> str:
-    """What JSON calls the type of ``value``, with its article."""
+    """What JSON calls the type of ``value``, with its article; Python's name for what JSON lacks."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+    return names.get(type(value), "a number" if isinstance(value, (int, float)) else type(value).__name__)
 
 
 TEXT_SUFFIXES = (".txt", ".txt.gz")

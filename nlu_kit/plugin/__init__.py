@@ -75,6 +75,8 @@ if TYPE_CHECKING:
     from nlu_kit.data.lines import plain_texts as plain_texts
     from nlu_kit.data.lines import record_text as record_text
     from nlu_kit.data.lines import text_lines as text_lines
+    from nlu_kit.data.tables import TableRow as TableRow
+    from nlu_kit.data.tables import table_rows as table_rows
     from nlu_kit.data.words import SHAPES as SHAPES
     from nlu_kit.files import JsonError as JsonError
     from nlu_kit.files import read_json as read_json
@@ -127,6 +129,7 @@ _LATER = {
     "nlu_kit.data.batch": "TokenBatch collate_tokens",
     "nlu_kit.data.encoding": "Encoding Tokenizer Word",
     "nlu_kit.data.lines": "holds_plain_texts is_jsonl json_type parse_record plain_texts record_text text_lines",
+    "nlu_kit.data.tables": "TableRow table_rows",
     "nlu_kit.data.words": "SHAPES",
     "nlu_kit.files": "JsonError read_json sha256",
     "nlu_kit.heads.codec": "Codec CodecContext HeadContext",

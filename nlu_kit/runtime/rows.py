@@ -6,11 +6,11 @@ the file as a whole raises DataError. Memory stays flat, however long the file i
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +18,12 @@ from typing import Any, BinaryIO, cast
 
 from nlu_kit.corpus.read import Chosen
 from nlu_kit.data.lines import JSONL_SUFFIXES, LONGEST, arriving, decode_line, json_type
+from nlu_kit.data.tables import SEPARATORS, TableRow, table_rows
 from nlu_kit.errors import DataError, MissingPackageError
 from nlu_kit.files import open_regular
 from nlu_kit.runtime.texts import Parse, Utterance, plain_line, record_line
 
 TEXT = "text"
-SEPARATORS = {".csv": ",", ".tsv": "\t"}
 PARQUET = ".parquet"
 _PIECE = 1 << 20  # bytes
 _ROWS = 1024  # of a parquet file at a time
@@ -31,7 +31,7 @@ _ROWS = 1024  # of a parquet file at a time
 
 @dataclass(frozen=True, slots=True)
 class Bad:
-    """A row that is wrong: its ``line`` (from 1; of a parquet file, its row), and the reason, which names the place."""
+    """A row that is wrong: the ``line`` (from 1; of a parquet file, the row), and the reason, which names the place."""
 
     line: int
     reason: str
@@ -135,14 +135,11 @@ def _lines(path: Path, parse: Parse, opening: Opening) -> Iterator[Row]:
 def _table(path: Path, column: str, opening: Opening) -> Iterator[Row]:
     with _opened(path, opening) as stream:
         text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(_short_lines(text, path), delimiter=SEPARATORS[kind(path)], strict=True)
-        header = _header(reader, path)
+        rows = table_rows(_short_lines(text, path), SEPARATORS[kind(path)])
+        header = _header(next(rows, TableRow(1)), path)
         place = _place(header, column, path)
-        while True:
-            row = _row(reader, header, place, path)
-            if row is None:
-                return
-            yield row
+        for row in rows:
+            yield _row(row, header, place, path)
 
 
 def _short_lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
@@ -155,47 +152,43 @@ def _short_lines(text: io.TextIOWrapper, path: Path) -> Iterator[str]:
         yield line
 
 
-def _header(reader: Any, path: Path) -> list[str]:
-    try:
-        header: list[str] = next(reader, [])
-    except csv.Error as error:
-        raise DataError(f"{path}:1: no header can be read: {error}; the first line names the columns") from None
-    if not _is_utf8(header):
-        raise DataError(f"{path}:1: not UTF-8; write the file as UTF-8")
-    twice = sorted({name for name in header if header.count(name) > 1})
+def _header(row: TableRow, path: Path) -> Sequence[str]:
+    where = f"{path}:{row.line}"
+    if row.wrong:
+        raise DataError(f"{where}: no header can be read: {row.wrong}; the first line names the columns")
+    if not _is_utf8(row.fields):
+        raise DataError(f"{where}: not UTF-8; write the file as UTF-8")
+    _refuse_twins(row.fields, where)
+    return row.fields
+
+
+def _refuse_twins(header: Sequence[str], where: str) -> None:
+    twice = sorted(name for name, times in Counter(header).items() if times > 1)
     if twice:
-        raise DataError(f"{path}:1: the column '{twice[0]}' occurs twice; give each its own name")
-    return header
+        raise DataError(f"{where}: the column '{twice[0]}' occurs twice; give each its own name")
 
 
-def _place(header: list[str], column: str, path: Path) -> int:
+def _place(header: Sequence[str], column: str, path: Path) -> int:
     if column not in header:
         named = ", ".join(header[:20]) or "none"
         raise DataError(f"{path} has no column '{column}' (columns: {named}); name the one with the texts by --column")
     return header.index(column)
 
 
-def _row(reader: Any, header: list[str], place: int, path: Path) -> Row | None:
-    """The next one that is not blank; None at the end."""
-    fields: list[str] = []
-    while not fields:
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return None
-        except csv.Error as error:
-            return Bad(reader.line_num, f"{path}:{reader.line_num}: {error}")
-    where = f"{path}:{reader.line_num}"
+def _row(row: TableRow, header: Sequence[str], place: int, path: Path) -> Row:
+    where, fields = f"{path}:{row.line}", row.fields
+    if row.wrong:
+        return Bad(row.line, f"{where}: {row.wrong}")
     if len(fields) != len(header):
-        return Bad(reader.line_num, f"{where}: {len(fields)} fields, and the header names {len(header)}")
+        return Bad(row.line, f"{where}: {len(fields)} fields, and the header names {len(header)}")
     if not _is_utf8(fields):
-        return Bad(reader.line_num, f"{where}: not UTF-8; write the file as UTF-8")
+        return Bad(row.line, f"{where}: not UTF-8; write the file as UTF-8")
     given = dict(zip(header, fields, strict=True))
     del given[header[place]]
     return Utterance(text=fields[place], given=given)
 
 
-def _is_utf8(fields: list[str]) -> bool:
+def _is_utf8(fields: Sequence[str]) -> bool:
     try:
         "".join(fields).encode()
     except UnicodeEncodeError:  # what was escaped at decoding
@@ -207,21 +200,27 @@ def _parquet(path: Path, column: str, opening: Opening) -> Iterator[Row]:
     try:
         import pyarrow
         import pyarrow.parquet
+
+        from nlu_kit.runtime.arrow import records
     except ImportError:
         raise MissingPackageError(f'{path}: parquet needs pyarrow: pip install "nlu-kit[parquet]"') from None
     number = 0
     try:
         with opening(path) as stream:
             file = pyarrow.parquet.ParquetFile(stream)
-            _place(file.schema_arrow.names, column, path)
+            names = file.schema_arrow.names
+            _refuse_twins(names, str(path))
+            _place(names, column, path)
             for batch in file.iter_batches(batch_size=_ROWS):
-                for record in batch.to_pylist():
+                for record in records(batch, column):
                     number += 1
-                    text = record.pop(column)
-                    if isinstance(text, str):
+                    where = f"{path}:{number}"
+                    if isinstance(record, str):
+                        yield Bad(number, f"{where}: {record}")
+                    elif isinstance(text := record.pop(column), str):
                         yield Utterance(text=text, given=record)
                     else:
-                        yield Bad(number, f"{path}:{number}: '{column}' must be a string, got {json_type(text)}")
-    except (OSError, pyarrow.ArrowException, UnicodeDecodeError) as error:
+                        yield Bad(number, f"{where}: '{column}' must be a string, got {json_type(text)}")
+    except (OSError, pyarrow.ArrowException) as error:
         said = " ".join(str(getattr(error, "strerror", None) or error).split())[:200]
         raise DataError(f"{path}: the file can't be read as parquet: {said}") from error

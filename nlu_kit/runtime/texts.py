@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nlu_kit.data.lines import Stream, arriving, decode_line, parse_record, record_text
-from nlu_kit.data.prediction import Prediction, plain
+from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import DataError
+from nlu_kit.runtime.values import json_value
 
 BATCH = 256
 INPUT = "input"
@@ -79,6 +80,6 @@ def answer(prediction: Prediction, utterance: Utterance) -> dict[str, Any]:
     """The prediction as JSON, with what was given beside it: under its own key, so that answers can be joined to what
     was asked, or under ``input`` where the prediction has that key."""
     predicted = prediction.to_json()
-    given = {key: plain(value) for key, value in utterance.given.items()}
+    given = {key: json_value(value) for key, value in utterance.given.items()}
     aside = {key: given.pop(key) for key in list(given) if key in predicted or key == INPUT}
     return {**predicted, **given, **({INPUT: aside} if aside else {})}

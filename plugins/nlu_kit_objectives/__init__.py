@@ -73,8 +73,12 @@ class PairParams(ObjectiveParams):
     test: list[str] = Field(
         default=[], max_length=MOST_FILES, description="Pairs to measure on before and after, and never else."
     )
-    highest_score: float = Field(
-        default=5.0, gt=0, le=1e6, description="The score of sentences that mean the same; 0 is the lowest."
+    highest_score: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e6,
+        description="The score of sentences that mean the same; 0 is the lowest. When absent, 1 in a file whose scores "
+        "go no higher, else 5.",
     )
     similar: float = Field(
         default=0.8,

@@ -102,7 +102,7 @@ class PairData:
         lengths = sorted(map(len, self.tokenizer.encode(some)))
         counts = {what: items, "pairs": len(self.train), "held out": len(self.dev), "test": len(self.test)}
         counts["tokens a sentence, in the middle"] = lengths[len(lengths) // 2]
-        return DataReport(counts=counts, dropped=dict(self.dropped), examples=examples)
+        return DataReport(counts=counts, dropped={why: n for why, n in self.dropped.items() if n}, examples=examples)
 
     def _read(self, paths: Iterable[Path], *, split: str = "") -> list[Pair]:
         dropped: Counter[str] = Counter()

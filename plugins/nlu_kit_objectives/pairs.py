@@ -6,15 +6,18 @@ sentence means something else (a triplet). Rows that say nothing usable are coun
 
 from __future__ import annotations
 
-import csv
+import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from nlu_kit.plugin import DataError, is_jsonl, parse_record, text_lines
+from nlu_kit.plugin import DataError, TableRow, is_jsonl, parse_record, table_rows, text_lines
+
+_log = logging.getLogger("nlu_kit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,12 @@ _SECOND = ("sentence2", "question2", "text2", "#2 String", "positive")
 _OTHER = ("negative",)
 _SCORE = ("score", "similarity", "similarity_score")
 _SAME = ("is_duplicate", "duplicate", "Quality", "label", "same")
+_OUT_OF = 5.0
+"""The highest score of STS-B and its kin."""
+_LOW = 0.8
+"""The share of the highest score up to which no pair of a file means quite the same."""
+_WRONG = "row that can't be read"
+_NO_LABEL = "label that is neither 0 nor 1"
 _ALLOWED = (
     "allowed: a csv of sentence, sentence, score (STS-B), or a header with two of "
     f"{', '.join(_FIRST[:4])} and {', '.join(_SECOND[:4])} and one of {', '.join([*_SCORE[:1], *_SAME[:3]])}; in JSON "
@@ -43,19 +52,64 @@ _ALLOWED = (
 
 
 class PairFile:
-    """One file's pairs, and how many rows were dropped, by reason."""
+    """One file's pairs, and how many rows were dropped, by reason. Without ``highest_score``, scores that go no higher
+    than 1 are out of 1, and others out of 5."""
 
-    def __init__(self, path: Path, *, highest_score: float) -> None:
+    def __init__(self, path: Path, *, highest_score: float | None = None) -> None:
         self.path, self.highest = path, highest_score
         self.dropped: Counter[str] = Counter()
 
     def pairs(self) -> Iterator[Pair]:
-        """Raises DataError for a file that can't be read, or whose columns are no known ones."""
+        """Raises DataError for a file that can't be read, whose columns are no known ones, or whose scale is not."""
+        read = list(self._as_written())
+        highest = self._highest([pair.score for pair in read if pair.score is not None])
+        for pair in read:
+            if pair.score is None:
+                yield pair
+            elif 0 <= pair.score <= highest:
+                yield replace(pair, score=pair.score / highest)
+            else:
+                self.dropped[f"score outside 0 to {highest:g}"] += 1
+
+    def _highest(self, scores: Sequence[float]) -> float:
+        """The score of sentences that mean the same."""
+        seen = max(scores, default=0.0)
+        highest = self.highest
+        if highest is None:
+            if seen > _OUT_OF:
+                raise DataError(
+                    f"{self.path}: a score is {seen:g}, and without highest_score none may be above {_OUT_OF:g}; set "
+                    "highest_score to the score of sentences that mean the same"
+                )
+            highest = 1.0 if seen <= 1 else _OUT_OF
+            if scores and highest == 1:
+                _log.warning("%s: no score is above 1, so 1 counts as the highest; highest_score sets it", self.path)
+        if scores and seen <= _LOW * highest:
+            _log.warning(
+                "%s: the highest score is %g of %g, so no two sentences count as meaning quite the same; if these do, "
+                "set highest_score",
+                self.path,
+                seen,
+                highest,
+            )
+        return highest
+
+    def _as_written(self) -> Iterator[Pair]:
+        """With scores as the file has them."""
+        labelled = 0
         for where, row in self._rows():
             try:
-                yield self._pair(row, where)
+                pair = _pair(row, where)
             except _DroppedError as error:
                 self.dropped[str(error)] += 1
+            else:
+                labelled += pair.same is not None
+                yield pair
+        if self.dropped[_NO_LABEL] > labelled > 0:
+            raise DataError(
+                f"{self.path}: more labels are neither 0 nor 1 than are; if they say how alike the sentences are, call "
+                f"the column '{_SCORE[0]}'"
+            )
 
     def _rows(self) -> Iterator[tuple[str, Row]]:
         if is_jsonl(self.path):
@@ -70,48 +124,44 @@ class PairFile:
         first = next(lines, None)
         if first is None:
             raise DataError(f"{self.path} is empty")
-        separator = "\t" if "\t" in first else ","
-        # Published tsv files quote nothing, and have quotation marks in their sentences.
-        quoting: Any = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-        rows = csv.reader(_with_breaks(first, lines), delimiter=separator, quoting=quoting)
-        header = next(rows)
-        if len(header) == 3 and _number(header[2]) is not None:
-            names: Sequence[str] = ("sentence1", "sentence2", "score")
-            yield f"{self.path}:1", dict(zip(names, header, strict=True))
-        else:
-            names = header
-            _check_columns(names, f"{self.path}:1")
-        try:
-            for row in rows:
-                where = f"{self.path}:{rows.line_num}"
-                if len(row) < len(names):
-                    self.dropped[f"fewer than {len(names)} columns"] += 1
-                    continue
-                yield where, dict(zip(names, row, strict=False))
-        except csv.Error as error:
-            raise DataError(f"{self.path}:{rows.line_num}: {error}") from error
+        table = table_rows((f"{line}\n" for line in chain([first], lines)), "\t" if "\t" in first else ",")
+        yield from self._table(next(table, TableRow(1)), table)
 
-    def _pair(self, row: Row, where: str) -> Pair:
-        first, second = (_text(row, names, where) for names in (_FIRST, _SECOND))
-        other = _text(row, _OTHER, where) if _given(row, _OTHER) is not None else None
-        score = _score(_given(row, _SCORE), self.highest)
-        same = _same(_given(row, _SAME))
-        if "anchor" in row or "positive" in row:
-            same = True
-        if score is None and same is None:
-            raise _DroppedError("without score and label")
-        return Pair(first, second, score, same, other)
+    def _table(self, header: TableRow, table: Iterator[TableRow]) -> Iterator[tuple[str, Row]]:
+        where, names = f"{self.path}:{header.line}", header.fields
+        if header.wrong:
+            raise DataError(f"{where}: {header.wrong}")
+        if len(names) == 3 and _number(names[2]) is not None:
+            names = ("sentence1", "sentence2", "score")
+            yield where, dict(zip(names, header.fields, strict=True))
+        else:
+            _check_columns(names, where)
+        for row in table:
+            if row.wrong:
+                if not self.dropped[_WRONG]:
+                    _log.warning("%s:%d: %s; such rows are left out", self.path, row.line, row.wrong)
+                self.dropped[_WRONG] += 1
+            elif len(row.fields) < len(names):
+                self.dropped[f"fewer than {len(names)} columns"] += 1
+            else:
+                yield f"{self.path}:{row.line}", dict(zip(names, row.fields, strict=False))
+
+
+def _pair(row: Row, where: str) -> Pair:
+    """With the score as it is written. Raises _DroppedError, and DataError for a sentence that is no text."""
+    first, second = (_text(row, names, where) for names in (_FIRST, _SECOND))
+    other = _text(row, _OTHER, where) if _given(row, _OTHER) is not None else None
+    score = _score(_given(row, _SCORE))
+    same = _same(_given(row, _SAME))
+    if "anchor" in row or "positive" in row:
+        same = True
+    if score is None and same is None:
+        raise _DroppedError("without score and label")
+    return Pair(first, second, score, same, other)
 
 
 class _DroppedError(Exception):
     """A row that can't be used; says why."""
-
-
-def _with_breaks(first: str, rest: Iterator[str]) -> Iterator[str]:
-    """Lines as the csv module wants them, for sentences that have line breaks inside."""
-    yield first + "\n"
-    for line in rest:
-        yield line + "\n"
 
 
 def _check_columns(names: Sequence[str], where: str) -> None:
@@ -144,15 +194,13 @@ def _number(text: Any) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _score(given: Any, highest: float) -> float | None:
+def _score(given: Any) -> float | None:
     if given is None:
         return None
     value = _number(given)
     if value is None:
         raise _DroppedError("score that is no number")
-    if not 0 <= value <= highest:
-        raise _DroppedError(f"score outside 0 to {highest:g}")
-    return value / highest
+    return value
 
 
 def _same(given: Any) -> bool | None:
@@ -160,5 +208,5 @@ def _same(given: Any) -> bool | None:
         return given
     value = _number(given)
     if value not in (0.0, 1.0):
-        raise _DroppedError("label that is neither 0 nor 1")
+        raise _DroppedError(_NO_LABEL)
     return bool(value)

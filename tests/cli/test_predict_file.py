@@ -24,7 +24,7 @@ def write(file: Path, count: int) -> Path:
     return file
 
 
-def ids(file: Path) -> list[int]:
+def ids(file: Path) -> list[int | str]:
     return [json.loads(line)["id"] for line in file.read_text(encoding="utf-8").splitlines()]
 
 
@@ -46,6 +46,43 @@ def test_a_table_is_answered_and_its_columns_stay(exported: Path, tmp_path: Path
     ]
     assert main(["predict", "-m", str(exported), "-i", str(source), "--column", "question", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["id"] == "1", "what is printed reads tables, too"
+
+
+def test_a_quote_left_open_is_one_row_set_aside(exported: Path, tmp_path: Path, capsys: Captured) -> None:
+    source, output, bad = tmp_path / "in.csv", tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
+    lines = [f"{n},{TEXTS[n % 3]}" for n in range(200)]
+    lines[100] = '100,"can you play that'
+    source.write_text("id,text\n" + "".join(f"{line}\n" for line in lines), encoding="utf-8")
+    assert main(["predict", "-m", str(exported), "-i", str(source), "-o", str(output), "--errors", str(bad)]) == 0
+    assert "answered 199 texts" in capsys.readouterr().out
+    assert ids(output) == [str(n) for n in range(200) if n != 100]
+    (wrong,) = map(json.loads, bad.read_text(encoding="utf-8").splitlines())
+    assert wrong["line"] == 102
+    assert wrong["error"].startswith(f"{source}:102: a quote opens here")
+
+
+def test_what_parquet_has_and_json_has_not(exported: Path, tmp_path: Path, capsys: Captured) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    source, output, bad = tmp_path / "in.parquet", tmp_path / "out.jsonl", tmp_path / "bad.jsonl"
+    columns = {
+        "text": ["play jazz", None, "wake me at seven"],
+        "score": [float("nan"), 1.0, float("inf")],
+        "at": pyarrow.array([1, 2, 10**18 + 1], pyarrow.timestamp("ns")),
+    }
+    parquet.write_table(pyarrow.table(columns), source)
+    command = ["predict", "-m", str(exported), "-i", str(source)]
+    assert main([*command, "-o", str(output), "--errors", str(bad)]) == 0
+    capsys.readouterr()
+    found = [json.loads(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    assert [(row["score"], row["at"]) for row in found] == [
+        (None, "1970-01-01T00:00:00.000000001"),
+        ("Infinity", "2001-09-09T01:46:40.000000001"),
+    ]
+    assert len(bad.read_text(encoding="utf-8").splitlines()) == 1
+    assert main([*command, "--json"]) == 2, "the second row has no text"
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["at"] == found[0]["at"]
+    assert f"{source}:2: 'text' must be a string, got null" in printed.err
 
 
 def test_a_killed_command_goes_on_with_the_same_bytes(exported: Path, tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from nlu_kit.runtime.texts import Utterance
 TEXTS = ["play jazz", "", 'a "quoted", one', "two\nlines", "Zürich, 東京"]
 
 
-def table(texts: Sequence[str], *, separator: str = ",") -> bytes:
+def table(texts: Sequence[str]) -> bytes:
     stream = io.StringIO()
-    csv.writer(stream, delimiter=separator).writerows([["id", "question"], *([n, t] for n, t in enumerate(texts))])
+    csv.writer(stream).writerows([["id", "question"], *([n, t] for n, t in enumerate(texts))])
     return stream.getvalue().encode()
 
 
@@ -34,7 +34,6 @@ def jsonl(texts: Sequence[str]) -> bytes:
 WRITERS: list[tuple[str, Callable[[Sequence[str]], bytes], str | None]] = [
     ("x.csv", table, "question"),
     ("x.csv.gz", lambda texts: gzip.compress(table(texts)), "question"),
-    ("x.TSV", lambda texts: table(texts, separator="\t"), "question"),
     ("x.jsonl", jsonl, None),
     ("x.jsonl.gz", lambda texts: gzip.compress(jsonl(texts)), None),
 ]
@@ -67,6 +66,14 @@ def test_about_how_many(name: str, content: bytes, count: int | None, tmp_path: 
     assert about_how_many(tmp_path) is None
 
 
+def test_tsv_quotes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "x.TSV").write_text('id\ttext\n1\t"weird al" songs\n2\t12" single\n3\t"open\n4\tplay, too\n')
+    texts = ['"weird al" songs', '12" single', '"open', "play, too"]
+    assert list(rows_of(tmp_path / "x.TSV")) == [
+        Utterance(text=text, given={"id": str(n)}) for n, text in enumerate(texts, start=1)
+    ]
+
+
 def test_parquet(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     columns = {"text": [*TEXTS, None], "n": list(range(6))}
@@ -79,9 +86,19 @@ def test_parquet(tmp_path: Path) -> None:
 
 def test_parquet_that_is_not_utf_8(tmp_path: Path) -> None:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
-    texts = pyarrow.array([b"good", b"cut \xf4"]).view(pyarrow.string())
+    texts = pyarrow.array([b"good", b"cut \xf4", b"good"]).view(pyarrow.string())
     parquet.write_table(pyarrow.table({"text": texts}), tmp_path / "x.parquet")
-    with pytest.raises(DataError, match=r"x\.parquet: the file can't be read as parquet: .*utf-8"):
+    before, wrong, after = rows_of(tmp_path / "x.parquet")
+    assert before == after == Utterance(text="good")
+    assert isinstance(wrong, Bad)
+    assert wrong.reason.startswith(f"{tmp_path / 'x.parquet'}:2: the column 'text' can't be read: 'utf-8' codec")
+
+
+def test_parquet_with_a_column_twice(tmp_path: Path) -> None:
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    table = pyarrow.table([["a"], ["b"]], names=["text", "text"])
+    parquet.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet: the column 'text' occurs twice"):
         list(rows_of(tmp_path / "x.parquet"))
 
 
@@ -111,7 +128,8 @@ def test_any_text_comes_out_of_a_table_as_it_went_in(texts: list[str], tmp_path_
         ("x.txt", b"a\n\xff\nb\n", 2, "not UTF-8: byte 0xff"),
         ("x.csv", b"text,id\na,1\nb\nc,3\n", 3, "1 fields, and the header names 2"),
         ("x.csv", b"text,id\na,1\n\xff,2\nc,3\n", 3, "not UTF-8"),
-        ("x.csv", b'text\na\n"b"x\nc\n', 3, "',' expected after '\"'"),
+        ("x.csv", b'text\na\n"b"x\nc\n', 3, "a quote opens here and isn't closed where its field ends"),
+        ("x.csv", b'id,text\n1,a\n2,"can you\n3,c\n', 3, "a quote opens here and isn't closed where its field ends"),
         ("x.csv", b"text\na\n" + b"b" * 200_000 + b"\nc\n", 3, "field larger than field limit"),
     ],
 )

@@ -80,6 +80,57 @@ def test_rows_with_too_few_columns_are_counted(tmp_path: Path) -> None:
     assert file.dropped == {"fewer than 3 columns": 1}
 
 
+HEADER = "sentence1,sentence2,score\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "highest", "scores", "warning"),
+    [
+        ("a,a,1.0\nb,c,0.92\nd,e,0.02\n", None, [1.0, 0.92, 0.02], "no score is above 1, so 1 counts as the highest"),
+        ("a,a,1.0\nb,c,0.5\n", 1, [1.0, 0.5], ""),
+        ("a,a,1.0\nb,c,0.5\n", 5, [0.2, 0.1], "the highest score is 1 of 5, so no two sentences"),
+        ("a,a,5\nb,c,1\n", None, [1.0, 0.2], ""),
+        ("a,a,4\nb,c,1\n", None, [0.8, 0.2], "the highest score is 4 of 5, so no two sentences"),
+        ("a,a,100\nb,c,4\n", 100, [1.0, 0.04], ""),
+        ("a,a,0.6\nb,c,0\n", None, [0.6, 0.0], "the highest score is 0.6 of 1, so no two sentences"),
+    ],
+)
+def test_the_scale_of_scores(
+    rows: str,
+    highest: float | None,
+    scores: list[float],
+    warning: str,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + rows, encoding="utf-8")
+    found = [pair.score for pair in PairFile(tmp_path / "a.csv", highest_score=highest).pairs()]
+    assert found == pytest.approx(scores)
+    assert warning in caplog.text
+    assert ("highest_score" in caplog.text) == bool(warning)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (HEADER + "a,a,100\nb,c,4\n", "a score is 100, and without highest_score none may be above 5"),
+        ("sentence1,sentence2,label\na,a,5.0\nb,c,1.0\nd,e,3.8\n", "call the column 'score'"),
+    ],
+)
+def test_a_scale_that_nobody_can_know(text: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=rf"a\.csv: .*{reason}"):
+        list(PairFile(tmp_path / "a.csv").pairs())
+
+
+def test_rows_with_an_open_quote_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "a.csv").write_text(HEADER + 'a,b,5\n"c,d,4\ne,"f, ""g""",3\nh,"i,2\n', encoding="utf-8")
+    file = PairFile(tmp_path / "a.csv")
+    assert [pair.second for pair in file.pairs()] == ["b", 'f, "g"']
+    assert file.dropped == {"row that can't be read": 2}
+    assert f"{tmp_path / 'a.csv'}:3: a quote opens here" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

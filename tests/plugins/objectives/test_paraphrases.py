@@ -48,6 +48,24 @@ def test_paraphrases_of_paraphrases_are_one_cluster(make: Any, tmp_path: Path) -
             assert bool(item.targets["chosen"]) == (anchor in ("a", "x"))
 
 
+SHARES = [said("a", "a", 1.0), said("b", "c", 0.92), said("d", "e", 0.02), said("f", "g", 0.85)]
+
+
+def test_scores_from_0_to_1_are_targets_as_they_are(make: Any, tmp_path: Path) -> None:
+    objective = make("cosine", train=write(tmp_path, *SHARES), dev=["train.jsonl"])
+    targets = [objective.item(index, np.random.default_rng(0)).targets["score"] for index in range(len(objective))]
+    assert targets == pytest.approx([1.0, 0.92, 0.02, 0.85])
+
+
+def test_scores_from_0_to_1_are_paraphrases_beside_labels(make: Any, tmp_path: Path) -> None:
+    train = [*write(tmp_path, *SHARES), *write(tmp_path, *CHAIN, name="labelled.jsonl")]
+    objective = make("triplet", train=train, dev=["labelled.jsonl"])
+    texts = objective.known.sentences
+    assert {(texts[first], texts[second]) for first, second in objective.known.paraphrases} == {
+        ("b", "c"), ("f", "g"), ("a", "b"), ("x", "y"),
+    }  # fmt: skip
+
+
 def test_what_contradicts_is_left_out_and_counted(make: Any, tmp_path: Path) -> None:
     rows = [
         *CHAIN,
