@@ -1,4 +1,4 @@
-"""Corpora: jsonl (ours) and parallel (the folder that SNIPS and ATIS come in). No torch, no numpy."""
+"""Corpora: jsonl (ours), text (written by hand), parallel (the folder that SNIPS and ATIS come in). No torch."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ NLU_KIT_CONTRACT = 2
 
 class JsonlParams(Params):
     """``jsonl`` has no parameters."""
+
+
+class TextParams(Params):
+    """``text`` has no parameters."""
 
 
 class ParallelParams(Params):
@@ -28,6 +32,14 @@ def nlu_kit_readers() -> Iterable[ReaderSpec[Any]]:
             read=lazy("nlu_kit_readers.jsonl:read_jsonl"),
             detect=is_jsonl,
             sample=lazy("nlu_kit_readers.sample:sample_jsonl"),
+        ),
+        ReaderSpec(
+            name="text",
+            summary="A .txt file with '# intent' above its sentences, one a line, and entities as [Anna](person).",
+            params=TextParams,
+            read=lazy("nlu_kit_readers.marked:read_marked_text"),
+            detect=lazy("nlu_kit_readers.marked:is_marked_text"),
+            sample=lazy("nlu_kit_readers.sample:sample_text"),
         ),
         ReaderSpec(
             name="parallel",

@@ -36,3 +36,9 @@ def sample_parallel(folder: Path) -> Path:
     for name, lines in zip((TEXTS, TAGS, INTENTS), zip(*_LINES, strict=True), strict=True):
         (folder / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return folder
+
+
+def sample_text(folder: Path) -> Path:
+    file = folder / "sample.txt"
+    file.write_text("# greet\nhi\n\n# book_table\nbook a table in [Paris](city)\n", encoding="utf-8")
+    return file
