@@ -72,10 +72,12 @@ def predict_on_ray(*, source: str, output: str, errors: str | None, model: Path,
     from nlu_kit.runtime.ray_engine import RayJob, answer_on_ray
 
     began = time.perf_counter()
-    found = find_model(model).resolve()
-    done = answer_on_ray(RayJob(source=source, output=output, errors=errors, model=found, **how))
+    done = answer_on_ray(RayJob(source=source, output=output, errors=errors, model=model, **how))
     seconds = time.perf_counter() - began
     mention(f"answered {done.rows - done.bad:,} texts in {seconds:.1f} s: {output}")
+    if done.left_out:
+        names = ", ".join(done.left_out[:10]) + (", …" if len(done.left_out) > 10 else "")
+        warn(f"warning: left out {len(done.left_out):,} files that are called like no texts: {names}")
     if done.bad:
         mention(f"set aside {done.bad:,} that are wrong: {errors}")
 
