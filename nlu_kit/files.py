@@ -13,8 +13,8 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, NoReturn
@@ -113,6 +113,19 @@ def read_regular(file: Path, *, limit: int | None = None) -> bytes:
         if limit is not None and size > limit:
             raise JsonError(f"larger than {limit:,} bytes")
         return stream.read() if limit is None else stream.read(size)
+
+
+def overwritten(place: Path, read: Iterable[Path]) -> Path | None:
+    """Which file of ``read``, or in a folder of it, is the one at ``place``: by its name, or by any link. None where
+    none is, so that writing there harms nothing that is read."""
+    if not place.exists():
+        return None
+    for path in read:
+        for file in path.rglob("*") if path.is_dir() else (path,):
+            with suppress(OSError):  # a link that leads nowhere
+                if file.samefile(place):
+                    return file
+    return None
 
 
 def sha256(file: Path) -> str:

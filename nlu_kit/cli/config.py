@@ -89,7 +89,7 @@ def schema(output: Path | None, pretraining: bool) -> None:
     """
     compose, file = (pretraining_schema, "pretrain.json") if pretraining else (pipeline_schema, "pipeline.json")
     described = compose(load_registry())
-    if output is None:
+    if output is None or str(output) == "-":
         say_json(described, indent=2)
         return
     try:

@@ -59,12 +59,14 @@ def command(
     from nlu_kit.evaluation.diff import compare, gate
     from nlu_kit.evaluation.diff_page import diff_page
     from nlu_kit.evaluation.diff_table import diff_lines
-    from nlu_kit.evaluation.evaluation_files import json_text, prepare_folder, write_files
+    from nlu_kit.evaluation.evaluation_files import json_text, prepare_folder, refuse_inputs, write_files
     from nlu_kit.model.folder import find_model
 
     registry = load_registry()
     folders = [find_model(model) for model in (model_a, model_b)]
     read = read_data(data, model=folders[1], registry=registry, reader=reader, beside=folders[:1])
+    table, page = output / "diff.json", output / "diff.html"
+    refuse_inputs([table, page], "--output", read=[read.path] if read.path.is_file() else [])
     prepare_folder(output)
     from nlu_kit.evaluation.evaluate import predict_examples  # loads torch
     from nlu_kit.runtime.predictor import load
@@ -79,7 +81,7 @@ def command(
     summary = compare(*parts, models=(str(model_a), str(model_b)), data=str(read.path), out_of_scope=intents)
     if max_regressions is not None:
         summary["gate"] = gate(summary, max_regressions)
-    texts = {output / "diff.json": json_text(summary), output / "diff.html": diff_page(summary)}
+    texts = {table: json_text(summary), page: diff_page(summary)}
     files = write_files(texts)  # first: whoever reads the table may close the pipe early
     for line in diff_lines(summary):
         say(line)

@@ -15,6 +15,7 @@ from nlu_kit.cli.options import device_option, load_registry, runtime_option, se
 from nlu_kit.cli.output import say
 from nlu_kit.errors import ConfigError
 from nlu_kit.evaluation.gates import Gate, check_gates, parse_gates, unknown_figures
+from nlu_kit.runtime.outputs import named
 
 if TYPE_CHECKING:
     from nlu_kit.evaluation.summary import Evaluation
@@ -93,7 +94,7 @@ def command(
     """
     _check_options(context, folds)
     gates = parse_gates(minima, maxima)
-    places = Places(output, junit)
+    places = Places(output, None if junit is None else named(str(junit)))
     if folds is None:
         settings = {"device": device, "runtime": runtime, "threshold": threshold, "batch_size": batch_size}
         evaluation = _one_model(data, model or _MODEL, reader, settings, places, quiet=quiet)
@@ -110,14 +111,17 @@ class Places:
     output: Path
     junit: Path | None
 
-    def prepare(self, *read: Path) -> None:
+    def prepare(self, *data: Path, model: Sequence[Path] = ()) -> None:
         """After everything was found and before anything is computed. Raises DataError where something can't be
-        written, or would be written over what is ``read``."""
-        from nlu_kit.evaluation.evaluation_files import prepare_file, prepare_folder
+        written, or would be written over what is read."""
+        from nlu_kit.evaluation.evaluation_files import prepare_file, prepare_folder, refuse_inputs
 
+        written = [self.output / name for name in _FILES]
+        # Of a folder, such as a whole project, what was written last time is no part.
+        refuse_inputs(written, "--output", read=[path for path in data if path.is_file()])
         prepare_folder(self.output)
         if self.junit is not None:
-            prepare_file(self.junit, "--junit", written=[self.output / name for name in _FILES], read=read)
+            prepare_file(self.junit, "--junit", written=written, read=[*data, *model])
 
 
 def _check_options(context: click.Context, folds: int | None) -> None:
@@ -148,7 +152,7 @@ def _one_model(
     registry = load_registry()
     folder = find_model(model)
     read = read_data(data, model=folder, registry=registry, reader=reader)
-    places.prepare(folder, read.path)
+    places.prepare(read.path, model=[folder])
     from nlu_kit.evaluation.evaluate import evaluate  # loads torch
 
     with bar(len(read.examples), quiet=quiet) as on_progress:

@@ -14,6 +14,7 @@ import click
 from nlu_kit.cli.options import device_option, load_registry, runtime_option, threshold_option
 from nlu_kit.cli.output import say, say_json
 from nlu_kit.errors import DataError, ModelError, NluKitError
+from nlu_kit.runtime.outputs import STDOUT, is_same_stream, named
 
 if TYPE_CHECKING:
     from nlu_kit.data.lines import Stream
@@ -50,7 +51,8 @@ STDIN = "-"
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 @click.option(
     "--output", "-o", metavar="FILE.jsonl",
-    help="Write the answers to --input here, as JSON lines, by one process per core; ended early, it can go on.",
+    help="Write the answers to --input here, as JSON lines, by one process per core; ended early, it can go on. "
+    "FILE.jsonl.gz is gzipped; '-' is stdout.",
 )  # fmt: skip
 @click.option(
     "--errors", metavar="FILE.jsonl",
@@ -120,14 +122,10 @@ def command(
         raise click.UsageError("--column is for --input FILE, without --jsonl and --reader")
     if resume and overwrite:
         raise click.UsageError("--resume goes on with what is there, and --overwrite begins again: give one of them")
-    if output is not None and errors is not None and Path(output) == Path(errors):
-        raise click.UsageError("--output and --errors name the same file")
-    if sys.stdout is None and output is None:
+    if sys.stdout is None and (output is None or STDOUT in (named(output), errors and named(errors))):
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
-    if engine == "local":
-        for option, place in (("--output", output), ("--errors", errors)):
-            if place is not None and Path(place).is_dir():
-                raise click.UsageError(f"{option} {place} is a folder; name a file in it")
+    if output is None and source is not None and is_same_stream(STDOUT, Path(source)):
+        raise DataError(f"stdout would write into the input {source}; redirect it to another file")
     if engine == "ray" and (resume or reader is not None):
         raise click.UsageError(
             "--engine ray begins anew, and reads txt, jsonl, csv, tsv and parquet: no --resume, no --reader"
@@ -156,11 +154,13 @@ def command(
         assert source is not None
         from nlu_kit.cli.predict_file import predict_file
 
+        rows, reading = _rows(Path(source), jsonl, reader, column, model, registry)
         predict_file(
-            rows=_rows(Path(source), jsonl, reader, column, model, registry),
+            rows=rows,
             source=Path(source),
-            output=Path(output),
-            errors=None if errors is None else Path(errors),
+            output=named(output),
+            errors=None if errors is None else named(errors),
+            reading=reading,
             model=model,
             workers=workers,
             resume=resume,
@@ -238,17 +238,19 @@ def _read(
         if sys.stdin is None:
             raise DataError("stdin is closed, so there is nothing to read; name a file with --input")
         return from_stream(cast("Stream", sys.stdin.buffer), "stdin", record_line if jsonl else plain_line)
-    return batches(utterances(_rows(Path(source), jsonl, reader, column, model, registry)()))
+    rows, _ = _rows(Path(source), jsonl, reader, column, model, registry)
+    return batches(utterances(rows()))
 
 
 def _rows(
     path: Path, jsonl: bool, reader: str | None, column: str | None, model: Path, registry: Registry
-) -> Callable[[], Iterator[Row]]:
-    """What reads a file or folder, from its beginning. Raises DataError or PluginError where nothing can."""
+) -> tuple[Callable[[], Iterator[Row]], dict[str, Any]]:
+    """What reads a file or folder, from its beginning; and how it does, by option, whether that was given or follows
+    from the name. Raises DataError or PluginError where nothing can."""
     from nlu_kit.corpus.read import named_reader, recognising_reader
-    from nlu_kit.data.lines import is_jsonl
+    from nlu_kit.data.lines import JSONL_SUFFIXES, is_jsonl
     from nlu_kit.model.folder import find_model
-    from nlu_kit.runtime.rows import rows_by_reader, rows_of
+    from nlu_kit.runtime.rows import TEXT, is_table, kind, rows_by_reader, rows_of
 
     if not path.exists():
         raise DataError(f"there is no file {path}")
@@ -259,7 +261,14 @@ def _rows(
     elif not by_name:
         chosen = recognising_reader(path, find_model(model), registry)
     if chosen is not None:
-        return partial(rows_by_reader, path, chosen)
+        spec, params = chosen
+        described = {"type": spec.name, **params.model_dump(mode="json")}
+        return partial(rows_by_reader, path, chosen), {"jsonl": False, "reader": described, "column": None}
     if path.is_dir():
         raise DataError(f"no installed reader recognises the folder {path}; name a file, or say how with --reader")
-    return partial(rows_of, path, jsonl=jsonl, column=column)
+    reading = {
+        "jsonl": jsonl or kind(path) in JSONL_SUFFIXES,
+        "reader": None,
+        "column": column or (TEXT if is_table(path) and not jsonl else None),
+    }
+    return partial(rows_of, path, jsonl=jsonl, column=column), reading

@@ -12,10 +12,12 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from nlu_kit.cli.output import mention
+from nlu_kit.cli.output import mention, warn
 from nlu_kit.model.folder import find_model
 from nlu_kit.registry import Registry
-from nlu_kit.runtime.bulk import GO_ON, Job, Progress, answer_file
+from nlu_kit.runtime.bulk import Job, answer_file
+from nlu_kit.runtime.bulk_progress import Progress
+from nlu_kit.runtime.outputs import STDOUT, check_outputs, outputs_of
 from nlu_kit.runtime.predictor import load
 from nlu_kit.runtime.rows import Row, about_how_many
 
@@ -26,6 +28,7 @@ def predict_file(
     source: Path,
     output: Path,
     errors: Path | None,
+    reading: Mapping[str, Any],
     model: Path,
     workers: int | None,
     resume: bool,
@@ -33,13 +36,16 @@ def predict_file(
     options: Mapping[str, Any],
     registry: Registry,
 ) -> None:
-    """Answer ``rows``, and say how many there were. Without ``workers``, as many as use every core."""
+    """Answer ``rows``, and say how many there were: on stderr, where the answers are on stdout. Without ``workers``, as
+    many as use every core."""
+    check_outputs(outputs_of(output, errors), source)  # before a model is loaded
     predictor = load(model, registry=registry, **options)
     job = Job(
         source=source,
         rows=rows,
         output=output,
         errors=errors,
+        reading=reading,
         model=find_model(model),
         workers=workers or max(1, cores() // predictor.network.threads),
         **options,
@@ -48,14 +54,17 @@ def predict_file(
     try:
         done = answer_file(job, predictor, resume=resume, overwrite=overwrite, watch=bar.show)
     except KeyboardInterrupt:
-        raise click.Abort(GO_ON) from None
+        raise click.Abort(job.ended_early) from None
     finally:
         bar.close()
     seconds = time.perf_counter() - began
-    answered = done.rows - bar.before
-    mention(f"answered {answered - done.bad:,} texts in {seconds:.1f} s ({answered / seconds:,.0f} a second): {output}")
+    tell = warn if STDOUT in (output, errors) else mention
+    answered = done.rows - done.bad
+    before = f", {bar.answered_before:,} of them before," if bar.answered_before else ""
+    rate = (answered - bar.answered_before) / seconds
+    tell(f"answered {answered:,} texts{before} in {seconds:.1f} s ({rate:,.0f} a second): {output}")
     if done.bad:
-        mention(f"set aside {done.bad:,} that are wrong: {errors}")
+        tell(f"set aside {done.bad:,} that are wrong: {errors}")
 
 
 def predict_on_ray(*, source: str, output: str, errors: str | None, model: Path, **how: Any) -> None:
@@ -63,10 +72,12 @@ def predict_on_ray(*, source: str, output: str, errors: str | None, model: Path,
     from nlu_kit.runtime.ray_engine import RayJob, answer_on_ray
 
     began = time.perf_counter()
-    found = find_model(model).resolve()
-    done = answer_on_ray(RayJob(source=source, output=output, errors=errors, model=found, **how))
+    done = answer_on_ray(RayJob(source=source, output=output, errors=errors, model=model, **how))
     seconds = time.perf_counter() - began
     mention(f"answered {done.rows - done.bad:,} texts in {seconds:.1f} s: {output}")
+    if done.left_out:
+        names = ", ".join(done.left_out[:10]) + (", …" if len(done.left_out) > 10 else "")
+        warn(f"warning: left out {len(done.left_out):,} files that are called like no texts: {names}")
     if done.bad:
         mention(f"set aside {done.bad:,} that are wrong: {errors}")
 
@@ -77,15 +88,16 @@ def cores() -> int:
 
 
 class _Bar:
-    """Rows, rate and time left; on stderr, where that is a terminal. ``before``: rows that were done already."""
+    """Rows, rate and time left; on stderr, where that is a terminal. ``answered_before``: texts that had
+    their answers already."""
 
     def __init__(self, source: Path) -> None:
-        self.source, self.before = source, 0
+        self.source, self.answered_before = source, 0
         self.bar: Any = None
 
     def show(self, progress: Progress) -> None:
         if self.bar is None:
-            self.before = progress.rows
+            self.answered_before = progress.rows - progress.bad
             shown = sys.stderr is not None and sys.stderr.isatty()
             self.bar = tqdm(
                 initial=progress.rows,

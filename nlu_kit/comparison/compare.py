@@ -14,12 +14,14 @@ from nlu_kit.arguments import a_path, whole_number
 from nlu_kit.comparison.cell import CELL
 from nlu_kit.comparison.comparison import summarise
 from nlu_kit.comparison.comparison_page import compare_page
-from nlu_kit.errors import TrainingError
+from nlu_kit.errors import DataError, TrainingError
 from nlu_kit.experiments.grid import axes_of
 from nlu_kit.experiments.plan import Plan, make_plan
 from nlu_kit.experiments.runner import Results, Watcher, run_plan
-from nlu_kit.files import write_whole
+from nlu_kit.files import overwritten, write_whole
 from nlu_kit.registry import Registry
+
+_FILES = ("compare.json", "compare.csv", "compare.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +66,23 @@ def compare(
 def compare_plan(
     plan: Plan, output: Path, watcher: Watcher, *, keep_models: bool = False
 ) -> tuple[Comparison | None, Results]:
-    """Run what is not finished. The first is None where every run failed."""
+    """Run what is not finished. The first is None where every run failed. Raises DataError where what is written would
+    overwrite the pipeline or its data."""
+    _refuse_inputs(plan, output)
     results = run_plan(plan, output, watcher, worker=CELL, keep_models=keep_models)
     if not results.records:
         return None, results
     summary = summarise(plan, results)
     return Comparison(summary, write_files(output, summary)), results
+
+
+def _refuse_inputs(plan: Plan, output: Path) -> None:
+    data = [p.path(name) for p in plan.pipelines for name in (p.data.train, p.data.dev, p.data.test) if name]
+    read = [path for path in (plan.file, *dict.fromkeys(data)) if path.is_file()]
+    for name in _FILES:
+        over = overwritten(output / name, read)
+        if over is not None:
+            raise DataError(f"{output / name} would overwrite {over}, which is read; set --output to another folder")
 
 
 def failure(plan: Plan, results: Results) -> str:
@@ -81,14 +94,10 @@ def failure(plan: Plan, results: Results) -> str:
 
 def write_files(output: Path, summary: Mapping[str, Any]) -> list[Path]:
     """Write the three files and name them; each is replaced as a whole."""
-    texts = {
-        "compare.json": json.dumps(summary, indent=1, ensure_ascii=False) + "\n",
-        "compare.csv": csv_text(summary),
-        "compare.html": compare_page(summary),
-    }
-    for name, text in texts.items():
+    texts = (json.dumps(summary, indent=1, ensure_ascii=False) + "\n", csv_text(summary), compare_page(summary))
+    for name, text in zip(_FILES, texts, strict=True):
         write_whole(output / name, text)
-    return [output / name for name in texts]
+    return [output / name for name in _FILES]
 
 
 def csv_text(summary: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from nlu_kit.errors import DataError, Problem
 from nlu_kit.evaluation.gates import MINIMUM, OPTIONS
 from nlu_kit.evaluation.summary import Summary
-from nlu_kit.files import write_whole
+from nlu_kit.files import overwritten, write_whole
 from nlu_kit.report.numbers import percent
 
 
@@ -28,15 +28,25 @@ def prepare_folder(folder: Path, option: str = "--output") -> None:
 
 
 def prepare_file(file: Path, option: str, *, written: Sequence[Path], read: Sequence[Path]) -> None:
-    """The same for one more file. Raises DataError, too, where it is one of those to be ``written`` beside it, or is
-    there already and is one of the files or in one of the folders that are ``read``."""
+    """The same for one more file. Raises DataError, too, where it is one of those to be ``written`` beside it, is one
+    of the files or in one of the folders that are ``read``, or is a device or a pipe."""
     place = file.resolve()
-    over = [other for other in written if place == other.resolve()]
-    if file.exists():
-        over += [other for other in read if place.is_relative_to(other.resolve())]
-    if over:
-        raise DataError(f"{option} {file} would overwrite {over[0]}; name another file")
+    for other in written:
+        if place == other.resolve():
+            raise DataError(f"{option} {file} would overwrite {other}; name another file")
+    refuse_inputs([file], option, read=read)
+    if file.exists() and not file.is_file():
+        raise DataError(f"{option} {file} is no regular file; name one")
     prepare_folder(file.parent, option)
+
+
+def refuse_inputs(files: Sequence[Path], option: str, *, read: Sequence[Path]) -> None:
+    """Raises DataError where one of ``files``, which are to be written, is there and is one of the files or in one of
+    the folders that are ``read``, also by a link."""
+    for file in files:
+        over = overwritten(file, read)
+        if over is not None:
+            raise DataError(f"{file} would overwrite {over}, which is read; set {option} to another place")
 
 
 def write_files(texts: Mapping[Path, str]) -> list[Path]:

@@ -16,20 +16,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import IO, Any
-
-from pydantic import Field, ValidationError
+from typing import Any
 
 from nlu_kit.errors import DataError, ModelError
-from nlu_kit.files import JsonError, read_json, sha256, write_json
+from nlu_kit.files import write_json
 from nlu_kit.locking import BusyError, only_one
-from nlu_kit.model.manifest import MANIFEST
-from nlu_kit.params import Params
+from nlu_kit.runtime.bulk_progress import Progress, begin, begun_with
+from nlu_kit.runtime.outputs import Output, check_outputs, outputs_of
 from nlu_kit.runtime.predictor import Predictor, Runtime, load
 from nlu_kit.runtime.rows import Bad, Row
 from nlu_kit.runtime.texts import Utterance, answer
@@ -41,8 +39,9 @@ GO_ON = "the same command with --resume goes on from there"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """``rows`` gives the rows of ``source`` from its beginning. ``errors`` is where rows go that are wrong; without it,
-    the first of them ends the job. ``options`` goes to ``load``."""
+    """``rows`` gives the rows of ``source`` from its beginning, and ``reading`` says how they are read, by option.
+    ``errors`` is where rows go that are wrong; without it, the first of them ends the job. ``options`` goes to
+    ``load``."""
 
     source: Path
     rows: Callable[[], Iterator[Row]]
@@ -53,22 +52,22 @@ class Job:
     threshold: float | None = None
     runtime: Runtime = "auto"
     device: str = "cpu"
+    reading: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def options(self) -> dict[str, Any]:
         return {"threshold": self.threshold, "runtime": self.runtime, "device": self.device}
 
+    @property
+    def ended_early(self) -> str:
+        """What can be done after it."""
+        return "what is missing has to be asked for again" if Output(self.output).is_stream else GO_ON
 
-class Progress(Params):
-    """What the file ``OUTPUT.progress`` holds: what was asked, and how far it has come. ``done``: only the files' names
-    are left."""
-
-    asked: dict[str, Any]
-    rows: int = Field(default=0, ge=0)
-    bad: int = Field(default=0, ge=0)
-    output_bytes: int = Field(default=0, ge=0)
-    errors_bytes: int = Field(default=0, ge=0)
-    done: bool = False
+    def begun_with(self) -> dict[str, Any]:
+        """What a command must have in common with this one to go on with it; see ``bulk_progress``."""
+        return begun_with(
+            source=self.source, model=self.model, errors=self.errors, options=self.options, reading=self.reading
+        )
 
 
 Watch = Callable[[Progress], None]
@@ -77,113 +76,61 @@ Watch = Callable[[Progress], None]
 def answer_file(job: Job, predictor: Predictor, *, resume: bool, overwrite: bool, watch: Watch) -> Progress:
     """Answer every row, in order. ``watch`` is called at the start and after each window.
 
-    Raises DataError where a file is there already and neither ``resume`` nor ``overwrite`` says what to do, where what
-    is asked is not what was begun, or for a bad row without ``errors``: what was answered before it can be resumed.
+    Raises DataError where an output can't be written, is an input, or is there already and neither ``resume`` nor
+    ``overwrite`` says what to do; where the job was begun otherwise; or for a bad row without ``errors``: what was
+    answered before it can be resumed.
     """
-    places = [job.output, *([job.errors] if job.errors else [])]
-    try:
-        with only_one(job.output.with_name(job.output.name + ".lock")):
-            progress = _begin(job, places, resume=resume, overwrite=overwrite)
-            watch(progress)
-            if not progress.done:
-                progress = _go_on(job, predictor, places, progress, watch).model_copy(update={"done": True})
-                write_json(_progress_of(job.output), progress.model_dump())
-            for place in places:
-                if _partial(place).exists():  # else it has its name already: a kill came between two of them
-                    _partial(place).replace(place)
-            _progress_of(job.output).unlink(missing_ok=True)
-    except BusyError as error:
-        raise DataError(f"{job.output} is being written by {error}; wait for it, or name another file") from None
+    by_option = outputs_of(job.output, job.errors)
+    check_outputs(by_option, job.source)
+    outputs = list(by_option.values())
+    with ExitStack() as locks:
+        for output in outputs:
+            if not output.is_stream:
+                _lock(output, locks)
+        progress = begin(outputs, job.begun_with(), resume=resume, overwrite=overwrite)
+        watch(progress)
+        if not progress.done:
+            progress = _go_on(job, predictor, outputs, progress, watch).model_copy(update={"done": True})
+            _write(progress, outputs[0])
+        for output in outputs:
+            output.finish()
+        if not outputs[0].is_stream:
+            outputs[0].progress.unlink(missing_ok=True)
     return progress
 
 
-def _go_on(job: Job, predictor: Predictor, places: Sequence[Path], progress: Progress, watch: Watch) -> Progress:
+def _lock(output: Output, locks: ExitStack) -> None:
+    try:
+        locks.enter_context(only_one(output.lock))
+    except BusyError as error:
+        raise DataError(f"{output.path} is being written by {error}; wait for it, or name another file") from None
+
+
+def _go_on(job: Job, predictor: Predictor, outputs: Sequence[Output], progress: Progress, watch: Watch) -> Progress:
     sizes = (progress.output_bytes, progress.errors_bytes)
     with ExitStack() as stack:
-        parts = [stack.enter_context(_growing(place, size)) for place, size in zip(places, sizes, strict=False)]
+        streams = [stack.enter_context(output.growing(size)) for output, size in zip(outputs, sizes, strict=False)]
         for answers, reasons, count, bad in _answered(job, predictor, skip=progress.rows):
-            for part, data in zip(parts, (answers, reasons), strict=False):
-                part.write(data)
-                part.flush()
+            packed = [output.packed(lines) for output, lines in zip(outputs, (answers, reasons), strict=False)]
+            for stream, data in zip(streams, packed, strict=True):
+                stream.write(data)
+                stream.flush()
             progress = progress.model_copy(
                 update={
                     "rows": progress.rows + count,
                     "bad": progress.bad + bad,
-                    "output_bytes": progress.output_bytes + len(answers),
-                    "errors_bytes": progress.errors_bytes + len(reasons),
+                    "output_bytes": progress.output_bytes + len(packed[0]),
+                    "errors_bytes": progress.errors_bytes + sum(map(len, packed[1:])),
                 }
             )
-            write_json(_progress_of(job.output), progress.model_dump())
+            _write(progress, outputs[0])
             watch(progress)
     return progress
 
 
-# --- what is there ----------------------------------------------------------------------------------------------------
-
-
-def _partial(place: Path) -> Path:
-    return place.with_name(place.name + ".partial")
-
-
-def _progress_of(output: Path) -> Path:
-    return output.with_name(output.name + ".progress")
-
-
-def _begin(job: Job, places: Sequence[Path], *, resume: bool, overwrite: bool) -> Progress:
-    """How far it has come. Raises DataError."""
-    fresh, file = Progress(asked=_asked(job)), _progress_of(job.output)
-    if overwrite:
-        file.unlink(missing_ok=True)
-        return fresh
-    progress = _begun(file, fresh) if resume and file.exists() else fresh
-    if progress.done:
-        return progress
-    for place in places:
-        if place.exists():
-            raise DataError(f"{place} is there already: name another file, or say --overwrite")
-    if not resume and file.exists():
-        raise DataError(f"{job.output} was begun and not finished: --resume goes on, --overwrite begins again")
-    return progress
-
-
-def _begun(file: Path, fresh: Progress) -> Progress:
-    """What was begun with the same question. Raises DataError."""
-    again = "begin again with --overwrite"
-    try:
-        progress = Progress.model_validate(read_json(file, limit=1 << 20))
-    except (JsonError, ValidationError) as error:
-        raise DataError(f"{file} can't be read ({str(error).splitlines()[0]}): {again}") from None
-    for name, asked in fresh.asked.items():
-        if progress.asked.get(name) != asked:
-            raise DataError(f"{file.with_suffix('')} was begun with another {name}: {again}")
-    return progress
-
-
-def _asked(job: Job) -> dict[str, Any]:
-    """What must be the same for the second half of the answers to fit the first."""
-    manifest = job.model / MANIFEST
-    asked = {"input": str(job.source), "model": sha256(manifest) if manifest.exists() else "", **job.options}
-    if job.source.is_file():
-        status = job.source.stat()
-        asked["input"] += f", {status.st_size} bytes, changed {status.st_mtime_ns}"
-    return asked
-
-
-@contextmanager
-def _growing(place: Path, size: int) -> Iterator[IO[bytes]]:
-    """The part of a file that was written whole, to go on after. Raises DataError where that much is not there."""
-    partial = _partial(place)
-    try:
-        with partial.open("r+b" if size else "wb") as stream:
-            if stream.seek(0, os.SEEK_END) < size:
-                raise DataError(f"{partial} is shorter than what was written to it: begin again with --overwrite")
-            stream.truncate(size)
-            stream.seek(size)
-            yield stream
-    except BaseException:
-        if partial.exists() and partial.stat().st_size == 0:
-            partial.unlink()
-        raise
+def _write(progress: Progress, output: Output) -> None:
+    if not output.is_stream:
+        write_json(output.progress, progress.model_dump())
 
 
 # --- answering --------------------------------------------------------------------------------------------------------
@@ -193,7 +140,7 @@ Answered = tuple[bytes, bytes, int, int]
 
 
 def _answered(job: Job, predictor: Predictor, *, skip: int) -> Iterator[Answered]:
-    windows = _windows(islice(job.rows(), skip, None), stop_at_bad=job.errors is None)
+    windows = _windows(islice(job.rows(), skip, None), stop_at_bad=None if job.errors else job.ended_early)
     first = list(islice(windows.lists, 2))
     if job.workers > 1 and len(first) == 2:  # starting processes for less is a waste
         yield from _by_processes(job, _chain(first, windows.lists))
@@ -212,7 +159,7 @@ class _Windows:
     failure: DataError | None = None
 
 
-def _windows(rows: Iterator[Row], *, stop_at_bad: bool) -> _Windows:
+def _windows(rows: Iterator[Row], *, stop_at_bad: str | None) -> _Windows:
     found = _Windows()
 
     def lists() -> Iterator[list[Row]]:
@@ -220,7 +167,7 @@ def _windows(rows: Iterator[Row], *, stop_at_bad: bool) -> _Windows:
         try:
             for row in rows:
                 if stop_at_bad and isinstance(row, Bad):
-                    hint = f"--errors FILE sets such rows aside; what comes before is answered, and {GO_ON}"
+                    hint = f"--errors FILE sets such rows aside; what comes before is answered, and {stop_at_bad}"
                     raise DataError(f"{row.reason} ({hint})")
                 window.append(row)
                 if len(window) == WINDOW:
@@ -277,7 +224,7 @@ def _by_processes(job: Job, windows: Iterator[list[Row]]) -> Iterator[Answered]:
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
-        raise ModelError(f"a worker process ended; if memory is short, use --workers 1; {GO_ON}") from error
+        raise ModelError(f"a worker process ended; if memory is short, use --workers 1; {job.ended_early}") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -11,13 +11,14 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nlu_kit.errors import DataError, MissingPackageError, ModelError, NluKitError
+from nlu_kit.model.folder import find_model
 from nlu_kit.runtime.bulk import WINDOW, answer_window
 from nlu_kit.runtime.predictor import Predictor, load
 from nlu_kit.runtime.rows import Bad, Row, rows_of
@@ -26,24 +27,26 @@ from nlu_kit.runtime.texts import Utterance
 try:
     import pyarrow
     import ray
-    from pyarrow import fs as stores
     from ray.data import ActorPoolStrategy, DataContext, Datasink, Datasource, ReadTask
     from ray.data.block import BlockMetadata
+    from ray.exceptions import RayError
+
+    from nlu_kit.runtime.stores import Texts, check_folders, located, make_room, mark, texts_in
 except ImportError as error:
     raise MissingPackageError(f'--engine ray needs {error.name}: pip install "nlu-kit[ray]"') from None
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
 
-SUCCESS = "_SUCCESS"
-_HIDDEN = (".", "_")
+_RAYS_OWN = "\nFailed to "
+"""Where Ray's words begin in an error that it passes on: how often it tried, and how to change that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RayJob:
     """``source`` is a file, or a folder of files; ``output`` and ``errors`` become folders. Without ``errors``, the
-    first row that is wrong ends the job. ``model`` must be at this path on every machine of the cluster; ``options``
-    goes to ``load``."""
+    first row that is wrong ends the job. ``model`` (a model folder, or a run's) must be at this path on every machine
+    of the cluster; ``options`` goes to ``load``."""
 
     source: str
     output: str
@@ -58,10 +61,11 @@ class RayJob:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How many rows there were, and how many of them were wrong."""
+    """How many rows there were, how many of them were wrong, and which files of the folder are called like no texts."""
 
     rows: int
     bad: int
+    left_out: Sequence[str] = ()
 
 
 def answer_on_ray(job: RayJob) -> Done:
@@ -69,11 +73,12 @@ def answer_on_ray(job: RayJob) -> Done:
 
     Raises DataError for what is wrong with the files, ModelError for what is wrong with the model.
     """
+    check_folders(job.source, job.output, job.errors)
+    texts = texts_in(job.source, jsonl=job.jsonl)
+    job = replace(job, model=find_model(job.model).resolve())
     load(job.model, **job.options)  # what is wrong with it is said here, and not by every actor
-    store, files = _files(job.source)
     places = [place for place in (job.output, job.errors) if place is not None]
-    for place in places:
-        _make_room(place, overwrite=job.overwrite)
+    make_room(places, overwrite=job.overwrite)
     _start()
     context = DataContext.get_current()
     context.execution_options.preserve_order = True
@@ -82,10 +87,10 @@ def answer_on_ray(job: RayJob) -> Done:
         1,
         int(ray.cluster_resources().get("CPU", 1)),  # type: ignore[no-untyped-call]
     )
-    sink = _Parts(*_located(job.output), *(_located(job.errors) if job.errors else (None, None)))
+    sink = _Parts(*located(job.output), *(located(job.errors) if job.errors else (None, None)))
     try:
         # Reading and writing take no core: they must go on while the actors have every one.
-        ray.data.read_datasource(_Rows(store, files, job), num_cpus=0).map_batches(
+        ray.data.read_datasource(_Rows(texts, job), num_cpus=0).map_batches(
             _Answering,
             fn_constructor_args=(job.model, dict(job.options)),
             batch_size=WINDOW,
@@ -94,9 +99,11 @@ def answer_on_ray(job: RayJob) -> Done:
         ).write_datasink(sink, ray_remote_args={"num_cpus": 0})
     except Exception as error:
         raise _ours(error, job) from error
+    done = replace(sink.done, left_out=texts.left_out)
+    record = {"rows": done.rows, "bad": done.bad, **({"left_out": done.left_out} if done.left_out else {})}
     for place in places:
-        _mark(place, sink.done)
-    return sink.done
+        mark(place, record)
+    return done
 
 
 def _start() -> None:
@@ -104,56 +111,8 @@ def _start() -> None:
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if not ray.is_initialized():
         ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-
-
-# --- where things are -------------------------------------------------------------------------------------------------
-
-
-def _located(place: str) -> tuple[FileSystem, str]:
-    """The store and the path in it. Raises DataError for a URI that leads nowhere."""
-    try:
-        store, path = stores.FileSystem.from_uri(place if "://" in place else str(Path(place).absolute()))
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"{place}: {error}; name a path, or a URI that pyarrow can open, such as s3://bucket/folder"
-        ) from None
-    return store, str(path)
-
-
-def _files(source: str) -> tuple[FileSystem, list[str]]:
-    """The file, or those in the folder, by name. Raises DataError where there is none."""
-    store, path = _located(source)
-    try:
-        found = store.get_file_info(path)
-        inside = store.get_file_info(stores.FileSelector(path)) if found.type == stores.FileType.Directory else [found]
-    except OSError as error:
-        raise DataError(f"{source} can't be read: {error}") from None
-    files = sorted(info.path for info in inside if info.is_file and not info.base_name.startswith(_HIDDEN))
-    if not files:
-        missing = found.type == stores.FileType.NotFound
-        raise DataError(f"there is no file {source}" if missing else f"there is no file in {source}")
-    return store, files
-
-
-def _make_room(place: str, *, overwrite: bool) -> None:
-    """An empty folder. Raises DataError where something is there that may not go."""
-    store, path = _located(place)
-    found = store.get_file_info(path)
-    if found.is_file:
-        raise DataError(f"{place} is a file: --engine ray writes a folder of parts; name another")
-    if found.type == stores.FileType.Directory and store.get_file_info(stores.FileSelector(path)):
-        if not overwrite:
-            raise DataError(f"{place} is there already: name another folder, or say --overwrite")
-        store.delete_dir_contents(path)
-    store.create_dir(path, recursive=True)
-
-
-def _mark(place: str, done: Done) -> None:
-    store, path = _located(place)
-    with store.open_output_stream(f"{path}/{SUCCESS}") as stream:
-        stream.write(json.dumps({"rows": done.rows, "bad": done.bad}).encode())
+    for name in ("ray", "ray.data"):  # they log whatever is raised, with every frame of their own
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 # --- reading, answering, writing --------------------------------------------------------------------------------------
@@ -162,24 +121,28 @@ def _mark(place: str, done: Done) -> None:
 class _Rows(Datasource):
     """The rows of files, each row as a line of JSON: Arrow would give all rows the same keys."""
 
-    def __init__(self, store: FileSystem, files: Sequence[str], job: RayJob) -> None:
+    def __init__(self, texts: Texts, job: RayJob) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.store, self.files, self.job = store, files, job
+        self.texts, self.job = texts, job
 
     def get_read_tasks(
         self, parallelism: int, per_task_row_limit: int | None = None, data_context: Any = None
     ) -> list[ReadTask]:
         """One for each file."""
         return [
-            ReadTask(partial(_read, self.store, file, self.job), BlockMetadata(None, None, None, None, (file,)))
-            for file in self.files
+            ReadTask(
+                partial(_read, self.texts.store, file, keys, self.job), BlockMetadata(None, None, None, None, (file,))
+            )
+            for file, keys in self.texts.files.items()
         ]
 
     def estimate_inmemory_data_size(self) -> int | None:
         return None
 
 
-def _read(store: FileSystem, file: str, job: RayJob) -> Iterator[pyarrow.Table]:
+def _read(store: FileSystem, file: str, keys: Mapping[str, str | None], job: RayJob) -> Iterator[pyarrow.Table]:
+    """``keys`` go to every row that has none of the name."""
+
     def opening(path: Path) -> BinaryIO:
         return cast("BinaryIO", store.open_input_file(path.as_posix()))
 
@@ -189,11 +152,14 @@ def _read(store: FileSystem, file: str, job: RayJob) -> Iterator[pyarrow.Table]:
             wrong = next((row for row in window if isinstance(row, Bad)), None)
             if wrong is not None:
                 raise DataError(f"{wrong.reason} (--errors FOLDER sets such rows aside)")
-        yield pyarrow.table({"row": [_packed(row) for row in window]})
+        yield pyarrow.table({"row": [_packed(row, keys) for row in window]})
 
 
-def _packed(row: Row) -> str:
-    plain = {"line": row.line, "reason": row.reason} if isinstance(row, Bad) else {"text": row.text, "given": row.given}
+def _packed(row: Row, keys: Mapping[str, str | None]) -> str:
+    if isinstance(row, Bad):
+        plain: dict[str, Any] = {"line": row.line, "reason": row.reason}
+    else:
+        plain = {"text": row.text, "given": {**keys, **row.given}}
     return json.dumps(plain, ensure_ascii=False, default=str)
 
 
@@ -249,15 +215,15 @@ class _Parts(Datasink[tuple[int, int]]):
 def _ours(error: BaseException, job: RayJob) -> NluKitError:
     """The error of ours behind one of Ray's, which wraps what its workers raise."""
     seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
+    waiting: list[Any] = [error]
     while waiting:
         one = waiting.pop()
-        if one is None or id(one) in seen:
+        if not isinstance(one, BaseException) or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, NluKitError):
-            return type(one)(str(getattr(one, "cause", None) or one))
-        waiting += [getattr(one, "cause", None), one.__cause__, one.__context__]
+        if isinstance(one, NluKitError) and not isinstance(one, RayError):  # some of Ray's are of our class, too
+            return type(one)(str(one).partition(_RAYS_OWN)[0])
+        waiting += [one.__context__, one.__cause__, getattr(one, "cause", None)]
     last = str(error).strip().splitlines()[-1:] or [type(error).__name__]
     return ModelError(
         f"Ray could not answer {job.source}: {last[0]}; every machine of the cluster needs nlu-kit, and the model at "

@@ -85,6 +85,12 @@ def test_schema_accepts_the_pipelines_that_ship(nlu_kit: Any, tmp_path: Path) ->
         assert not validator.is_valid({**raw, "sampler": "bukceted"})
 
 
+def test_schema_to_stdout(nlu_kit: Any, tmp_path: Path) -> None:
+    done = nlu_kit("config", "schema", "--output", "-")
+    assert json.loads(done.stdout)["type"] == "object"
+    assert not (tmp_path / "-").exists()
+
+
 def test_schema_to_a_place_that_is_not_there(nlu_kit: Any) -> None:
     done = nlu_kit("config", "schema", "--output", "gone/schema.json")
     assert done.returncode == 2

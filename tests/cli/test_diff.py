@@ -121,3 +121,14 @@ def test_no_model_or_no_data(
     assert "there is no gone" in capsys.readouterr().err
     assert main(["diff", model, model, "data.jsonl"]) == 2
     assert "there is no data.jsonl" in capsys.readouterr().err
+
+
+def test_data_are_not_overwritten(
+    trained: Any, corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = tmp_path / "diff.json"
+    data.write_bytes((corpus / "test.jsonl").read_bytes())
+    model = str(trained.model_dir)
+    assert main(["diff", model, model, str(data), "--reader", "jsonl", "--output", str(tmp_path)]) == 2
+    assert f"{data} would overwrite {data}, which is read; set --output" in capsys.readouterr().err
+    assert data.read_bytes() == (corpus / "test.jsonl").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import os
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -141,11 +142,26 @@ def test_a_junit_file_where_something_else_is(
         (trained.model_dir / "model.json", "would overwrite"),
         (tmp_path / "taken" / "j.xml", "there is a file in its way; set --junit"),
         (tmp_path, "is a directory"),
+        (os.devnull, f"--junit {os.devnull} is no regular file"),
     ):
         assert main([*arguments, "--junit", str(junit)]) == 2
         assert told in capsys.readouterr().err
     assert data.read_bytes() == before
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["errors.jsonl", "link.jsonl"])
+def test_errors_of_last_time_are_not_overwritten_while_they_are_read(
+    name: str, trained: Any, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    errors, before = tmp_path / "out" / "errors.jsonl", data.read_bytes()
+    errors.parent.mkdir()
+    data.rename(errors)
+    (errors.parent / "link.jsonl").symlink_to(errors)
+    read = errors.parent / name
+    assert main(["evaluate", str(read), "-m", str(trained.model_dir), "--output", str(errors.parent)]) == 2
+    assert f"{errors} would overwrite {read}, which is read; set --output" in capsys.readouterr().err
+    assert errors.read_bytes() == before
 
 
 def test_a_threshold_in_place_of_the_models_own(

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nlu_kit.cli.main import main
+from nlu_kit.cli.predict_file import _Bar
+from nlu_kit.runtime import bulk
+from nlu_kit.runtime.bulk_progress import Progress
 
 Captured = pytest.CaptureFixture[str]
+RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 TEXTS = ("play jazz", "book a table in New York", "wake me at seven")
 
 
@@ -24,7 +31,7 @@ def write(file: Path, count: int) -> Path:
     return file
 
 
-def ids(file: Path) -> list[int | str]:
+def ids(file: Path) -> list[Any]:
     return [json.loads(line)["id"] for line in file.read_text(encoding="utf-8").splitlines()]
 
 
@@ -36,6 +43,7 @@ def test_a_table_is_answered_and_its_columns_stay(exported: Path, tmp_path: Path
     assert f"{source}:3: 1 fields, and the header names 2 (--errors FILE sets" in capsys.readouterr().err
     assert main([*arguments, "--resume", "--errors", str(bad)]) == 0
     said = capsys.readouterr()
+    assert "answered 2 texts, 1 of them before, in " in said.out
     assert f"a second): {output}" in said.out
     assert f"set aside 1 that are wrong: {bad}" in said.out
     assert said.err == "", "no bar where stderr is no terminal"
@@ -151,6 +159,72 @@ def test_ctrl_c_says_how_to_go_on(exported: Path, tmp_path: Path) -> None:
     assert (begun.returncode, said) == (130, "interrupted; the same command with --resume goes on from there\n")
 
 
+def test_what_was_begun_goes_on_with_the_same_options_only(
+    exported: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bulk, "WINDOW", 2)
+    rows = ["1,play jazz,book a table", "2", "3,wake me at seven,play jazz", '4,"play']
+    Path("in.csv").write_text("\n".join(["id,question,text", *rows]) + "\n", encoding="utf-8")
+    command = ["predict", "-m", str(exported), "-i", "in.csv", "-o", "out.jsonl"]
+
+    def end(bar: object, progress: Progress) -> None:
+        if progress.rows:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_Bar, "show", end)
+        assert main([*command, "--column", "question", "--errors", "bad.jsonl"]) == 130
+    capsys.readouterr()
+    others = {
+        ("--column",): ["--errors", "bad.jsonl"],
+        ("--errors",): ["--column", "question"],
+        ("--reader", "--column"): ["--reader", "jsonl", "--errors", "bad.jsonl"],
+        ("--jsonl", "--column"): ["--jsonl", "--errors", "bad.jsonl"],
+    }
+    for names, options in others.items():
+        assert main([*command, *options, "--resume"]) == 2
+        refused = capsys.readouterr().err
+        assert refused.startswith("error: out.jsonl was begun otherwise: ")
+        assert tuple(part.split(" was ")[0] for part in refused.split("otherwise: ")[1].split("; ")[:-1]) == names
+    assert main([*command, "--column", "question", "--errors", "bad.jsonl", "--resume"]) == 0
+    assert ids(Path("out.jsonl")) == ["1", "3"]
+    assert "set aside 2 that are wrong: bad.jsonl" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_stdout_holds_answers_only(name: str, exported: Path, tmp_path: Path, run_cli: RunCli) -> None:
+    write(tmp_path / "in.jsonl", 3)
+    (tmp_path / "in.jsonl").open("a").write("{\n")
+    command = ["predict", "-m", str(exported), "-i", "in.jsonl", "-o", name, "--errors", "bad.jsonl.gz"]
+    done = run_cli(tmp_path, *command)
+    assert [json.loads(line)["id"] for line in done.stdout.splitlines()] == [0, 1, 2]
+    assert "answered 3 texts in" in done.stderr
+    assert "set aside 1 that are wrong: bad.jsonl.gz" in done.stderr
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bad.jsonl.gz", "in.jsonl"]
+    assert b"in.jsonl:4: not valid JSON" in gzip.decompress((tmp_path / "bad.jsonl.gz").read_bytes())
+
+
+@pytest.mark.parametrize("options", [["-o", "-"], ["--json"]])
+def test_stdout_that_is_the_input(options: list[str], exported: Path, tmp_path: Path) -> None:
+    source = write(tmp_path / "in.jsonl", 3)
+    content = source.read_bytes()
+    with source.open("ab") as appended:
+        done = subprocess.run(
+            [sys.executable, "-m", "nlu_kit", "predict", "-m", str(exported), "-i", str(source), *options],
+            stdout=appended, stderr=subprocess.PIPE, text=True, check=False, timeout=60,
+        )  # fmt: skip
+    assert (done.returncode, source.read_bytes()) == (2, content)
+    assert f"would write into the input {source}" in done.stderr
+
+
+def test_a_device_is_written_to_and_stays_one(exported: Path, tmp_path: Path, capsys: Captured) -> None:
+    source = write(tmp_path / "in.jsonl", 3)
+    assert main(["predict", "-m", str(exported), "-i", str(source), "-o", os.devnull, "--overwrite"]) == 0
+    assert f"a second): {os.devnull}" in capsys.readouterr().out
+    assert Path(os.devnull).is_char_device()
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -161,8 +235,15 @@ def test_ctrl_c_says_how_to_go_on(exported: Path, tmp_path: Path) -> None:
         (["-i", "in.jsonl", "--workers", "2"], "are for --output FILE"),
         (["-i", "in.jsonl", "-o", "x.jsonl", "--resume", "--overwrite"], "give one of them"),
         (["-i", "in.jsonl", "-o", "x.jsonl", "--errors", "x.jsonl"], "name the same file"),
-        (["-i", "in.jsonl", "-o", "none/x.jsonl"], "No such file or directory: none/x.jsonl"),
-        (["-i", "in.jsonl", "-o", "in.jsonl"], "in.jsonl is there already"),
+        (["-i", "in.jsonl", "-o", "none/x.jsonl"], "there is no folder none; make it"),
+        (["-i", "in.jsonl", "-o", "in.jsonl", "--overwrite"], "would write over the input in.jsonl"),
+        (["-i", "in.jsonl", "-o", "x.jsonl", "--errors", "in.jsonl", "--overwrite"], "over the input in.jsonl"),
+        (["-i", "in.jsonl", "-o", "x.csv"], "what is written is JSON lines; call it x.jsonl, or x.jsonl.gz"),
+        (["-i", "in.jsonl", "-o", "x.parquet"], "what is written is JSON lines; call it x.jsonl, or x.jsonl.gz"),
+        (["-i", "in.jsonl", "-o", "x.csv.gz"], "what is written is JSON lines; call it x.jsonl, or x.jsonl.gz"),
+        (["-i", "in.jsonl", "-o", "x.jsonl", "--errors", "x.txt"], "--errors x.txt: what is written is JSON lines"),
+        (["-i", "in.jsonl", "-o", "-", "--resume"], "--resume goes on after what is in files"),
+        (["-i", "in.jsonl", "-o", "-", "--errors", "/dev/stdout"], "name the same file"),
         (["-i", "in.jsonl", "--column", "a", "-o", "x.jsonl"], "in.jsonl has no columns"),
         (["-i", "in.jsonl", "--jsonl", "--column", "a", "-o", "x.jsonl"], "--column is for --input FILE, without"),
         (["-i", "none.jsonl", "-o", "x.jsonl"], "there is no file none.jsonl"),
@@ -178,6 +259,6 @@ def test_what_does_not_go_together(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "in.jsonl", 3)
-    assert main(["predict", "-m", str(exported), *arguments]) in (1, 2)
+    assert main(["predict", "-m", str(exported), *arguments]) == 2
     assert reason in capsys.readouterr().err
     assert sorted(file.name for file in tmp_path.iterdir()) == ["in.jsonl"]

@@ -30,6 +30,26 @@ def test_a_file_is_answered_by_two_actors(exported: Path, tmp_path: Path) -> Non
     assert [json.loads(line)["id"] for line in part.read_text("utf-8").splitlines()] == [1, 2]
 
 
+@pytest.mark.slow
+def test_a_bad_line_in_a_folder_is_one_line_of_error(exported: Path, tmp_path: Path) -> None:
+    (tmp_path / "in" / "more").mkdir(parents=True)
+    (tmp_path / "in" / "a.txt").write_text("play jazz\n", "utf-8")
+    (tmp_path / "in" / "README.md").write_text("# no text\n", "utf-8")
+    bad = tmp_path / "in" / "more" / "b.jsonl"
+    bad.write_text("[]\n", "utf-8")
+    command = [sys.executable, "-m", "nlu_kit", "predict", "-m", str(exported), "-i", str(tmp_path / "in")]
+    command += ["-o", str(tmp_path / "out"), "--engine", "ray", "--workers", "1"]
+    failed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert failed.returncode == 2
+    assert failed.stderr.splitlines()[-1].startswith(f"error: {bad}:1: expected a JSON object, got a list")
+    assert "Traceback" not in failed.stderr
+    assert "UDF" not in failed.stderr
+    bad.write_text('{"text": "wake me at seven"}\n', "utf-8")
+    done = subprocess.run([*command, "--overwrite"], capture_output=True, text=True, check=True)
+    assert "answered 2 texts" in done.stdout
+    assert "left out 1 files that are called like no texts: README.md" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -38,6 +58,8 @@ def test_a_file_is_answered_by_two_actors(exported: Path, tmp_path: Path) -> Non
         (["--engine", "ray"], "--engine are for --output"),
         (["-o", ".", "--engine", "local"], "is a folder; name a file in it"),
         (["-o", "out", "--errors", "./out"], "--output and --errors name the same file"),
+        (["-o", "out", "--errors", "out/", "--engine", "ray"], "--output and --errors name the same file"),
+        (["-o", "-", "--engine", "ray"], "writes a folder of parts, and not to stdout"),
         (["-o", "out", "--engine", "dask"], "'dask' is not one of 'local', 'ray'"),
     ],
 )

@@ -52,3 +52,11 @@ def test_mistakes_in_the_grid_come_before_any_run(write_pipeline: Any, tmp_path:
     with pytest.raises(nlu_kit.ConfigError, match="is what the seeds are for"):
         nlu_kit.compare(pipeline, {"training.seed": [1, 2]}, output=tmp_path / "compare")
     assert not (tmp_path / "compare").exists()
+
+
+def test_the_pipeline_is_not_overwritten(write_pipeline: Any, tmp_path: Path) -> None:
+    pipeline = write_pipeline(tmp_path).rename(tmp_path / "compare.json")
+    before = pipeline.read_bytes()
+    with pytest.raises(nlu_kit.DataError, match=r"compare\.json would overwrite .*compare\.json, which is read"):
+        nlu_kit.compare(pipeline, seeds=1, output=tmp_path)
+    assert pipeline.read_bytes() == before

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import subprocess
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,9 @@ import nlu_kit
 from nlu_kit.data.prediction import plain
 from nlu_kit.errors import DataError
 from nlu_kit.runtime import bulk
-from nlu_kit.runtime.bulk import Job, Progress, answer_file
+from nlu_kit.runtime.bulk import Job, answer_file
+from nlu_kit.runtime.bulk_progress import Progress
+from nlu_kit.runtime.outputs import Output, named
 from nlu_kit.runtime.predictor import Predictor
 from nlu_kit.runtime.rows import rows_of
 from nlu_kit.runtime.texts import Utterance, answer
@@ -129,24 +133,91 @@ def test_wrong_rows_are_set_aside_or_end_it(job: Job, predictor: Predictor, tmp_
     assert json.loads(reason)["error"].startswith(f"{job.source}:11: not valid JSON")
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [({"threshold": 0.9}, "another threshold"), ({"runtime": "torch"}, "another runtime"), ({}, "another input")],
-)
-def test_what_was_begun_otherwise_does_not_go_on(
-    change: dict[str, Any], reason: str, job: Job, predictor: Predictor
-) -> None:
-    def kill(progress: Progress) -> None:
-        if progress.rows:
-            raise KilledError
+def kill(progress: Progress) -> None:
+    if progress.rows:
+        raise KilledError
 
+
+def begun(job: Job, predictor: Predictor) -> Job:
+    """The job, ended after its first window, in which one row is wrong."""
+    lines = job.source.read_text(encoding="utf-8").splitlines()
+    lines[3] = "{"
+    job.source.write_text("\n".join(lines) + "\n", encoding="utf-8")
     with pytest.raises(KilledError):
         run(job, predictor, watch=kill)
-    if not change:
-        job.source.write_text('{"text": "other"}\n', encoding="utf-8")
-    with pytest.raises(DataError, match=f"was begun with {reason}: begin again with --overwrite"):
+    return job
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"threshold": 0.9}, "--threshold was not given, is 0.9 now"),
+        ({"runtime": "torch"}, "--runtime was 'auto', is 'torch' now"),
+        ({"device": "cuda"}, "--device was 'cpu', is 'cuda' now"),
+        ({"reading": {"column": None}}, "--column was 'question', is not given now"),
+        ({"reading": {"column": "question", "jsonl": True}}, "--jsonl was not given, is given now"),
+        ({"reading": {"column": "question", "reader": {"type": "csv"}}}, "--reader was not given, is {'type': 'csv'}"),
+        ({"errors": None}, "--errors was '.*bad.jsonl', is not given now"),
+        ({"errors": "other.jsonl"}, "--errors was '.*bad.jsonl', is '.*other.jsonl' now"),
+        ({"source": "again.jsonl"}, "--input was '.*in.jsonl', is '.*again.jsonl' now"),
+        ({"model": "elsewhere"}, "the model was '[0-9a-f]{16}', is not given now"),
+    ],
+    ids=str,
+)
+def test_what_was_begun_otherwise_does_not_go_on(
+    change: dict[str, Any], reason: str, job: Job, predictor: Predictor, tmp_path: Path
+) -> None:
+    job = begun(changed(job, errors=tmp_path / "bad.jsonl", reading={"column": "question"}), predictor)
+    (tmp_path / "again.jsonl").write_bytes(job.source.read_bytes())
+    change = {
+        name: tmp_path / str(value) if name in ("errors", "source", "model") and value is not None else value
+        for name, value in change.items()
+    }
+    before = left(job)
+    with pytest.raises(
+        DataError, match=rf"out\.jsonl was begun otherwise: .*{reason}.*or begin again with --overwrite"
+    ):
         run(changed(job, **change), predictor, resume=True)
-    assert run(changed(job, **change), predictor, overwrite=True).rows == (30 if change else 1)
+    assert left(job) == before, "what was begun can still go on"
+    done = run(job, predictor, resume=True)
+    assert (done.rows, done.bad) == (30, 1), "what came before counts, too"
+    assert len(job.output.read_text(encoding="utf-8").splitlines()) == 29
+
+
+def test_an_input_that_has_changed_since(job: Job, predictor: Predictor, tmp_path: Path) -> None:
+    begun(changed(job, errors=tmp_path / "bad.jsonl"), predictor)
+    job.source.write_text('{"text": "other"}\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"what --input holds was '.* changed .*', is '18 bytes, changed .*' now"):
+        run(changed(job, errors=tmp_path / "bad.jsonl"), predictor, resume=True)
+
+
+def test_a_folder_that_has_changed_since(job: Job, predictor: Predictor, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "more").mkdir(parents=True)
+    (folder / "more" / "a.jsonl").write_bytes(job.source.read_bytes())
+    job = begun(changed(job, source=job.source, errors=tmp_path / "bad.jsonl"), predictor)
+    of_folder = changed(job, source=folder, output=tmp_path / "folder.jsonl", errors=None)
+    with pytest.raises(KilledError):
+        run(changed(of_folder, errors=tmp_path / "worse.jsonl"), predictor, watch=kill)
+    (folder / "more" / "b.jsonl").write_text("{}\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"what --input holds was '1 files \(.*\)', is '2 files \(.*\)' now"):
+        run(changed(of_folder, errors=tmp_path / "worse.jsonl"), predictor, resume=True)
+
+
+def test_what_is_written_over_can_go_on(job: Job, predictor: Predictor) -> None:
+    job.output.write_text("old", encoding="utf-8")
+    with pytest.raises(KilledError):
+        run(job, predictor, overwrite=True, watch=kill)
+    assert job.output.read_text(encoding="utf-8") == "old"
+    assert run(job, predictor, resume=True).rows == 30
+    assert len(job.output.read_text(encoding="utf-8").splitlines()) == 30
+
+
+def test_errors_of_a_command_that_was_not_finished_stay(job: Job, predictor: Predictor, tmp_path: Path) -> None:
+    begun(changed(job, errors=tmp_path / "bad.jsonl"), predictor)
+    other = changed(job, output=tmp_path / "other.jsonl", errors=tmp_path / "bad.jsonl")
+    with pytest.raises(DataError, match=r"bad\.jsonl\.partial is of a command that was not finished"):
+        run(other, predictor)
 
 
 def test_what_is_there_stays(job: Job, predictor: Predictor) -> None:
@@ -181,20 +252,97 @@ def test_a_kill_between_the_two_names(
     assert job.output.read_bytes() == whole
 
 
-@pytest.mark.parametrize("damage", ["{", '{"asked": {}, "rows": -1}', '{"rows": 3}', '{"asked": {}, "more": 1}'])
+@pytest.mark.parametrize("damage", ["{", '{"options": {}, "rows": -1}', '{"rows": 3}', '{"options": {}, "more": 1}'])
 def test_progress_that_can_not_be_read(damage: str, job: Job, predictor: Predictor) -> None:
     job.output.with_name("out.jsonl.progress").write_text(damage, encoding="utf-8")
     with pytest.raises(DataError, match=r"out\.jsonl\.progress can't be read .*: begin again with --overwrite"):
         run(job, predictor, resume=True)
 
 
-def test_answers_that_are_gone(job: Job, predictor: Predictor) -> None:
-    def kill(progress: Progress) -> None:
-        if progress.rows:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        run(job, predictor, watch=kill)
-    job.output.with_name("out.jsonl.partial").write_bytes(b"{")
-    with pytest.raises(DataError, match="is shorter than what was written to it"):
+@pytest.mark.parametrize("name", ["out.jsonl", "bad.jsonl"])
+@pytest.mark.parametrize("gone", [True, False])
+def test_what_is_lost_meanwhile(name: str, gone: bool, job: Job, predictor: Predictor, tmp_path: Path) -> None:
+    job = begun(changed(job, errors=tmp_path / "bad.jsonl"), predictor)
+    partial_file = tmp_path / f"{name}.partial"
+    if gone:
+        partial_file.unlink()
+    else:
+        partial_file.write_bytes(b"{")
+    reason = "is gone, which held" if gone else "is shorter than what was written to it"
+    with pytest.raises(DataError, match=rf"{name}\.partial {reason}.*: begin again with --overwrite"):
         run(job, predictor, resume=True)
+
+
+def test_what_is_lost_before_it_has_its_name(
+    job: Job, predictor: Predictor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = changed(job, errors=tmp_path / "bad.jsonl")
+    with monkeypatch.context() as patch:
+        patch.setattr(Output, "finish", lambda output: kill(Progress(options={}, rows=1)))
+        with pytest.raises(KilledError):
+            run(both, predictor)
+    (tmp_path / "bad.jsonl.partial").unlink()
+    with pytest.raises(DataError, match=r"bad\.jsonl\.partial is gone, which held what was written"):
+        run(both, predictor, resume=True)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_ends_in_gz_is_gzipped_also_where_it_went_on(
+    job: Job, predictor: Predictor, tmp_path: Path
+) -> None:
+    packed = changed(job, output=tmp_path / "packed.jsonl.gz", errors=tmp_path / "bad.ndjson.gz")
+    whole = changed(packed, output=tmp_path / "whole.jsonl.gz", errors=tmp_path / "none.ndjson.gz")
+    with pytest.raises(KilledError):
+        run(packed, predictor, watch=kill)
+    run(packed, predictor, resume=True)
+    run(whole, predictor)
+    run(job, predictor)
+    assert packed.output.read_bytes() == whole.output.read_bytes()
+    assert gzip.decompress(packed.output.read_bytes()) == job.output.read_bytes()
+    assert subprocess.run(["gzip", "-dc", str(packed.errors)], capture_output=True, check=True).stdout == b""
+
+
+@pytest.mark.parametrize("output", ["in.jsonl", "link.jsonl", "hard.jsonl", "sub/../in.jsonl"])
+@pytest.mark.parametrize("option", ["output", "errors"])
+def test_an_input_is_never_written_to(output: str, option: str, job: Job, predictor: Predictor, tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.jsonl").symlink_to(job.source)
+    (tmp_path / "hard.jsonl").hardlink_to(job.source)
+    content = job.source.read_bytes()
+    for source in (job.source, tmp_path / "link.jsonl"):
+        with pytest.raises(DataError, match=rf"--{option} .* would write over the input .*; name another file"):
+            run(changed(job, source=source, **{option: named(str(tmp_path / output))}), predictor, overwrite=True)
+    assert job.source.read_bytes() == content
+    assert left(job) == ["hard.jsonl", "in.jsonl", "link.jsonl", "sub"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("in/a.jsonl", "would write over the input"),
+        ("in/new.jsonl", "is in the folder that is read"),
+        ("link.jsonl", "would write over the input"),
+        ("elsewhere/new.jsonl", "is in the folder that is read"),
+    ],
+)
+def test_a_folder_that_is_read_is_never_written_to(
+    name: str, reason: str, job: Job, predictor: Predictor, tmp_path: Path
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.jsonl").write_bytes(job.source.read_bytes())
+    (tmp_path / "link.jsonl").hardlink_to(tmp_path / "in" / "a.jsonl")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "in")
+    with pytest.raises(DataError, match=reason):
+        run(changed(job, source=tmp_path / "in", output=tmp_path / name), predictor, overwrite=True)
+    assert [file.name for file in (tmp_path / "in").iterdir()] == ["a.jsonl"]
+
+
+def test_what_lies_beside_an_output_meanwhile_is_no_input_either(
+    job: Job, predictor: Predictor, tmp_path: Path
+) -> None:
+    source = job.source.rename(tmp_path / "out.jsonl.partial")
+    with pytest.raises(DataError, match=r"would write over the input .*out\.jsonl\.partial"):
+        run(changed(job, source=source), predictor, overwrite=True)
+    assert source.read_text(encoding="utf-8").count("\n") == 30
