@@ -17,8 +17,9 @@ from urllib.parse import unquote
 from pyarrow import fs as stores
 
 from nlu_kit.data.lines import JSONL_SUFFIXES
+from nlu_kit.data.tables import SEPARATORS
 from nlu_kit.errors import DataError
-from nlu_kit.runtime.rows import PARQUET, SEPARATORS, kind
+from nlu_kit.runtime.rows import PARQUET, kind
 
 SUCCESS = "_SUCCESS"
 _PART = re.compile(r"\.?part-\d+\.jsonl")
