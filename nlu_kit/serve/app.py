@@ -48,7 +48,8 @@ def create_app(settings: ServeSettings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         watching = asyncio.create_task(_follow(state)) if settings.shared else None
         _drain_first(state)
-        yield
+        with suppress(asyncio.CancelledError):  # where the server can't listen it is never asked to end
+            yield
         if watching is not None:
             watching.cancel()
             with suppress(asyncio.CancelledError):
