@@ -109,7 +109,7 @@ def after_it_another_does(host, port):
 
 kept = []
 run.bind = after_it_another_does
-main(sys.argv[1:])
+sys.exit(main(sys.argv[1:]))
 """
 
 
