@@ -61,7 +61,7 @@ class Guards:
         headers = {name.lower(): value for name, value in scope["headers"]}
         given = headers.get(b"x-request-id", b"")
         request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex.encode()
-        method, prefix = scope["method"], self.prefix or scope.get("root_path", "")
+        method, prefix = scope["method"], self.prefix or scope.get("root_path", "").rstrip("/")
         path = within(prefix, scope["path"])
         # Routes answer GET; who asks for the head gets the same without its body.
         scope = {**scope, "method": "GET" if method == "HEAD" else method, "root_path": prefix, "path": prefix + path}

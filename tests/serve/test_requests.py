@@ -284,6 +284,21 @@ def test_everything_stays_inside_the_prefix(before: str, start_app: Callable[...
     assert app.post(f"{before}/nlux/v1/parse").status_code == 404
 
 
+@pytest.mark.parametrize("root", ["/nlu", "/nlu/", "/"])
+def test_a_prefix_that_another_server_puts_before_it(root: str, app: App) -> None:
+    """As Ray Serve does with ``route_prefix``."""
+
+    async def ask() -> tuple[str, int]:
+        transport = httpx.ASGITransport(app.app, root_path=root)
+        async with httpx.AsyncClient(transport=transport, base_url="http://server") as client:
+            inside = root.rstrip("/")
+            return (await client.get(f"{inside}/")).text, (await client.get(f"{inside}/livez")).status_code
+
+    page, status = asyncio.run(ask())
+    assert status == 200
+    assert re.findall(r'<base href="(.*?)">', page) == (["/nlu/"] if root != "/" else [])
+
+
 def test_without_a_prefix_links_are_relative(app: App) -> None:
     page = app("GET", "/").text
     assert "<base" not in page
