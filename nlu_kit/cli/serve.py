@@ -20,7 +20,10 @@ from nlu_kit.serve.settings import ServeSettings
     help="A model folder, or a run's folder. Repeatable, with names; the first answers where none is named.  "
     "[default: runs/latest]",
 )  # fmt: skip
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen at; 0.0.0.0 is every one.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True,
+    help="The address to listen at; 0.0.0.0 is every one of IPv4, :: every one there is.",
+)  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
 @click.option(
@@ -40,8 +43,18 @@ from nlu_kit.serve.settings import ServeSettings
     "--drain", type=click.FloatRange(0, 600), default=0.0, show_default=True,
     help="Seconds between SIGTERM, when /readyz turns 503, and taking no more requests.",
 )  # fmt: skip
+@click.option(
+    "--keep-alive", type=click.IntRange(0, 86_400), default=5, show_default=True,
+    help="Seconds for which an idle connection stays open; longer than a proxy before the server keeps it.",
+)  # fmt: skip
+@click.option(
+    "--root-path", default="", metavar="/PREFIX",
+    help="What a proxy has before the server's paths, /nlu for instance.",
+)  # fmt: skip
 @click.option("--fallback", default="nlu_fallback", show_default=True, help="Rasa's shape: the intent out of scope.")
-@click.option("--cors", multiple=True, metavar="ORIGIN", help="A site whose pages may ask. Repeatable.")
+@click.option(
+    "--cors", multiple=True, metavar="ORIGIN", help="A site whose pages may ask: https://a.example. Repeatable."
+)
 @click.option("--log-texts", is_flag=True, help="Log what was asked and answered.")
 @click.option("--no-page", is_flag=True, help="Leave the playground at / out.")
 def command(
@@ -57,6 +70,8 @@ def command(
     timeout: float,
     max_wait_ms: float,
     drain: float,
+    keep_alive: int,
+    root_path: str,
     fallback: str,
     cors: tuple[str, ...],
     log_texts: bool,
@@ -81,21 +96,24 @@ def command(
         max_wait_ms=max_wait_ms,
         fallback=fallback,
         cors=cors,
+        root_path=root_path.rstrip("/"),
+        keep_alive=keep_alive,
         drain=drain,
         log_texts=log_texts,
         page=not no_page,
     )
-    settings.token()
+    settings.check()
     needs_serve("the server")
     from nlu_kit.cli.options import load_registry
     from nlu_kit.model.folder import open_model
+    from nlu_kit.serve.listening import url
     from nlu_kit.serve.run import serve
 
     registry = load_registry()
     for path in settings.models.values():
         open_model(Path(path), registry)  # a mistake is said once, and not by every worker
     count = workers or os.cpu_count() or 1
-    mention(f"serving {', '.join(settings.models)} at http://{host}:{port} with {count} processes; Ctrl-C ends it")
+    mention(f"serving {', '.join(settings.models)} at {url(host, port)} with {count} processes; Ctrl-C ends it")
     serve(settings, host=host, port=port, workers=count)
 
 

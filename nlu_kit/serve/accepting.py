@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from uvicorn.config import STARTUP_FAILURE
+
+_log = logging.getLogger("nlu_kit.serve")
 _TURN = 0.001  # seconds in which another process may take the next; 1,000 a second are more than it can answer
 
 
@@ -58,7 +62,11 @@ def sharing_loop() -> asyncio.AbstractEventLoop:
             if listening is None or options.get("ssl") is not None:
                 return await super().create_server(protocol_factory, *args, **options)
             listening.setblocking(False)
-            listening.listen(options["backlog"])
+            try:
+                listening.listen(options["backlog"])
+            except OSError as error:  # another server has begun at the same moment
+                _log.error(f"can't listen at {listening.getsockname()}: {error.strerror}")
+                raise SystemExit(STARTUP_FAILURE) from None
             return Accepting(listening, protocol_factory)
 
     loop: asyncio.AbstractEventLoop = Sharing()

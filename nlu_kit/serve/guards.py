@@ -1,4 +1,7 @@
-"""What stands before every request: its id, a token, a limit on the body, a log line. Pure ASGI: no body is copied."""
+"""What stands before every request: its path within the prefix, its id, a token, a limit on the body, a log line.
+
+Pure ASGI: no body is copied.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.exceptions import HTTPException
 
@@ -26,17 +30,29 @@ _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 PROBES = ("/livez", "/readyz")
 OPEN = (*PROBES, "/", "/page.js", "/page.css")
 """Who asks these has no token: a load balancer, and a browser, whose page then asks for it."""
+RASA_PATHS = ("/model/parse", "/status", "/version")
+"""Rasa's clients have their token in the query: ``?token=…``."""
 
 
 class Guards:
     """Around the application."""
 
     def __init__(
-        self, app: App, *, token: str | None, body: int, timeout: float, metrics: Metrics, paths: Callable[[str], str]
+        self,
+        app: App,
+        *,
+        token: str | None,
+        body: int,
+        timeout: float,
+        metrics: Metrics,
+        paths: Callable[[str], str],
+        prefix: str = "",
     ) -> None:
-        """``paths`` says under which name a path is counted: there must be few of them."""
+        """``paths`` says under which name a path is counted: there must be few of them. ``prefix`` is what a proxy has
+        before the server's paths, whether it takes it away or not."""
         self.app, self.body, self.timeout, self.metrics, self.paths = app, body, timeout, metrics, paths
         self.token = None if token is None else token.encode()
+        self.prefix = prefix
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -45,30 +61,42 @@ class Guards:
         headers = {name.lower(): value for name, value in scope["headers"]}
         given = headers.get(b"x-request-id", b"")
         request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex.encode()
-        began, status = time.perf_counter(), [500]
+        method, prefix = scope["method"], self.prefix or scope.get("root_path", "").rstrip("/")
+        path = within(prefix, scope["path"])
+        # Routes answer GET; who asks for the head gets the same without its body.
+        scope = {**scope, "method": "GET" if method == "HEAD" else method, "root_path": prefix, "path": prefix + path}
+        began, status = time.perf_counter(), 0
 
         async def sending(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
-                status[0] = message["status"]
+                status = message["status"]
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id)]
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
-            await self._checked(scope, headers, receive, sending)
+            await self._checked(scope, path, headers, receive, sending)
+        except Exception as error:
+            if status:
+                raise
+            _log.exception("a fault of the server")
+            await refuse(sending, 500, f"a fault of the server: {type(error).__name__}")
         finally:
-            seconds = time.perf_counter() - began
-            path = self.paths(scope["path"])
-            self.metrics.requests.labels(path, str(status[0])).inc()
-            self.metrics.seconds.labels(path).observe(seconds)
-            if scope["path"] not in PROBES:
-                said = {"method": scope["method"], "path": path, "status": status[0], "ms": round(1000 * seconds, 2)}
-                _log.info(json.dumps({"request": request_id.decode(), **said}))
+            seconds, name = time.perf_counter() - began, self.paths(path)
+            self.metrics.requests.labels(name, str(status or 500)).inc()
+            self.metrics.seconds.labels(name).observe(seconds)
+            if path not in PROBES:
+                line = {"method": method, "path": name, "status": status or 500, "ms": round(1000 * seconds, 2)}
+                _log.info(json.dumps({"request": request_id.decode(), **line}))
 
-    async def _checked(self, scope: Message, headers: Mapping[bytes, bytes], receive: Receive, send: Send) -> None:
-        asks_first = scope["method"] == "OPTIONS"  # a browser, whether another site's page may ask: without the token
-        if self.token is not None and scope["path"] not in OPEN and not asks_first and not self._knows(headers):
-            said = "this server wants a token: send the header 'Authorization: Bearer …'"
-            await refuse(send, 401, said, headers=[(b"www-authenticate", b"Bearer")])
+    async def _checked(
+        self, scope: Message, path: str, headers: Mapping[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        if self.token is not None and path not in OPEN and not self._knows(scope, path, headers):
+            reason = "this server wants a token: send the header 'Authorization: Bearer …'"
+            await refuse(send, 401, reason, headers=[(b"www-authenticate", b"Bearer")])
             return
         length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > self.body:
@@ -93,15 +121,27 @@ class Guards:
     def _too_large(self) -> str:
         return f"the body is longer than the {self.body:,} bytes that this server takes"
 
-    def _knows(self, headers: Mapping[bytes, bytes]) -> bool:
+    def _knows(self, scope: Message, path: str, headers: Mapping[bytes, bytes]) -> bool:
         assert self.token is not None
         scheme, _, given = headers.get(b"authorization", b"").partition(b" ")
-        return scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.token)
+        if scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self.token):
+            return True
+        if path not in RASA_PATHS:
+            return False
+        asked = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])
+        return hmac.compare_digest(asked[0].encode(), self.token)
 
 
-async def refuse(send: Send, status: int, said: str, *, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+def within(prefix: str, path: str) -> str:
+    """``path`` without ``prefix``, if it has it, and without a slash at its end: ``/nlu/livez/`` is ``/livez``."""
+    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+        path = path[len(prefix) :]
+    return path.rstrip("/") or "/"
+
+
+async def refuse(send: Send, status: int, reason: str, *, headers: list[tuple[bytes, bytes]] | None = None) -> None:
     """An error without the application."""
-    body = json.dumps({"error": said}).encode()
+    body = json.dumps({"error": reason}).encode()
     start = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()), *(headers or [])]
     await send({"type": "http.response.start", "status": status, "headers": start})
     await send({"type": "http.response.body", "body": body})

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import replace
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from nlu_kit.errors import DataError
+from nlu_kit.serve.listening import bind
 from nlu_kit.serve.metrics import SHARED_VARIABLE
 from nlu_kit.serve.settings import ServeSettings
 
@@ -21,9 +26,10 @@ _FILES, _LEAST = 4096, 64
 def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> None:
     """Serve until a signal; what has been taken then is answered, within the time that a request may take.
 
-    Raises DataError where a process may have too few files open.
+    Raises DataError where it can't listen there, or a process may have too few files open.
     """
     _open_files()
+    sockets = bind(host, port)
     with tempfile.TemporaryDirectory(prefix="nlu-kit-serve-") as shared:
         if workers > 1:
             os.environ[SHARED_VARIABLE] = shared
@@ -31,20 +37,36 @@ def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> Non
             os.environ.setdefault("MALLOC_ARENA_MAX", "1")
             settings = replace(settings, shared=shared)
         settings.to_environment()
-        uvicorn.run(
+        config = uvicorn.Config(
             "nlu_kit.serve.app:from_environment",
             factory=True,
             http="nlu_kit.serve.protocol:PromptProtocol",
             loop="nlu_kit.serve.accepting:sharing_loop",
-            host=host,
-            port=port,
             workers=workers,
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=settings.keep_alive,
             timeout_graceful_shutdown=math.ceil(settings.timeout),
             h11_max_incomplete_event_size=64 << 10,
         )
+        with suppress(KeyboardInterrupt):
+            _run(config, sockets)
+
+
+def _run(config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    if config.workers == 1:
+        try:
+            uvicorn.Server(config).run(sockets)
+            failed = False
+        except SystemExit as error:
+            failed = error.code == STARTUP_FAILURE
+    else:
+        supervisor = Multiprocess(config, sockets)
+        supervisor.run()
+        failed = any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes)
+    if failed:
+        raise DataError("the server could not start")
 
 
 def _open_files() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,6 +13,10 @@ from nlu_kit.client import TOKEN_VARIABLE
 from nlu_kit.errors import DataError
 
 VARIABLE = "NLU_KIT_SERVE"
+OWN = ("v1", "model", "status", "version", "livez", "readyz", "metrics", "openapi.json", "page.js", "page.css")
+"""How the server's own paths begin."""
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)*")
+_ORIGIN = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://[a-z0-9.:\[\]-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +36,24 @@ class ServeSettings:
     drain: float = 0.0
     fallback: str = "nlu_fallback"
     cors: tuple[str, ...] = ()
+    root_path: str = ""
+    keep_alive: int = 5
     log_texts: bool = False
     page: bool = True
     reloads: bool = True
     shared: str | None = field(default=None)
     """A folder that the workers of one server have in common: what was reloaded is said there."""
+
+    def check(self) -> None:
+        """Raises DataError for a value that can't be right."""
+        if not _PREFIX.fullmatch(self.root_path):
+            raise DataError(f"--root-path {self.root_path}: write it as /nlu or /bots/nlu, without a slash at its end")
+        if (first := self.root_path.split("/")[1:2]) and first[0] in OWN:
+            raise DataError(f"--root-path {self.root_path}: the server's own paths begin with /{first[0]}")
+        for origin in self.cors:
+            if not _ORIGIN.fullmatch(origin):
+                raise DataError(f"--cors {origin}: write it as browsers do, https://example.org; * is every site")
+        self.token()
 
     def to_environment(self) -> None:
         """Leave it where ``from_environment`` of a worker finds it."""

@@ -6,7 +6,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from nlu_kit.data.prediction import OUT_OF_SCOPE, OUT_OF_SCOPE_SCORE, Prediction
 
@@ -43,7 +43,13 @@ class RasaRequest(BaseModel):
     model_config = ConfigDict(extra="ignore", json_schema_extra={"examples": [{"text": EXAMPLE}]})
 
     text: str
-    message_id: str | None = None
+    message_id: Any = Field(default=None, description="Not used.")
+
+    @field_validator("text", mode="before")
+    @classmethod
+    def _first(cls, text: Any) -> Any:
+        """Rasa takes the first of several, too."""
+        return text[0] if isinstance(text, list) and text else text
 
 
 def answer(prediction: Prediction, *, top_k: int | None, threshold: float | None) -> dict[str, Any]:

@@ -47,13 +47,14 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Running]]:
-    """``start("--model", …)``: a server, once it is ready."""
+    """``start("--model", …)``: a server, once it is ready. ``python`` is another interpreter, other keywords are its
+    environment."""
     running: list[Running] = []
 
-    def begin(*arguments: str, **environment: str) -> Running:
+    def begin(*arguments: str, python: str = sys.executable, **environment: str) -> Running:
         port = free_port()
         log = tmp_path_factory.mktemp("server") / "log.txt"
-        command = [sys.executable, "-m", "nlu_kit", "serve", "--port", str(port), *arguments]
+        command = [python, "-m", "nlu_kit", "serve", "--port", str(port), *arguments]
         with log.open("w") as stream:
             process = subprocess.Popen(
                 command, stderr=stream, stdout=subprocess.DEVNULL, text=True, env={**os.environ, **environment}

@@ -90,7 +90,7 @@ async function parse() {
   const body = JSON.stringify({ text }).replaceAll("'", "\\u0027");
   const path = chosen[0] === models[0] ? "v1/parse" : `v1/models/${encodeURIComponent(chosen[0])}/parse`;
   const token = at("token").value ? ` -H "Authorization: Bearer $TOKEN"` : "";
-  at("curl").textContent = `curl -s ${location.origin}/${path}${token} -H 'content-type: application/json' -d '${body}'`;
+  at("curl").textContent = `curl -s '${new URL(path, document.baseURI).href.replaceAll("'", "%27")}'${token} -H 'content-type: application/json' -d '${body}'`;
 }
 
 // Examples of the model card, as buttons.
