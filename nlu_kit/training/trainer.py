@@ -34,6 +34,7 @@ from nlu_kit.training.static import StaticLayers
 
 BEFORE = -1
 """The epoch before the first."""
+_SELDOM = 10.0  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +117,7 @@ class Trainer:
         self.at = Position()
         self.notes: list[str] = []
         self._asked = self._due = False
+        self._kept = time.monotonic()
 
     # --- one step, top to bottom --------------------------------------------------------------------------------------
 
@@ -279,9 +281,10 @@ class Trainer:
         at.scores.append(validation.score)
         at.epoch, at.step, at.sums, at.seen, at.seconds, at.notes = epoch + 1, 0, {}, 0, 0.0, []
         improved = stopping.update(validation.score, epoch, loss=validation.loss)
-        if (improved if self.selects else at.epoch == self.epochs) and self.accelerator.is_main_process:
-            self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
         if self.accelerator.is_main_process:
+            if improved if self.selects else self.worth_keeping(epoch):
+                self.checkpoint.save(self.objective, Best(epoch=epoch, dev=validation.scores))
+                self._kept = time.monotonic()
             self.listeners.epoch(
                 EpochEnd(
                     epoch=epoch,
@@ -304,6 +307,11 @@ class Trainer:
             )
         if self.resumable is not None and at.epoch < self.epochs:
             self.at_an_epochs_end(stopping)
+
+    def worth_keeping(self, epoch: int) -> bool:
+        """Whether an epoch goes to disk where no score says so: the last one does, and before it so many that little is
+        lost where something ends the run. Short epochs are as soon repeated as written."""
+        return epoch in (0, self.epochs - 1) or time.monotonic() - self._kept >= _SELDOM
 
     def validated(self, losses: Mapping[str, float] = MappingProxyType({})) -> Validation:
         """Of the weights as they are. Without anything to validate on, the score is the training losses, negative."""
@@ -342,8 +350,6 @@ class Trainer:
     def write_point(self, stopping: EarlyStopping) -> None:
         """All that what follows depends on. Raises TrainingError where it can't be written."""
         assert self.resumable is not None
-        if not self.selects and self.accelerator.is_main_process:  # so that what there is can become a model
-            self.checkpoint.save(self.objective, Best(epoch=self.at.epoch - (self.at.step == 0), dev={}))
         stopping.note(self.at)
         self.resumable.write(self.at, self.accelerator, self.objective, self.optimiser, self.checkpoint)
 

@@ -29,7 +29,7 @@ def test_check_says_what_it_composes(nlu_kit: Any, pipeline: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = {line.split()[0]: line.split(maxsplit=1)[1] for line in done.stdout.splitlines()}
     assert lines["OK:"] == "pipeline.json"
-    assert lines["data"] == "train train.jsonl, dev 10% of train, test none"
+    assert lines["data"] == "train train.jsonl, dev of train, if large enough, test none"
     assert lines["backbone"] == "sentence_transformer"
     assert lines["heads"] == "intent: intent, loss cross_entropy"
     assert lines["ner:"] == "ner, loss weighted_cross_entropy"

