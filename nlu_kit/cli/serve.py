@@ -92,11 +92,10 @@ def command(
     from nlu_kit.serve.run import serve
 
     registry = load_registry()
-    for path in settings.models.values():
-        open_model(Path(path), registry)  # a mistake is said once, and not by every worker
+    models = {name: open_model(Path(path), registry) for name, path in settings.models.items()}
     count = workers or os.cpu_count() or 1
     mention(f"serving {', '.join(settings.models)} at http://{host}:{port} with {count} processes; Ctrl-C ends it")
-    serve(settings, host=host, port=port, workers=count)
+    serve(settings, models=models, host=host, port=port, workers=count)
 
 
 def _models(named: tuple[str, ...]) -> dict[str, str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nlu_kit.errors import DataError, MissingPackageError, ModelError, NluKitError
 from nlu_kit.runtime.bulk import WINDOW, answer_window
-from nlu_kit.runtime.predictor import Predictor, load
+from nlu_kit.runtime.predictor import load, load_same
 from nlu_kit.runtime.rows import Bad, Row, rows_of
 from nlu_kit.runtime.texts import Utterance
 
@@ -69,7 +69,7 @@ def answer_on_ray(job: RayJob) -> Done:
 
     Raises DataError for what is wrong with the files, ModelError for what is wrong with the model.
     """
-    load(job.model, **job.options)  # what is wrong with it is said here, and not by every actor
+    model = load(job.model, **job.options)  # what is wrong with it is said here, and not by every actor
     store, files = _files(job.source)
     places = [place for place in (job.output, job.errors) if place is not None]
     for place in places:
@@ -87,7 +87,7 @@ def answer_on_ray(job: RayJob) -> Done:
         # Reading and writing take no core: they must go on while the actors have every one.
         ray.data.read_datasource(_Rows(store, files, job), num_cpus=0).map_batches(
             _Answering,
-            fn_constructor_args=(job.model, dict(job.options)),
+            fn_constructor_args=(job.model, model.saved.files.hashes, dict(job.options)),
             batch_size=WINDOW,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=most),
@@ -205,9 +205,9 @@ def _unpacked(line: str) -> Row:
 class _Answering:
     """One actor: a predictor."""
 
-    def __init__(self, model: Path, options: Mapping[str, Any]) -> None:
+    def __init__(self, model: Path, hashes: Mapping[str, str] | None, options: Mapping[str, Any]) -> None:
         logging.getLogger("nlu_kit").setLevel(logging.ERROR)  # as many warnings as actors would be too many
-        self.predictor: Predictor = load(model, **options)
+        self.predictor = load_same(model, hashes, **options)
 
     def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
         rows = [_unpacked(line) for line in batch.column("row").to_pylist()]

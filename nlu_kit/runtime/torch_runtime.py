@@ -72,7 +72,6 @@ def restore_model(saved: SavedModel) -> NluModel:
     """
     folder = saved.files.folder
     header = read_header(saved.weights)
-    size = saved.weights.stat().st_size
     assets = saved.files.below(BACKBONE, _named(header, "backbone."))
     backbone = build_backbone(saved.backbone, base_dir=folder, assets=assets)
     try:
@@ -86,7 +85,7 @@ def restore_model(saved: SavedModel) -> NluModel:
         check_stored(outline.heads, _named(header, "heads."), described=folder / DESCRIPTION)
     model = build_model(backbone, saved.heads, saved.labels)
     try:
-        tensors = load(saved.files.read(WEIGHTS, limit=size))
+        tensors = load(saved.files.read(WEIGHTS, limit=None))
         _fill(model, tensors)
     except (RuntimeError, SafetensorError, ValueError) as error:
         if isinstance(error, NluKitError):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 import sys
-import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 
 import uvicorn
 
 from nlu_kit.errors import DataError
+from nlu_kit.model.folder import SavedModel
+from nlu_kit.serve.copies import Copies, shared_folder
 from nlu_kit.serve.metrics import SHARED_VARIABLE
 from nlu_kit.serve.settings import ServeSettings
 
@@ -18,19 +20,22 @@ _FILES, _LEAST = 4096, 64
 """How many files and connections a process wants to have open, and how many it needs to start."""
 
 
-def serve(settings: ServeSettings, *, host: str, port: int, workers: int) -> None:
-    """Serve until a signal; what has been taken then is answered, within the time that a request may take.
+def serve(settings: ServeSettings, *, models: Mapping[str, SavedModel], host: str, port: int, workers: int) -> None:
+    """Serve until a signal; what has been taken then is answered, within the time that a request may take. ``models``
+    are those of the settings, opened.
 
-    Raises DataError where a process may have too few files open.
+    Raises DataError where a process may have too few files open, ModelError where a model can't be copied.
     """
     _open_files()
-    with tempfile.TemporaryDirectory(prefix="nlu-kit-serve-") as shared:
+    with shared_folder() as shared:
+        copies = Copies(shared)
+        for name, saved in models.items():
+            copies.publish(name, copies.take(name, saved))
         if workers > 1:
-            os.environ[SHARED_VARIABLE] = shared
+            os.environ[SHARED_VARIABLE] = str(shared)
             # Models come and go in several threads; glibc would keep what each of them has freed for that thread.
             os.environ.setdefault("MALLOC_ARENA_MAX", "1")
-            settings = replace(settings, shared=shared)
-        settings.to_environment()
+        replace(settings, shared=str(shared)).to_environment()
         uvicorn.run(
             "nlu_kit.serve.app:from_environment",
             factory=True,
