@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,6 +15,7 @@ from nlu_kit.cli.output import mention
 from nlu_kit.model.folder import find_model
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.bulk import GO_ON, Job, Progress, answer_file
+from nlu_kit.runtime.machine import cores
 from nlu_kit.runtime.predictor import load
 from nlu_kit.runtime.rows import Row, about_how_many
 
@@ -33,7 +33,7 @@ def predict_file(
     options: Mapping[str, Any],
     registry: Registry,
 ) -> None:
-    """Answer ``rows``, and say how many there were. Without ``workers``, as many as use every core."""
+    """Answer ``rows``, and say how many there were. Without ``workers``, as many as use every core that it may."""
     predictor = load(model, registry=registry, **options)
     job = Job(
         source=source,
@@ -69,11 +69,6 @@ def predict_on_ray(*, source: str, output: str, errors: str | None, model: Path,
     mention(f"answered {done.rows - done.bad:,} texts in {seconds:.1f} s: {output}")
     if done.bad:
         mention(f"set aside {done.bad:,} that are wrong: {errors}")
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Bar:

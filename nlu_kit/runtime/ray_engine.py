@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from nlu_kit.errors import DataError, MissingPackageError, ModelError, NluKitError
 from nlu_kit.runtime.bulk import WINDOW, answer_window
+from nlu_kit.runtime.machine import cores
 from nlu_kit.runtime.predictor import load, load_same
 from nlu_kit.runtime.rows import Bad, Row, rows_of
 from nlu_kit.runtime.texts import Utterance
@@ -100,10 +101,17 @@ def answer_on_ray(job: RayJob) -> Done:
 
 
 def _start() -> None:
-    """Ray, without its own reports."""
+    """Ray, without its own reports. Where there is no cluster, one of the cores that this process may use: Ray itself
+    would take every one of the machine."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+        quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}
+        try:
+            ray.init(os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+        except ConnectionError:
+            if "RAY_ADDRESS" in os.environ:
+                raise
+            ray.init(num_cpus=cores(), **quiet)
     for name in ("ray", "ray.data"):
         logging.getLogger(name).setLevel(logging.ERROR)
 
