@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
+from nlu_kit.serve.settings import VARIABLE, ServeSettings
+
+LISTENING = "listening"
+"""The file in the server's folder that is there once a process of it listens."""
 _TURN = 0.001  # seconds in which another process may take the next; 1,000 a second are more than it can answer
 
 
@@ -56,10 +62,16 @@ def sharing_loop() -> asyncio.AbstractEventLoop:
         async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
             listening = options.get("sock")
             if listening is None or options.get("ssl") is not None:
-                return await super().create_server(protocol_factory, *args, **options)
-            listening.setblocking(False)
-            listening.listen(options["backlog"])
-            return Accepting(listening, protocol_factory)
+                server = await super().create_server(protocol_factory, *args, **options)
+            else:
+                listening.setblocking(False)
+                listening.listen(options["backlog"])
+                server = Accepting(listening, protocol_factory)
+            shared = ServeSettings.from_environment().shared if VARIABLE in os.environ else None
+            if shared is not None:
+                with suppress(OSError):
+                    (Path(shared) / LISTENING).touch()
+            return server
 
     loop: asyncio.AbstractEventLoop = Sharing()
     return loop

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import uvicorn
 
 from nlu_kit.errors import DataError
 from nlu_kit.model.folder import SavedModel
+from nlu_kit.serve.accepting import LISTENING
 from nlu_kit.serve.copies import Copies, shared_folder
 from nlu_kit.serve.metrics import SHARED_VARIABLE
 from nlu_kit.serve.settings import ServeSettings
@@ -20,9 +24,17 @@ _FILES, _LEAST = 4096, 64
 """How many files and connections a process wants to have open, and how many it needs to start."""
 
 
-def serve(settings: ServeSettings, *, models: Mapping[str, SavedModel], host: str, port: int, workers: int) -> None:
+def serve(
+    settings: ServeSettings,
+    *,
+    models: Mapping[str, SavedModel],
+    host: str,
+    port: int,
+    workers: int,
+    listening: Callable[[], None],
+) -> None:
     """Serve until a signal; what has been taken then is answered, within the time that a request may take. ``models``
-    are those of the settings, opened.
+    are those of the settings, opened. ``listening`` is called, in a thread, once connections are taken.
 
     Raises DataError where a process may have too few files open, ModelError where a model can't be copied.
     """
@@ -36,6 +48,7 @@ def serve(settings: ServeSettings, *, models: Mapping[str, SavedModel], host: st
             # Models come and go in several threads; glibc would keep what each of them has freed for that thread.
             os.environ.setdefault("MALLOC_ARENA_MAX", "1")
         replace(settings, shared=str(shared)).to_environment()
+        threading.Thread(target=_wait, args=(shared / LISTENING, listening), daemon=True).start()
         uvicorn.run(
             "nlu_kit.serve.app:from_environment",
             factory=True,
@@ -50,6 +63,14 @@ def serve(settings: ServeSettings, *, models: Mapping[str, SavedModel], host: st
             timeout_graceful_shutdown=math.ceil(settings.timeout),
             h11_max_incomplete_event_size=64 << 10,
         )
+
+
+def _wait(file: Path, listening: Callable[[], None]) -> None:
+    while file.parent.exists():  # it is gone with the server
+        if file.exists():
+            listening()
+            return
+        time.sleep(0.05)
 
 
 def _open_files() -> None:
