@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import sys
 import threading
 import time
@@ -39,6 +40,8 @@ def serve(
     Raises DataError where a process may have too few files open, ModelError where a model can't be copied.
     """
     _open_files()
+    # uvicorn ends what it serves, and then sends itself the signal again: what is open here is to be closed, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with shared_folder() as shared:
         copies = Copies(shared)
         for name, saved in models.items():

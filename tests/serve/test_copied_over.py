@@ -99,6 +99,16 @@ def test_a_server_goes_on_with_its_model(start: Any, live: Path, other: Path) ->
     server.stop()
 
 
+@pytest.mark.parametrize(
+    ("workers", "number"), [("1", signal.SIGTERM), ("1", signal.SIGINT), ("2", signal.SIGTERM), ("2", signal.SIGKILL)]
+)
+def test_no_copy_is_left(workers: str, number: int, start: Any, exported: Path, tmp_path: Path) -> None:
+    server = start("--model", str(exported), "--workers", workers, TMPDIR=str(tmp_path))
+    assert len(list(tmp_path.glob("*/copy-*/model.safetensors"))) == 1
+    server.stop(number)
+    eventually(lambda: not list(tmp_path.glob("nlu-kit-*")))
+
+
 # --- the copies -------------------------------------------------------------------------------------------------------
 
 
