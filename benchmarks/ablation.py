@@ -26,6 +26,8 @@ from ablation_page import write_page
 from corpora import REPOSITORY, corpus_folder, cut
 from levers import LEVERS, Lever
 
+from nlu_kit.runtime.machine import cores
+
 AVAILABLE = [name for name, lever in LEVERS.items() if not lever.removed]
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "ablation.jsonl"
@@ -56,7 +58,7 @@ def main() -> None:
     arguments = parser.parse_args()
     done = {(run["lever"], run["corpus"], run["seed"]) for run in records()}
     wanted = itertools.product(arguments.levers, arguments.corpora, arguments.seeds)
-    threads = arguments.threads or max(1, (os.cpu_count() or 1) // arguments.jobs)
+    threads = arguments.threads or max(1, cores() // arguments.jobs)
     with ThreadPoolExecutor(arguments.jobs) as pool:
         futures = [pool.submit(measure, *key, threads) for key in wanted if key not in done]
         for future in as_completed(futures):

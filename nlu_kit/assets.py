@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from nlu_kit.errors import ModelError
-from nlu_kit.files import JsonError, parse_json, read_regular, sha256
+from nlu_kit.files import JsonError, open_regular, parse_json, read_regular, sha256
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -31,6 +32,8 @@ class StoredTensor:
 class Assets:
     """Files below ``folder``, read by their names there; with ``hashes`` only those named in it, and only as hashed.
 
+    ``private``: nobody else writes there, so that a file may be mapped into memory rather than read.
+
     ``tensors``: by parameter name the weights that belong to them, for a backbone to compare with what it is about to
     allocate (``nlu_kit.plugin.check_stored``).
     """
@@ -38,11 +41,12 @@ class Assets:
     folder: Path
     hashes: Mapping[str, str] | None = None
     tensors: Mapping[str, StoredTensor] = field(default_factory=dict)
+    private: bool = False
 
     def __contains__(self, name: str) -> bool:
         return (self.folder / name).exists() if self.hashes is None else name in self.hashes
 
-    def read(self, name: str, *, limit: int = LARGEST) -> bytes:
+    def read(self, name: str, *, limit: int | None = LARGEST) -> bytes:
         """A file's bytes. Raises ModelError where it is missing, no regular file, too large, or not as it was."""
         file = self.folder / name
         try:
@@ -53,10 +57,7 @@ class Assets:
             if name not in self.hashes:
                 raise ModelError(f"{file} is not in the manifest, so it is not read")
             if hashlib.sha256(raw).hexdigest() != self.hashes[name]:
-                raise ModelError(
-                    f"the model in {self.folder} is damaged: {name} has changed since it was written. Restore it "
-                    "from a copy or train again"
-                )
+                raise self._changed(name)
         return raw
 
     def verify(self, name: str) -> Path:
@@ -67,11 +68,29 @@ class Assets:
         except OSError as error:
             raise ModelError(f"{file} can't be read: {reason(error)}") from error
         if self.hashes is not None and self.hashes.get(name) != found:
-            raise ModelError(
-                f"the model in {self.folder} is damaged: {name} has changed since it was written. Restore it "
-                "from a copy or train again"
-            )
+            raise self._changed(name)
         return file
+
+    def copy(self, names: Iterable[str], target: Path) -> Assets:
+        """Copies below ``target``, a folder where nobody else writes. Raises ModelError where a file is missing, or not
+        as it was hashed, and OSError where there is no room."""
+        for name in names:
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            try:
+                source = open_regular(self.folder / name)
+            except OSError as error:
+                raise ModelError(f"{self.folder / name} can't be read: {reason(error)}") from error
+            with source, (target / name).open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+            if self.hashes is not None and sha256(target / name) != self.hashes.get(name):
+                raise self._changed(name)
+        return replace(self, folder=target, private=True)
+
+    def _changed(self, name: str) -> ModelError:
+        return ModelError(
+            f"the model in {self.folder} is damaged: {name} has changed since it was written. Restore it from a copy "
+            "or train again"
+        )
 
     def json(self, name: str) -> dict[str, Any]:
         """The JSON object in a file. Raises ModelError, too, where it is none."""

@@ -29,10 +29,15 @@ def is_short(error: BaseException) -> bool:
 
 
 def give_back() -> None:
-    """Return freed memory to the system: a dropped model is part of cycles, and glibc keeps what lies between blocks
-    that are in use, so that each of a server's reloads would make it a little larger."""
+    """Return freed memory to the system: a dropped model is part of cycles, and each of a server's reloads would make
+    it a little larger."""
+    gc.collect()
+    trim()
+
+
+def trim() -> None:
+    """Return what has been freed already: glibc keeps what lies between blocks that are in use."""
     import ctypes
 
-    gc.collect()
-    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
-        trim(0)
+    if sys.platform == "linux" and (give := getattr(ctypes.CDLL(None), "malloc_trim", None)) is not None:
+        give(0)

@@ -10,6 +10,7 @@ import click
 
 from nlu_kit.cli.output import warn
 from nlu_kit.errors import NluKitError, did_you_mean
+from nlu_kit.stdout import answers_only
 
 LazyCommand = tuple[str, str, str]
 """(module, attribute, one line of help)"""
@@ -52,6 +53,7 @@ class LazyGroup(Group):
             module, attribute, _ = self._lazy[cmd_name]
             command = getattr(importlib.import_module(module), attribute)
             assert isinstance(command, click.Command)
+            _keep_stdout(command)
             self.commands[cmd_name] = command
         if cmd_name not in self.commands:
             self._ask_plugins()
@@ -77,11 +79,21 @@ class LazyGroup(Group):
         from nlu_kit.registry import Registry
 
         try:
-            registry = Registry.load()
-            registry.add_commands(self)
+            with answers_only():
+                registry = Registry.load()
+                registry.add_commands(self)
         except NluKitError as error:  # help must answer all the same
             self.trouble = f"the plugins' commands are missing: {error}"
             return
         if registry.failures:
             failed = "; ".join(f"{f.plugin} of {f.distribution} {f.version}: {f.error}" for f in registry.failures)
             self.trouble = f"these plugins failed to load: {failed}"
+
+
+def _keep_stdout(command: click.Command) -> None:
+    """For the answers of a command of ours, and of those below it."""
+    if command.callback is not None:
+        command.callback = answers_only()(command.callback)
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            _keep_stdout(each)

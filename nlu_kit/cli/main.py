@@ -17,9 +17,10 @@ import click
 
 from nlu_kit import __version__
 from nlu_kit.cli.lazy import LazyGroup
-from nlu_kit.cli.output import prepare_streams, silence, warn
+from nlu_kit.cli.output import prepare_streams, warn
 from nlu_kit.errors import NluKitError
 from nlu_kit.memory import is_short
+from nlu_kit.stdout import silence
 
 DEBUG_VARIABLE = "NLU_KIT_DEBUG"
 

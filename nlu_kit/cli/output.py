@@ -17,6 +17,7 @@ from typing import IO, Any
 import click
 
 from nlu_kit.data.printable import printable
+from nlu_kit.stdout import silence, stdout
 
 # Stands for the ESC of our own styles until a text is printed, so that every other one is somebody else's. A text that
 # comes from outside can't hold it, because nobody can know it.
@@ -38,13 +39,13 @@ def shown(text: str) -> str:
 
 def say(text: str = "") -> None:
     """Print a result for people. Raises OSError where it can't be written."""
-    click.echo(shown(text))
+    click.echo(shown(text), file=stdout())
 
 
 def say_json(value: Any, *, indent: int | None = None) -> None:
     """Print a result as JSON, in ASCII where stdout is not UTF-8. Raises OSError where it can't be written, ValueError
     for NaN and Infinity, which JSON has not."""
-    click.echo(json_text(value, ascii_only=not _is_unicode(sys.stdout), indent=indent))
+    click.echo(json_text(value, ascii_only=not _is_unicode(stdout()), indent=indent), file=stdout())
 
 
 def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = None) -> str:
@@ -55,19 +56,21 @@ def json_text(value: Any, *, ascii_only: bool = False, indent: int | None = None
 
 def mention(text: str) -> None:
     """Print a remark to stdout, if that can be."""
-    _attempt(text, err=False)
+    _attempt(text, stdout())
 
 
 def warn(text: str) -> None:
     """Print a warning or an error to stderr, if that can be."""
-    _attempt(text, err=True)
+    _attempt(text, sys.stderr)
 
 
-def _attempt(text: str, *, err: bool) -> None:
+def _attempt(text: str, stream: IO[str] | None) -> None:
+    if stream is None:
+        return
     try:
-        click.echo(shown(text), err=err)
+        click.echo(shown(text), file=stream)
     except OSError:
-        silence(sys.stderr if err else sys.stdout)
+        silence(stream)
 
 
 def _is_unicode(stream: IO[str] | None) -> bool:
@@ -95,13 +98,3 @@ def prepare_streams() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
-
-
-def silence(stream: IO[str] | None) -> None:
-    """Point a stream that can't be written at nothing, so that what it still holds has nowhere to fail."""
-    if stream is None:
-        return
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-    except (OSError, ValueError):  # no real file, as under a test runner
-        return

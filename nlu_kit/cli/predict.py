@@ -15,6 +15,7 @@ from nlu_kit.cli.options import device_option, load_registry, runtime_option, th
 from nlu_kit.cli.output import say, say_json
 from nlu_kit.errors import DataError, ModelError, NluKitError
 from nlu_kit.runtime.outputs import STDOUT, is_same_stream, named
+from nlu_kit.stdout import stdout
 
 if TYPE_CHECKING:
     from nlu_kit.data.lines import Stream
@@ -122,7 +123,7 @@ def command(
         raise click.UsageError("--column is for --input FILE, without --jsonl and --reader")
     if resume and overwrite:
         raise click.UsageError("--resume goes on with what is there, and --overwrite begins again: give one of them")
-    if sys.stdout is None and (output is None or STDOUT in (named(output), errors and named(errors))):
+    if stdout() is None and (output is None or STDOUT in (named(output), errors and named(errors))):
         raise NluKitError("stdout is closed, so the answers have nowhere to go; redirect it to a file")
     if output is None and source is not None and is_same_stream(STDOUT, Path(source)):
         raise DataError(f"stdout would write into the input {source}; redirect it to another file")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +16,7 @@ from nlu_kit.model.folder import find_model
 from nlu_kit.registry import Registry
 from nlu_kit.runtime.bulk import Job, answer_file
 from nlu_kit.runtime.bulk_progress import Progress
+from nlu_kit.runtime.machine import cores
 from nlu_kit.runtime.outputs import STDOUT, check_outputs, outputs_of
 from nlu_kit.runtime.predictor import load
 from nlu_kit.runtime.rows import Row, about_how_many
@@ -37,7 +37,7 @@ def predict_file(
     registry: Registry,
 ) -> None:
     """Answer ``rows``, and say how many there were: on stderr, where the answers are on stdout. Without ``workers``, as
-    many as use every core."""
+    many as use every core that it may."""
     check_outputs(outputs_of(output, errors), source)  # before a model is loaded
     predictor = load(model, registry=registry, **options)
     job = Job(
@@ -80,11 +80,6 @@ def predict_on_ray(*, source: str, output: str, errors: str | None, model: Path,
         warn(f"warning: left out {len(done.left_out):,} files that are called like no texts: {names}")
     if done.bad:
         mention(f"set aside {done.bad:,} that are wrong: {errors}")
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class _Bar:

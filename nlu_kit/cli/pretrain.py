@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from nlu_kit.cli.output import mention, say
 from nlu_kit.config.pretraining import FILE, load_pretraining
 from nlu_kit.data.printable import one_line
 from nlu_kit.extras import needs_train
+from nlu_kit.stdout import stdout
 from nlu_kit.training.folders import ENCODER, last_unfinished
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _say_result(result: Pretrained) -> None:
     if result.best_epoch < 0:
         say("warning: no epoch was better than the encoder as it was, so that is what was written")
     say(f"encoder {result.encoder}")
-    if sys.stdout.isatty():
+    if (stream := stdout()) is not None and stream.isatty():
         mention(f"next: nlu-kit train pipeline.json --set backbone.model={result.encoder}")
 
 

@@ -25,7 +25,7 @@ from nlu_kit.serve.settings import ServeSettings
     help="The address to listen at; 0.0.0.0 is every one of IPv4, :: every one there is.",
 )  # fmt: skip
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True, help="The port.")
-@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(1, 256), help="Processes.  [default: one for each core that it may use]")
 @click.option(
     "--token-file", type=click.Path(path_type=Path), metavar="FILE",
     help=f"A file with the token that requests need; or set {TOKEN_VARIABLE}. By default, none is needed.",
@@ -106,25 +106,31 @@ def command(
     needs_serve("the server")
     from nlu_kit.cli.options import load_registry
     from nlu_kit.model.folder import open_model
+    from nlu_kit.runtime.machine import cores
     from nlu_kit.serve.listening import url
     from nlu_kit.serve.run import serve
 
     registry = load_registry()
-    for path in settings.models.values():
-        open_model(Path(path), registry)  # a mistake is said once, and not by every worker
-    count = workers or os.cpu_count() or 1
-    mention(f"serving {', '.join(settings.models)} at {url(host, port)} with {count} processes; Ctrl-C ends it")
-    serve(settings, host=host, port=port, workers=count)
+    models = {name: open_model(Path(path), registry) for name, path in settings.models.items()}
+    count = workers or cores()
+    serving = f"serving {', '.join(settings.models)} at {url(host, port)} with {count} processes; Ctrl-C ends it"
+    serve(settings, models=models, host=host, port=port, workers=count, listening=lambda: mention(serving))
 
 
 def _models(named: tuple[str, ...]) -> dict[str, str]:
+    """Paths by name. Raises DataError."""
     found: dict[str, str] = {}
     for text in named:
-        name, equals, path = text.partition("=")
-        name, path = (name, path) if equals else ("default", text)
-        if not name or not path or "/" in name:
+        name, path = ("default", text) if _is_path(text) else text.split("=", 1)
+        if not name or not path:
             raise DataError(f"--model {text}: write NAME=PATH, or just a path")
         if name in found:
             raise DataError(f"--model: '{name}' is there twice; give each model a name: --model NAME=PATH")
         found[name] = path
     return found
+
+
+def _is_path(text: str) -> bool:
+    """Not NAME=PATH: a folder may have a '=' in its name, a model's name has no '/'."""
+    name, equals, _ = text.partition("=")
+    return not equals or any(separator in name for separator in (os.sep, "/")) or Path(text).exists()

@@ -92,7 +92,7 @@ class LoopConfig(_Section):
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(default="auto", description="Where to train.")
     threads: int | None = Field(
-        default=None, ge=1, le=1024, description="CPU threads per process; when absent, torch decides."
+        default=None, ge=1, le=1024, description="CPU threads per process; when absent, one a core that may be used."
     )
     processes: int | None = Field(
         default=None, ge=1, le=65_536, description="How many processes there must be; another world size is an error."

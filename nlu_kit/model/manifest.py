@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from math import prod
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from nlu_kit.assets import LARGEST, Assets, StoredTensor, json_object, reason
 from nlu_kit.errors import ModelError
-from nlu_kit.files import JsonError, open_regular, read_json, sha256, write_json
+from nlu_kit.files import JsonError, open_regular, parse_json, read_json, sha256, write_json
 
 MANIFEST = "manifest.json"
 MOST_FILES = 10_000
 _SHA256 = re.compile("[0-9a-f]{64}")
+_MOST_HEADER = 100_000_000  # bytes, as safetensors has it
+_BITS = re.compile("(?:BOOL|[A-Z]+([0-9]{1,3}))")
 
 
 def read_manifest(folder: Path) -> Assets:
@@ -89,13 +93,31 @@ def _differs(file: Path, name: str, expected: str, *, hashed: bool) -> list[str]
 
 
 def read_header(file: Path) -> dict[str, StoredTensor]:
-    """Names, shapes and types of the tensors in a safetensors file; no number is read. Raises ModelError."""
-    from safetensors import SafetensorError, safe_open
+    """Names, shapes and types of the tensors in a safetensors file; no number is read. Raises ModelError, also where
+    the file has not the numbers that it speaks of.
 
+    safetensors' own reader maps the file, so that whoever shortens it at that moment ends the process.
+    """
     try:
-        open_regular(file).close()
-        with safe_open(str(file), framework="numpy") as stream:
-            slices = {name: stream.get_slice(name) for name in stream.keys()}  # noqa: SIM118 - no mapping
-            return {name: StoredTensor(tuple(s.get_shape()), s.get_dtype()) for name, s in slices.items()}
-    except (SafetensorError, OSError, ValueError, TypeError, MemoryError) as error:  # it is mapped as a whole
+        with open_regular(file) as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            room = os.fstat(stream.fileno()).st_size - 8 - length
+            if length > _MOST_HEADER or room < 0:
+                raise ValueError(f"a header of {length:,} bytes is not possible")
+            header = json_object(parse_json(stream.read(length).decode("utf-8")), file)
+        header.pop("__metadata__", None)
+        if sum(_size(name, entry) for name, entry in header.items()) != room:
+            raise ValueError("it is shorter or longer than its header says")
+        return {name: StoredTensor(tuple(entry["shape"]), entry["dtype"]) for name, entry in header.items()}
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{file} can't be read as weights: {reason(error)}") from error
+
+
+def _size(name: str, entry: Mapping[str, Any]) -> int:
+    """The bytes of a tensor, whose type ends in how many bits a number has, but for booleans. Raises ValueError."""
+    shape, bits = entry["shape"], _BITS.match(entry["dtype"])
+    begin, end = entry["data_offsets"]
+    whole = all(type(number) is int and number >= 0 for number in (*shape, begin, end))
+    if not whole or bits is None or 8 * (end - begin) != int(bits[1] or 8) * prod(shape):
+        raise ValueError(f"{name}: its type, shape and place do not fit together")
+    return int(end - begin)

@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import islice
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -28,7 +29,7 @@ from nlu_kit.files import write_json
 from nlu_kit.locking import BusyError, only_one
 from nlu_kit.runtime.bulk_progress import Progress, begin, begun_with
 from nlu_kit.runtime.outputs import Output, check_outputs, outputs_of
-from nlu_kit.runtime.predictor import Predictor, Runtime, load
+from nlu_kit.runtime.predictor import Predictor, Runtime, load_same
 from nlu_kit.runtime.rows import Bad, Row
 from nlu_kit.runtime.texts import Utterance, answer
 
@@ -143,7 +144,7 @@ def _answered(job: Job, predictor: Predictor, *, skip: int) -> Iterator[Answered
     windows = _windows(islice(job.rows(), skip, None), stop_at_bad=None if job.errors else job.ended_early)
     first = list(islice(windows.lists, 2))
     if job.workers > 1 and len(first) == 2:  # starting processes for less is a waste
-        yield from _by_processes(job, _chain(first, windows.lists))
+        yield from _by_processes(job, predictor.saved.files.hashes, _chain(first, windows.lists))
     else:
         for window in _chain(first, windows.lists):
             yield answer_window(predictor, window)
@@ -207,14 +208,13 @@ def _line(record: Mapping[str, Any]) -> bytes:
 
 # --- processes --------------------------------------------------------------------------------------------------------
 
-_own: list[Predictor] = []  # of a worker process
+_load: Callable[[], Predictor]  # of a worker process
 
 
-def _by_processes(job: Job, windows: Iterator[list[Row]]) -> Iterator[Answered]:
+def _by_processes(job: Job, hashes: Mapping[str, str] | None, windows: Iterator[list[Row]]) -> Iterator[Answered]:
     """In the windows' order. A few are on their way at any time, so that memory stays flat."""
-    pool = ProcessPoolExecutor(
-        job.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(job.model, job.options)
-    )
+    same = partial(load_same, job.model, hashes, **job.options)
+    pool = ProcessPoolExecutor(job.workers, multiprocessing.get_context("spawn"), initializer=_start, initargs=(same,))
     waiting: deque[Any] = deque()
     try:
         for window in windows:
@@ -229,12 +229,14 @@ def _by_processes(job: Job, windows: Iterator[list[Row]]) -> Iterator[Answered]:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _start(model: Path, options: Mapping[str, Any]) -> None:
-    """Ctrl-C is the parent's to handle; and where the parent is killed, no worker stays behind."""
+def _start(load: Callable[[], Predictor]) -> None:
+    """Ctrl-C is the parent's to handle; and where the parent is killed, no worker stays behind. What goes wrong with
+    ``load`` is told by the first window."""
+    global _load
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.getLogger("nlu_kit").setLevel(logging.ERROR)  # the parent has warned
-    _own.append(load(model, **options))
+    _load = cache(load)
 
 
 def _end_with_parent() -> None:
@@ -245,4 +247,4 @@ def _end_with_parent() -> None:
 
 
 def _answer_here(window: Sequence[Row]) -> Answered:
-    return answer_window(_own[0], window)
+    return answer_window(_load(), window)

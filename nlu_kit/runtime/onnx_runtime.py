@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from nlu_kit.assets import Assets
 from nlu_kit.data.encoding import Encoding, Tokenizer
 from nlu_kit.data.padding import pad
 from nlu_kit.data.printable import printable
 from nlu_kit.errors import ModelError
-from nlu_kit.memory import resident_peak_mb
+from nlu_kit.memory import resident_peak_mb, trim
 from nlu_kit.model.compute import Computed
 from nlu_kit.model.folder import WEIGHTS, SavedModel
 from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, GraphRecord
@@ -22,6 +24,8 @@ from nlu_kit.runtime.machine import processor
 _log = logging.getLogger("nlu_kit")
 THREADS = 1
 """Single texts gain nothing from more, and lose much where another process wants the cores."""
+_FROM_MEMORY = "add_external_initializers_from_files_in_memory"
+"""Of the session's options, since onnxruntime 1.24 (Python 3.11)."""
 
 
 class OnnxNetwork:
@@ -50,17 +54,10 @@ class OnnxNetwork:
         import onnxruntime
 
         saved, file = self.saved, self.saved.files.folder / self.graph
-        if self.record.int8 is None:
-            saved.files.verify(WEIGHTS)  # onnxruntime reads it
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = THREADS
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.log_severity_level = 4  # what fails is raised
         try:
-            # Without a second try, which it would announce on stdout with what the file says.
-            session = onnxruntime.InferenceSession(
-                str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0
-            )
+            session = _open(saved.files, self.graph, [WEIGHTS] if self.record.int8 is None else [])
+        except (ModelError, OSError, MemoryError):
+            raise
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
             raise ModelError(
@@ -113,6 +110,46 @@ class OnnxNetwork:
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         self.__dict__.update(state)
         self.session = self._session()
+
+
+def _open(files: Assets, graph: str, beside: Sequence[str]) -> Any:
+    """A session of ``graph``, which has constants in the files ``beside`` it; all of them as the manifest has them.
+
+    onnxruntime maps such files where it is given a path: whoever copies another model over them changes the answers,
+    and whoever shortens one ends the process. So they are read into this process, unless nobody else can write them.
+    Raises ModelError for files that are not as they were hashed, and whatever onnxruntime raises.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = THREADS
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 4  # what fails is raised
+
+    def session(source: str | bytes) -> Any:
+        # Without a second try, which it would announce on stdout with what the file says.
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
+
+    if files.private:
+        for name in (graph, *beside):
+            files.verify(name)
+        return session(str(files.folder / graph))
+    if beside and not hasattr(options, _FROM_MEMORY):
+        with tempfile.TemporaryDirectory(prefix="nlu-kit-", ignore_cleanup_errors=True) as folder:
+            copied = files.copy((graph, *beside), Path(folder))
+            return session(str(copied.folder / graph))  # the mapping outlives the folder
+    raw = [files.read(name, limit=None) for name in beside]
+    if raw:
+        getattr(options, _FROM_MEMORY)(list(beside), raw, [len(each) for each in raw])
+        # A constant of a subgraph is still looked for in a folder: below a file there is none.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", str(files.folder / graph)
+        )
+    opened = session(files.read(graph))
+    opened._model_bytes = None  # onnxruntime's Python keeps them for another provider
+    del raw
+    trim()
+    return opened
 
 
 def _compare_processors(checked: str, folder: Path) -> None:

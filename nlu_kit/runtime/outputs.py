@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ from typing import IO
 from nlu_kit.data.lines import JSONL_SUFFIXES
 from nlu_kit.errors import DataError
 from nlu_kit.files import overwritten
+from nlu_kit.stdout import stdout
 
 STDOUT, _STDERR = Path("/dev/stdout"), Path("/dev/stderr")
-_DESCRIPTORS = {STDOUT: 1, _STDERR: 2}
+_NUMBERS = {STDOUT: 1, _STDERR: 2}
 _AGAIN = "begin again with --overwrite"
 
 
@@ -39,7 +41,7 @@ class Output:
     @property
     def is_stream(self) -> bool:
         """Whether it is written to straight: stdout, a pipe, a device. What a stream got, nothing can go on after."""
-        return self.path in _DESCRIPTORS or (self.path.exists() and not self.path.is_file() and not self.path.is_dir())
+        return self.path in _NUMBERS or (self.path.exists() and not self.path.is_file() and not self.path.is_dir())
 
     @property
     def partial(self) -> Path:
@@ -94,7 +96,7 @@ class Output:
             raise
 
     def _stream(self) -> IO[bytes]:
-        descriptor = _DESCRIPTORS.get(self.path)
+        descriptor = _descriptor(self.path)
         return self.path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
 
     def finish(self) -> None:
@@ -152,10 +154,21 @@ def _check_input(written: tuple[Path, ...], what: str, source: Path) -> None:
         raise DataError(f"{what} is in the folder that is read, {source}; name a file outside of it")
 
 
+def _descriptor(place: Path) -> int | None:
+    """Of one of the process's own streams; None for any other place."""
+    if place not in _NUMBERS:
+        return None
+    stream = stdout() if place == STDOUT else sys.stderr
+    try:
+        return _NUMBERS[place] if stream is None else stream.fileno()
+    except (OSError, ValueError):  # no file, as under a test runner
+        return _NUMBERS[place]
+
+
 def is_same_stream(place: Path, source: Path) -> bool:
     """Whether what is written to a stream ends up in the file ``source``: reading it would never end."""
     try:
-        descriptor = _DESCRIPTORS.get(place)
+        descriptor = _descriptor(place)
         status = place.stat() if descriptor is None else os.fstat(descriptor)
         return source.is_file() and os.path.samestat(status, source.stat())
     except OSError:

@@ -21,6 +21,7 @@ from nlu_kit.model.detector import Scope, load_scope
 from nlu_kit.model.folder import SavedModel
 from nlu_kit.model.nlu_model import NluModel, run_batch
 from nlu_kit.runtime.graph import ParityCheck
+from nlu_kit.runtime.machine import cores
 from nlu_kit.runtime.torch_runtime import TorchNetwork
 
 VECTORS = "vectors"
@@ -81,6 +82,7 @@ def graph_run(what: Exportable, file: Path, names: Mapping[str, Mapping[str, str
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
+    options.intra_op_num_threads = cores()
     try:
         session = onnxruntime.InferenceSession(
             str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from nlu_kit.arguments import a_path, is_finite, strings, whole_number
 from nlu_kit.data.encoding import Encoding, Tokenizer
@@ -63,6 +63,17 @@ def load(
     """
     saved = open_model(a_path("path", path), registry if registry is not None else Registry.load())
     return Predictor(saved, device=device, threshold=threshold, runtime=runtime)
+
+
+def load_same(path: Path, hashes: Mapping[str, str] | None, **options: Any) -> Predictor:
+    """As ``load``, for a process that helps another, which has loaded the model with these hashes. Raises ModelError
+    where it is no longer there."""
+    predictor = load(path, **options)
+    if predictor.saved.files.hashes != hashes:
+        raise ModelError(
+            f"the model in {path} is not the one that this began with: put that back, or begin again with --overwrite"
+        )
+    return predictor
 
 
 class Predictor:

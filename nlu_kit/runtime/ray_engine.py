@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from nlu_kit.errors import DataError, MissingPackageError, ModelError, NluKitError
 from nlu_kit.model.folder import find_model
 from nlu_kit.runtime.bulk import WINDOW, answer_window
-from nlu_kit.runtime.predictor import Predictor, load
+from nlu_kit.runtime.machine import cores
+from nlu_kit.runtime.predictor import load, load_same
 from nlu_kit.runtime.rows import Bad, Row, rows_of
 from nlu_kit.runtime.texts import Utterance
 
@@ -76,7 +77,7 @@ def answer_on_ray(job: RayJob) -> Done:
     check_folders(job.source, job.output, job.errors)
     texts = texts_in(job.source, jsonl=job.jsonl)
     job = replace(job, model=find_model(job.model).resolve())
-    load(job.model, **job.options)  # what is wrong with it is said here, and not by every actor
+    model = load(job.model, **job.options)  # what is wrong with it is said here, and not by every actor
     places = [place for place in (job.output, job.errors) if place is not None]
     make_room(places, overwrite=job.overwrite)
     _start()
@@ -92,7 +93,7 @@ def answer_on_ray(job: RayJob) -> Done:
         # Reading and writing take no core: they must go on while the actors have every one.
         ray.data.read_datasource(_Rows(texts, job), num_cpus=0).map_batches(
             _Answering,
-            fn_constructor_args=(job.model, dict(job.options)),
+            fn_constructor_args=(job.model, model.saved.files.hashes, dict(job.options)),
             batch_size=WINDOW,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=most),
@@ -107,10 +108,17 @@ def answer_on_ray(job: RayJob) -> Done:
 
 
 def _start() -> None:
-    """Ray, without its own reports."""
+    """Ray, without its own reports. Where there is no cluster, one of the cores that this process may use: Ray itself
+    would take every one of the machine."""
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False, configure_logging=False)
+        quiet: dict[str, Any] = {"log_to_driver": False, "include_dashboard": False, "configure_logging": False}
+        try:
+            ray.init(os.environ.get("RAY_ADDRESS", "auto"), **quiet)
+        except ConnectionError:
+            if "RAY_ADDRESS" in os.environ:
+                raise
+            ray.init(num_cpus=cores(), **quiet)
     for name in ("ray", "ray.data"):  # they log whatever is raised, with every frame of their own
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
@@ -171,9 +179,9 @@ def _unpacked(line: str) -> Row:
 class _Answering:
     """One actor: a predictor."""
 
-    def __init__(self, model: Path, options: Mapping[str, Any]) -> None:
+    def __init__(self, model: Path, hashes: Mapping[str, str] | None, options: Mapping[str, Any]) -> None:
         logging.getLogger("nlu_kit").setLevel(logging.ERROR)  # as many warnings as actors would be too many
-        self.predictor: Predictor = load(model, **options)
+        self.predictor = load_same(model, hashes, **options)
 
     def __call__(self, batch: pyarrow.Table) -> pyarrow.Table:
         rows = [_unpacked(line) for line in batch.column("row").to_pylist()]

@@ -23,6 +23,7 @@ from nlu_kit.model.manifest import read_header
 from nlu_kit.model.nlu_model import NluModel, run_batch
 from nlu_kit.plugin.modules import check_stored
 from nlu_kit.runtime.fork import on_fork
+from nlu_kit.runtime.machine import cores
 
 
 class TorchNetwork:
@@ -31,6 +32,7 @@ class TorchNetwork:
 
     def __init__(self, saved: SavedModel, *, device: str) -> None:
         on_fork(torch.set_num_threads, 1)
+        limit_threads()
         target = _device(device)
         self.model = restore_model(saved).to(target).eval()
         self.device = str(target)
@@ -53,6 +55,13 @@ class TorchNetwork:
         return run_batch(self.model, batch)
 
 
+def limit_threads() -> None:
+    """No more threads than cores that this process may use: torch sees no quota of a container's. It keeps to fewer
+    where it was told so (OMP_NUM_THREADS)."""
+    if torch.get_num_threads() > (most := cores()):
+        torch.set_num_threads(most)
+
+
 def _device(name: str) -> torch.device:
     """Raises ModelError for a device that does not exist, or not here."""
     try:
@@ -72,7 +81,6 @@ def restore_model(saved: SavedModel) -> NluModel:
     """
     folder = saved.files.folder
     header = read_header(saved.weights)
-    size = saved.weights.stat().st_size
     assets = saved.files.below(BACKBONE, _named(header, "backbone."))
     backbone = build_backbone(saved.backbone, base_dir=folder, assets=assets)
     try:
@@ -86,7 +94,7 @@ def restore_model(saved: SavedModel) -> NluModel:
         check_stored(outline.heads, _named(header, "heads."), described=folder / DESCRIPTION)
     model = build_model(backbone, saved.heads, saved.labels)
     try:
-        tensors = load(saved.files.read(WEIGHTS, limit=size))
+        tensors = load(saved.files.read(WEIGHTS, limit=None))
         _fill(model, tensors)
     except (RuntimeError, SafetensorError, ValueError) as error:
         if isinstance(error, NluKitError):

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from uvicorn.config import STARTUP_FAILURE
 
+from nlu_kit.serve.settings import VARIABLE, ServeSettings
+
+LISTENING = "listening"
+"""The file in the server's folder that is there once a process of it listens."""
 _log = logging.getLogger("nlu_kit.serve")
 _TURN = 0.001  # seconds in which another process may take the next; 1,000 a second are more than it can answer
 
@@ -60,14 +66,20 @@ def sharing_loop() -> asyncio.AbstractEventLoop:
         async def create_server(self, protocol_factory: Any, *args: Any, **options: Any) -> Any:
             listening = options.get("sock")
             if listening is None or options.get("ssl") is not None:
-                return await super().create_server(protocol_factory, *args, **options)
-            listening.setblocking(False)
-            try:
-                listening.listen(options["backlog"])
-            except OSError as error:  # another server has begun at the same moment
-                _log.error(f"can't listen at {listening.getsockname()}: {error.strerror}")
-                raise SystemExit(STARTUP_FAILURE) from None
-            return Accepting(listening, protocol_factory)
+                server = await super().create_server(protocol_factory, *args, **options)
+            else:
+                listening.setblocking(False)
+                try:
+                    listening.listen(options["backlog"])
+                except OSError as error:  # another server has begun at the same moment
+                    _log.error(f"can't listen at {listening.getsockname()}: {error.strerror}")
+                    raise SystemExit(STARTUP_FAILURE) from None
+                server = Accepting(listening, protocol_factory)
+            shared = ServeSettings.from_environment().shared if VARIABLE in os.environ else None
+            if shared is not None:
+                with suppress(OSError):
+                    (Path(shared) / LISTENING).touch()
+            return server
 
     loop: asyncio.AbstractEventLoop = Sharing()
     return loop

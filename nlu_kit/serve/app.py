@@ -6,6 +6,7 @@ import asyncio
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import threading
 from collections.abc import AsyncIterator
@@ -113,11 +114,13 @@ async def _follow(state: State) -> None:
     while True:
         await asyncio.sleep(_LOOK)
         if parent is not None and not parent.is_alive():
+            if state.settings.shared is not None:  # the parent would have removed it
+                shutil.rmtree(state.settings.shared, ignore_errors=True)
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        for served in state.models.told_to_reload():
+        for served in state.models.served.values():
             try:
-                await asyncio.to_thread(served.reload)
+                await asyncio.to_thread(served.follow)
             except NluKitError as error:
                 _log.error(f"the model '{served.name}' stays as it was: {error}")
 

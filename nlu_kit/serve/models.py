@@ -10,12 +10,12 @@ from typing import Any
 
 from nlu_kit.data.prediction import Prediction
 from nlu_kit.errors import DataError, did_you_mean
-from nlu_kit.files import read_json, write_json
 from nlu_kit.memory import give_back
-from nlu_kit.model.folder import DESCRIPTION
+from nlu_kit.model.folder import DESCRIPTION, open_model
 from nlu_kit.registry import Registry
-from nlu_kit.runtime.predictor import Predictor, load
+from nlu_kit.runtime.predictor import Predictor
 from nlu_kit.serve.batching import Batcher
+from nlu_kit.serve.copies import Copies, Copy
 from nlu_kit.serve.settings import ServeSettings
 
 TRIAL = ("a", "book a table in Paris for two at seven", "")
@@ -24,14 +24,15 @@ TRIAL = ("a", "book a table in Paris for two at seven", "")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model at work."""
+    """A model at work: where it lay when it was loaded, and what its model.json said then."""
 
     predictor: Predictor
     folder: Path
+    description: Mapping[str, Any]
 
     def describe(self) -> dict[str, Any]:
         """What GET /v1/model says: name, labels, texts to try it with, figures, plugins, hashes."""
-        raw = read_json(self.folder / DESCRIPTION)
+        raw = self.description
         scope = self.predictor.scope
         return {
             "name": raw["name"],
@@ -48,10 +49,13 @@ class Loaded:
 class Served:
     """One name's model: loaded, replaced, asked."""
 
-    def __init__(self, name: str, path: Path, settings: ServeSettings, *, told: Callable[[int], None]) -> None:
+    def __init__(
+        self, name: str, path: Path, settings: ServeSettings, *, copies: Copies | None, told: Callable[[int], None]
+    ) -> None:
         """Raises ModelError for a model that can't be used."""
-        self.name, self.path = name, path
-        self.current = self._load()
+        self.name, self.path, self.copies = name, path, copies
+        self._copy = None if copies is None else copies.current(name)
+        self.current = self._load(self._copy)
         self._reloading = threading.Lock()
         self.batcher = Batcher(
             self._parse,
@@ -61,10 +65,15 @@ class Served:
             batch=told,
         )
 
-    def _load(self) -> Loaded:
-        predictor = load(self.path, registry=Registry.load())
+    def _load(self, copy: Copy | None) -> Loaded:
+        if self.copies is None or copy is None:
+            saved = open_model(self.path, Registry.load())
+        else:
+            saved = self.copies.open(copy)
+        predictor = Predictor(saved)
         predictor.parse_many(TRIAL)
-        return Loaded(predictor, predictor.saved.files.folder)
+        folder = saved.files.folder if copy is None else Path(copy.source)
+        return Loaded(predictor, folder, saved.files.json(DESCRIPTION))
 
     def _parse(self, texts: Sequence[str]) -> list[Prediction]:
         return self.current.predictor.parse_many(texts)
@@ -75,19 +84,40 @@ class Served:
         Raises ModelError then.
         """
         with self._reloading:
-            self.current = self._load()
+            copy = None if self.copies is None else self.copies.take(self.name, open_model(self.path, Registry.load()))
+            try:
+                self.current = self._load(copy)
+            except BaseException:
+                if self.copies is not None and copy is not None:
+                    self.copies.drop(copy)
+                raise
+            if self.copies is not None and copy is not None:
+                self._copy = copy
+                self.copies.publish(self.name, copy)
             give_back()
             return self.current
+
+    def follow(self) -> None:
+        """Load what another process of this server has reloaded, if it has. Raises ModelError where that can't be: it
+        is not tried again."""
+        with self._reloading:
+            copy = None if self.copies is None else self.copies.current(self.name)
+            if copy is None or copy == self._copy:
+                return
+            self._copy = copy
+            self.current = self._load(copy)
+            give_back()
 
 
 class Models:
     """All of a server's."""
 
     def __init__(self, settings: ServeSettings, *, told: Callable[[int], None]) -> None:
-        self.served = {name: Served(name, Path(path), settings, told=told) for name, path in settings.models.items()}
+        copies = None if settings.shared is None else Copies(Path(settings.shared))
+        self.served = {
+            name: Served(name, Path(path), settings, copies=copies, told=told) for name, path in settings.models.items()
+        }
         self.first = next(iter(self.served))
-        self._shared = None if settings.shared is None else Path(settings.shared) / "reloaded.json"
-        self._seen = self._said()
 
     def get(self, name: str | None) -> Served:
         """Raises DataError for a name that there is not."""
@@ -96,26 +126,6 @@ class Models:
             hint = did_you_mean(str(name), self.served)
             raise DataError(f"there is no model '{name}': {hint}models: {', '.join(self.served)}")
         return found
-
-    def say_reloaded(self, name: str) -> None:
-        """Tell the server's other workers."""
-        if self._shared is not None:
-            counts = {**self._said(), name: self._said().get(name, 0) + 1}
-            write_json(self._shared, counts)
-            self._seen = {**self._seen, name: counts[name]}  # what others have said meanwhile is still to be seen
-
-    def told_to_reload(self) -> list[Served]:
-        """The models that another worker has reloaded since this was asked last."""
-        said = self._said()
-        found = [self.served[name] for name, count in said.items() if count != self._seen.get(name, 0)]
-        self._seen = said
-        return found
-
-    def _said(self) -> Mapping[str, int]:
-        if self._shared is None or not self._shared.is_file():
-            return {}
-        counts: Mapping[str, int] = read_json(self._shared)
-        return counts
 
     def close(self) -> None:
         for served in self.served.values():

@@ -66,7 +66,6 @@ def add_routes(app: FastAPI, state: State) -> None:
         if state.token is None:
             raise HTTPException(403, "this server has no token, and without one nobody may reload: see --token-file")
         loaded = await asyncio.to_thread(served.reload)
-        state.models.say_reloaded(name)
         return {"model": name, "folder": str(loaded.folder)}
 
     @app.get("/status", summary="As Rasa's clients ask it.")

@@ -42,7 +42,7 @@ class ServeSettings:
     page: bool = True
     reloads: bool = True
     shared: str | None = field(default=None)
-    """A folder that the workers of one server have in common: what was reloaded is said there."""
+    """A folder that the processes of one server have in common, with the copies of the models that they answer from."""
 
     def check(self) -> None:
         """Raises DataError for a value that can't be right."""

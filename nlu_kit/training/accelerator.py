@@ -13,6 +13,7 @@ from accelerate.utils import broadcast_object_list
 from nlu_kit.config.schema import LoopConfig
 from nlu_kit.errors import ConfigError, Problem
 from nlu_kit.memory import resident_peak_mb
+from nlu_kit.runtime.torch_runtime import limit_threads
 from nlu_kit.training.folders import new_run_folder
 
 # `accelerate launch --cpu --num_processes 2` starts one process and does not tell it of the other; but it sets an
@@ -26,6 +27,8 @@ def make_accelerator(config: LoopConfig) -> tuple[Accelerator, str]:
     number of processes that is not what was asked for."""
     if config.threads is not None:
         torch.set_num_threads(config.threads)
+    else:
+        limit_threads()
     device = _choose_device(config.device)
     precision = choose_precision(config.precision, device)
     # Accelerate keeps the first run's device and precision for the whole process; this run may want others.

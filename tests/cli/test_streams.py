@@ -209,3 +209,90 @@ def test_progress_that_nobody_reads_ends_no_training(out: str, write_pipeline: A
     done = shell(tmp_path, f"set -o pipefail; nlu-kit train {out}")
     assert (done.stderr, done.returncode) == ("", 0)
     assert (tmp_path / "runs" / "latest" / "model" / "model.json").is_file()
+
+
+# --- stdout is for answers --------------------------------------------------------------------------------------------
+
+NOISY = """
+import os
+import subprocess
+
+import click
+from nlu_kit.plugin import hookimpl
+
+NLU_KIT_CONTRACT = 2
+
+def noise():
+    print("noise of Python", flush=True)
+    os.write(1, b"noise of a library\\n")
+    subprocess.run(["echo", "noise of a process"])
+
+noise()
+
+@hookimpl
+def nlu_kit_heads():
+    noise()
+    return []
+
+@hookimpl
+def nlu_kit_commands(cli):
+    noise()
+
+    @cli.command("whisper")
+    def whisper():
+        "Answer."
+        click.echo("answer of a plugin")
+"""
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> dict[str, str]:
+    """The environment of a distribution whose plugin prints whenever it can."""
+    (tmp_path / "acme_noisy.py").write_text(NOISY, encoding="utf-8")
+    info = tmp_path / "acme_noisy-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-noisy\nVersion: 1.0\n", encoding="utf-8")
+    (info / "entry_points.txt").write_text("[nlu_kit]\nnoisy = acme_noisy\n", encoding="utf-8")
+    return {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])}
+
+
+@posix
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (["predict", "-m", "MODEL", "--json", "play jazz"], '{"text": "play jazz"'),
+        (["predict", "-m", "MODEL", "play jazz"], "play [jazz](genre)"),
+        (["predict", "-m", "MODEL", "-i", "many.txt", "-o", "out.jsonl", "--workers", "2"], "answered 1,500 texts"),
+        (["plugins", "list", "--json"], "{\n"),
+        (["config", "schema"], "{\n"),
+        (["whisper"], "answer of a plugin\n"),
+        (["--help"], "Usage: nlu-kit"),
+        (["predict", "--help"], "Usage: nlu-kit predict"),
+    ],
+)
+def test_what_plugins_print_is_no_answer(
+    arguments: list[str], begins: str, noisy: dict[str, str], exported: Path, run_cli: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "many.txt").write_text("play jazz\n" * 1500, encoding="utf-8")
+    here = [str(exported) if one == "MODEL" else one for one in arguments]
+    done = run_cli(tmp_path, *here, **noisy)
+    assert done.returncode == 0, done.stderr
+    assert "noise" not in done.stdout
+    assert done.stdout.startswith(begins)
+    heard = {line for line in done.stderr.splitlines() if line.startswith("noise")}
+    assert heard in (set(), {"noise of Python", "noise of a library", "noise of a process"})
+    assert heard or arguments == ["predict", "--help"], "which needs no plugin"
+
+
+def test_a_program_that_calls_the_command_line_gets_its_stdout_back(capfd: pytest.CaptureFixture[str]) -> None:
+    from nlu_kit.cli.main import main
+    from nlu_kit.stdout import answers_only, stdout
+
+    before = sys.stdout
+    assert main(["config", "schema"]) == 0
+    assert sys.stdout is before
+    with answers_only(), answers_only():
+        assert stdout() is before
+        print("aside")
+    assert stdout() is sys.stdout is before
+    assert capfd.readouterr().err == "aside\n"

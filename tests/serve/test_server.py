@@ -7,6 +7,8 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,7 @@ import pytest
 
 from nlu_kit import load
 from nlu_kit.client import AsyncClient, Client, ServerError
+from tests.serve.conftest import free_port
 
 TEXTS = ["book a table in Paris", "play some jazz", "wake me at seven", "", "日本 🙂 <b>x</b>"]
 TOKEN = "s3cret-and-long"
@@ -308,9 +311,44 @@ def test_mistakes_on_the_command_line(run_cli: Any, tmp_path: Path, exported: Pa
     for arguments, said in (
         (["--model", "nowhere"], "nowhere"),
         (["--model", f"a={exported}", "--model", f"a={exported}"], "'a' is there twice"),
-        (["--model", "a/b=c"], "write NAME=PATH"),
+        (["--model", "a/b=c"], "there is no a/b=c"),
+        (["--model", "=a"], "--model =a: write NAME=PATH, or just a path"),
+        (["--model", "a="], "--model a=: write NAME=PATH, or just a path"),
         (["--model", str(exported), "--token-file", "empty"], "empty is empty"),
         (["--model", str(exported), "--token-file", "missing"], "the token can't be read"),
     ):
         done = run_cli(tmp_path, "serve", *arguments)
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_a_path_may_have_an_equals_sign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nlu_kit.cli.serve import _models
+
+    monkeypatch.chdir(tmp_path)
+    Path("lr=5e-5/model").mkdir(parents=True)
+    for given, expected in (
+        (["runs/latest"], {"default": "runs/latest"}),
+        (["/runs/lr=5e-5/model"], {"default": "/runs/lr=5e-5/model"}),
+        (["./lr=5e-5"], {"default": "./lr=5e-5"}),
+        (["lr=5e-5/model"], {"default": "lr=5e-5/model"}),
+        (["en=models/en", "de=/runs/lr=5e-5"], {"en": "models/en", "de": "/runs/lr=5e-5"}),
+        (["lr=models/en"], {"lr": "models/en"}),
+    ):
+        assert _models(tuple(given)) == expected
+
+
+def test_it_says_that_it_serves_once_it_does(exported: Path) -> None:
+    for workers in ("1", "2"):
+        port = free_port()
+        command = [sys.executable, "-m", "nlu_kit", "serve", "-m", str(exported), "--port", str(port)]
+        with subprocess.Popen([*command, "--workers", workers], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            assert line.startswith(f"serving default at http://127.0.0.1:{port} with {workers} process")
+            assert httpx.get(f"http://127.0.0.1:{port}/livez", timeout=20).status_code == 200
+            process.terminate()
+            assert process.stdout.read() == ""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run([*command[:-1], str(port)], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode != 0, done.stdout) == (True, "")
