@@ -30,7 +30,7 @@ import numpy as np
 from corpora import REPOSITORY, corpus_folder
 from few_examples_page import write_page
 
-from nlu_kit.heads.label import readable
+from nlu_kit.heads.label_names import readable
 
 RESULTS = REPOSITORY / "benchmarks" / "results" / "few_examples.json"
 DEV = 600

@@ -14,7 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,11 +149,14 @@ class Tokenizer:
 
 
 def _encoding(text: str, copy: Copy, raw: RawEncoding) -> Encoding:
-    words = tuple(
-        Word(word.token, word.stop, *copy.in_raw(word.start, word.end))
-        for word in find_words(copy.text, raw.offsets, raw.word_ids)
-    )
-    return Encoding(text=text, ids=tuple(raw.ids), words=words, truncated=copy.cut or bool(raw.overflowing))
+    words: list[Word] = []
+    for word in find_words(copy.text, raw.offsets, raw.word_ids):
+        start, end = copy.in_raw(word.start, word.end)
+        if words and start < words[-1].end:  # parts of what is one character in the raw text, as of ㈱
+            words[-1] = replace(words[-1], stop=word.stop, end=max(end, words[-1].end))
+        else:
+            words.append(Word(word.token, word.stop, start, end))
+    return Encoding(text=text, ids=tuple(raw.ids), words=tuple(words), truncated=copy.cut or bool(raw.overflowing))
 
 
 _PANIC = re.compile(rb"\n?thread '[^']*' (?:\(\d+\) )?panicked at .*?(?:\nnote: [^\n]*\n|\Z)", re.DOTALL)

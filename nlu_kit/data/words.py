@@ -21,6 +21,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from nlu_kit.data.forms import spelt_out
+
 UNSPACED = frozenset(
     {"CJK", "IDEOGRAPHIC", "HIRAGANA", "HENTAIGANA", "KATAKANA", "KATAKANA-HIRAGANA", "HALFWIDTH", "BOPOMOFO", "HANGUL"}
     | {"THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "JAVANESE", "BALINESE", "TAI", "NEW", "YI", "NUSHU", "TANGUT"}
@@ -135,6 +137,7 @@ SHAPES = ("no word", "lower", "Title", "UPPER", "miXed", "digits", "d1gits and l
 
 def word_shape(word: str) -> int:
     """The position of the word's shape in SHAPES; scripts without case are ``lower``."""
+    word = spelt_out(word)
     letters = [character for character in word if character.isalpha()]
     digits = any(character.isdigit() for character in word)
     if digits:

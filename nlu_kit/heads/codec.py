@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, cast
 
@@ -17,6 +17,8 @@ from nlu_kit.metrics.report import HeadReport
 from nlu_kit.params import Params
 
 P = TypeVar("P", bound=Params)
+Vectors: TypeAlias = Callable[[Sequence[str]], np.ndarray]
+"""Texts to the untrained encoder's sentence vectors, float32 [N, D]."""
 
 
 class _Named(Protocol):
@@ -93,6 +95,11 @@ class Codec(ABC, Generic[P]):
         """Examples to learn from beyond the data, such as the labels' own names; annotated for this head only. Raises
         DataError where its parameters don't fit its labels."""
         return ()
+
+    def chosen_label_examples(self, train: Sequence[Example], vectors: Vectors) -> tuple[Sequence[Example], str]:
+        """Those of its ``label_examples`` that are worth learning from beside ``train``, by what the encoder makes of
+        them; and what to say of the others, empty where there is nothing to say. Raises DataError as these do."""
+        return self.label_examples(), ""
 
     @abstractmethod
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,8 +13,10 @@ from nlu_kit.data.encoding import Encoding
 from nlu_kit.data.example import Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
+from nlu_kit.data.printable import one_line
 from nlu_kit.errors import DataError, NothingToLearnError, did_you_mean
-from nlu_kit.heads.codec import Codec
+from nlu_kit.heads.codec import Codec, Vectors
+from nlu_kit.heads.label_names import distinct_names, telling
 from nlu_kit.heads.params import OneLabelParams, TemperatureState
 from nlu_kit.metrics.calibration import fit_temperature, shrunk_temperature
 from nlu_kit.metrics.classification import classification_report, macro_f1
@@ -24,6 +26,10 @@ from nlu_kit.metrics.report import HeadReport
 from nlu_kit.params import Params
 
 P = TypeVar("P", bound=Params)
+
+_SAMPLE = 10  # examples of a label that its name is compared with
+_SHOWN = 10  # labels
+_HINT = "label_texts can give them texts, or be false"
 
 
 class LabelCodec(Codec[P]):
@@ -68,10 +74,33 @@ class LabelCodec(Codec[P]):
         return labels
 
     def label_examples(self) -> Sequence[Example]:
-        """What the labels are called (``label_texts`` of OneLabelParams), one example a label. Raises DataError for
-        texts of labels that are not its own, and for two labels with one text."""
+        """What the labels are called (``label_texts`` of OneLabelParams), one example a label. Names without a letter,
+        and names that several labels have once they are read as words, have none. Raises DataError for texts of labels
+        that are not its own, and for a given text that two labels have."""
+        return [self._called(name, text) for name, text in self._label_texts().items()]
+
+    def chosen_label_examples(self, train: Sequence[Example], vectors: Vectors) -> tuple[Sequence[Example], str]:
+        """Without names that say nothing of their labels' examples, such as ``intent_7``. Where other names are learnt
+        from, a label without one has one of its examples twice, so that it does not count less."""
+        texts = self._label_texts()
+        given = self.given_texts
+        named = [name for name in texts if name not in given]
         if self._options.label_texts is False:
-            return ()
+            return (), ""
+        sample = self._some_of_each(train) if named else []
+        found = vectors([*(texts[name] for name in named), *(text for _, text in sample)])
+        told = telling(named, found[: len(named)], [label for label, _ in sample], found[len(named) :])
+        chosen = [self._called(name, text) for name, text in texts.items() if name in given or name in told]
+        missing = [name for name in self.labels.names if name not in given and name not in told]
+        if told:
+            first = dict(reversed(sample))
+            chosen += [self._called(name, first[name]) for name in missing if name in first]
+        return chosen, _left_out([name for name in missing if name not in texts], sorted(set(named) - told))
+
+    def _label_texts(self) -> dict[str, str]:
+        """By label, in the order of the labels; raises DataError as ``label_examples`` does."""
+        if self._options.label_texts is False:
+            return {}
         given = self.given_texts
         for name in given:
             if name not in self.labels:
@@ -79,17 +108,30 @@ class LabelCodec(Codec[P]):
                 raise DataError(
                     f"label_texts: no training example has the label '{name}'; {close}remove it, or add one"
                 )
-        texts = {name: given.get(name) or readable(name) for name in self.labels.names}
+        names = distinct_names([name for name in self.labels.names if name not in given])
+        texts = {name: text for name in self.labels.names if (text := given.get(name) or names.get(name)) is not None}
         called: dict[str, str] = {}
         for name, text in texts.items():
             other = called.setdefault(text.casefold(), name)
             if other != name:
                 raise DataError(f"label_texts: '{other}' and '{name}' are both called '{text}'; give each its own text")
+        return texts
+
+    def _called(self, name: str, text: str) -> Example:
         field = self.field
-        return [
-            Example(text=text, intent=name if field == "intent" else None, labels={field: name}, source="label_texts")
-            for name, text in texts.items()
-        ]
+        intent = name if field == "intent" else None
+        return Example(text=text, intent=intent, labels={field: name}, source="label_texts")
+
+    def _some_of_each(self, train: Sequence[Example]) -> list[tuple[str, str]]:
+        """(label, text) of the first few examples of each label."""
+        counts: Counter[str] = Counter()
+        some = []
+        for example in train:
+            label = self.label(example)
+            if label is not None and counts[label] < _SAMPLE:
+                counts[label] += 1
+                some.append((label, example.text))
+        return some
 
     def targets(self, example: Example, encoding: Encoding) -> Mapping[str, np.ndarray]:
         """``labels``: a scalar class index; IGNORE without annotation or for a label that train never had."""
@@ -175,8 +217,23 @@ class LabelCodec(Codec[P]):
         return [gold for gold, _ in pairs], [predicted for _, predicted in pairs]
 
 
-def readable(name: str) -> str:
-    """A label as words: ``book_flight``, ``book-flight``, ``BookFlight`` and ``travel:book.flight`` have spaces then.
-    What has no letters stays as it is."""
-    words = re.sub(r"[\W_]+", " ", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)).strip()
-    return words or name
+def _left_out(alike: Sequence[str], opaque: Sequence[str]) -> str:
+    """What to say of the labels whose names are not learnt from; empty where there are none."""
+    reasons = [
+        f"{why} ({_listed(names)})"
+        for names, why in (
+            (alike, "have no letters or read the same"),
+            (opaque, "say nothing of their examples"),
+        )
+        if names
+    ]
+    if not reasons:
+        return ""
+    return (
+        f"label_texts: these labels' names are not learnt from, since they {'; or since they '.join(reasons)}; {_HINT}"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(one_line(name) for name in names[:_SHOWN])
+    return shown if len(names) <= _SHOWN else f"{shown}, … {len(names):,} in all"

@@ -41,7 +41,8 @@ class OneLabelParams(Params):
     label_texts: LabelTexts = Field(
         default=False,
         description="Learn from what the labels are called, too. true: each label's name is one more example, with '_' "
-        "and the like read as spaces; or other texts by label, which replace their names.",
+        "and the like read as spaces, unless it says nothing of the label's examples or is another label's name, too. "
+        "Or other texts by label, which replace their names.",
     )
 
 

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from nlu_kit.data.encoding import Encoding as Encoding
     from nlu_kit.data.encoding import Tokenizer as Tokenizer
     from nlu_kit.data.encoding import Word as Word
+    from nlu_kit.data.legible import legible as legible
     from nlu_kit.data.lines import holds_plain_texts as holds_plain_texts
     from nlu_kit.data.lines import is_jsonl as is_jsonl
     from nlu_kit.data.lines import json_type as json_type
@@ -128,6 +129,7 @@ if TYPE_CHECKING:
 _LATER = {
     "nlu_kit.data.batch": "TokenBatch collate_tokens",
     "nlu_kit.data.encoding": "Encoding Tokenizer Word",
+    "nlu_kit.data.legible": "legible",
     "nlu_kit.data.lines": "holds_plain_texts is_jsonl json_type parse_record plain_texts record_text text_lines",
     "nlu_kit.data.tables": "TableRow table_rows",
     "nlu_kit.data.words": "SHAPES",

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from nlu_kit.config.components import build_nested
 from nlu_kit.config.pipeline import Pipeline, Resolved
 from nlu_kit.corpus.read import Corpus, read_corpus
@@ -19,7 +21,7 @@ from nlu_kit.model.codecs import build_codecs, fit_heads
 from nlu_kit.model.nlu_model import Objective
 from nlu_kit.params import Component
 from nlu_kit.plugin.contracts import Freezing, FreezingContext, Sampler, SamplerContext
-from nlu_kit.plugin.modules import word_table
+from nlu_kit.plugin.modules import Backbone, sentence_vectors, word_table
 from nlu_kit.registry import Registry
 from nlu_kit.training.duration import epochs_of, selects, with_epochs
 from nlu_kit.training.initialise import initialise_heads
@@ -78,9 +80,11 @@ def prepare(pipeline: Pipeline) -> Prepared:
     codecs = build_codecs(heads, labels)
     backbone = build_backbone(pipeline.backbone, base_dir=pipeline.base_dir)
     unlabelled = unlabelled_examples(pipeline)
+    called, left_out = _label_examples(codecs, corpus.train, backbone)
+    said += left_out
     train, dev, test = (
         encode_dataset(examples, backbone.tokenizer, codecs)
-        for examples in ([*corpus.train, *_label_examples(codecs), *unlabelled], corpus.dev, corpus.test)
+        for examples in ([*corpus.train, *called, *unlabelled], corpus.dev, corpus.test)
     )
     _refuse_unlearnable(train, codecs)
     model = build_model(backbone, heads, labels)
@@ -116,15 +120,22 @@ def prepare(pipeline: Pipeline) -> Prepared:
     )
 
 
-def _label_examples(codecs: Codecs) -> list[Example]:
-    """What heads learn from beyond the data. Raises DataError that names the head."""
-    found: list[Example] = []
+def _label_examples(codecs: Codecs, train: Sequence[Example], backbone: Backbone) -> tuple[list[Example], list[str]]:
+    """What heads learn from beyond the data, and what to say of that. Raises DataError that names the head."""
+
+    def vectors(texts: Sequence[str]) -> np.ndarray:
+        return sentence_vectors(backbone, backbone.tokenizer.encode(texts))
+
+    examples: list[Example] = []
+    said = []
     for name, codec in codecs.items():
         try:
-            found += codec.label_examples()
+            chosen, left_out = codec.chosen_label_examples(train, vectors)
         except DataError as error:
             raise DataError(f"heads.{name}.{error}") from error
-    return found
+        examples += chosen
+        said += [f"heads.{name}.{left_out}"] if left_out else []
+    return examples, said
 
 
 def _refuse_untrained(pipeline: Pipeline, begun: Sequence[str]) -> None:

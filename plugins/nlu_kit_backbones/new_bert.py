@@ -10,11 +10,12 @@ from tokenizers import Tokenizer as RawTokenizer
 from tokenizers import models, normalizers, pre_tokenizers, processors, trainers
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-from nlu_kit.plugin import Backbone, BackboneContext, DataError, plain_texts
+from nlu_kit.plugin import Backbone, BackboneContext, DataError, legible, plain_texts
 from nlu_kit_backbones import NewBertParams
 from nlu_kit_backbones.encoder import EncoderBackbone
 from nlu_kit_backbones.quiet import quiet
 
+_MOST_READ = 1 << 20  # characters of a line
 PAD, UNKNOWN, FIRST, LAST, MASK = SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -23,7 +24,7 @@ def build(params: NewBertParams, context: BackboneContext) -> Backbone:
     if context.assets is not None:
         return EncoderBackbone.restore(context.assets)
     paths = [context.base_dir / Path(text).expanduser() for text in params.texts]
-    raw = _tokenizer(lambda: itertools.chain.from_iterable(map(plain_texts, paths)), params.vocabulary)
+    raw = _tokenizer(lambda: map(_as_read, itertools.chain.from_iterable(map(plain_texts, paths))), params.vocabulary)
     if raw.get_vocab_size() <= len(SPECIAL):
         raise DataError(f"{', '.join(map(str, paths))}: there is no text to train a tokenizer on")
     config = BertConfig(
@@ -43,6 +44,12 @@ def build(params: NewBertParams, context: BackboneContext) -> Backbone:
     return EncoderBackbone.pretrained(
         encoder, whole, folder=context.base_dir, max_length=params.max_length, usual=params.max_length, pooling="mean"
     )
+
+
+def _as_read(text: str) -> str:
+    """As the tokenizer will get it: a form of a letter that it never sees needs no place in its vocabulary, and the
+    letter itself one."""
+    return legible(text, _MOST_READ).text
 
 
 def _tokenizer(texts: Callable[[], Iterator[str]], vocabulary: int) -> RawTokenizer:

@@ -32,8 +32,8 @@ class PrototypeParams(OneLabelParams):
     label_texts: LabelTexts = Field(
         default=True,
         description="What the labels are called, each one more example. true: their names, with '_' and the like read "
-        "as spaces; or other texts by label, which replace their names. A label that train lacks is a new one, whose "
-        "only example is this text.",
+        "as spaces, unless they say nothing of the labels' examples or are other labels' names, too; or other texts by "
+        "label, which replace their names. A label that train lacks is a new one, whose only example is this text.",
     )
     scale: float = Field(
         default=20.0,

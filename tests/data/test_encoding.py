@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from tokenizers.models import Unigram
 
 from nlu_kit.data.encoding import CHARACTERS, NO_WORD, Encoding, Tokenizer
+from nlu_kit.data.legible import Copy, legible
 from nlu_kit.data.words import NO_SHAPE, SHAPES, word_shape
 from nlu_kit.errors import ModelError
 
-ODD = "aZé́İıß7?!.,'-_ \t\n\u00a0\u200b\u200d\ufe0f\x00😀🏽東京िक्ﬁ[]"
+ODD = "aZé́İıß7?!.,'-_ \t\n\u00a0\u200b\u200d\ufe0f\x00😀🏽東京िक्ﬁ[]ｂＯ７？＄－𝐛ⓑ①㎏㈱ﷺｶﾞⅣ⅓"
 SCRIPTS = (
     "Paris éß Ωμ Жук ԱԲ "
     "שלום مرحبا نمی\u200cخواهم हिन्दी বাংলা தமிழ் සිංහල ไทย ລາວ ខ្មែរ မြန်မာ བོད་ ᠮᠣᠩ አማርኛ 한국어 カタカナｶﾞ ひらがなー 漢字々〇"
@@ -87,8 +88,9 @@ plain_words = st.one_of(
     st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8),
     st.sampled_from(["Paris", "table", "10", "Zürich", "cafe\u0301", "東京", "서울", "เชียงใหม่", "नमस्ते", "Тарту"]),
 )
+WIDE_ASCII = "＄＋＜＝＞＾｀｜～﹢﹤﹥﹦﹩"  # as ASCII's own, these are left to the tokenizer
 symbols = st.one_of(
-    st.characters(categories=["S"], min_codepoint=128, exclude_characters="\ufffd"),
+    st.characters(categories=["S"], min_codepoint=128, exclude_characters="\ufffd" + WIDE_ASCII),
     st.sampled_from(
         ["❤\ufe0f", "👍🏽", "👨\u200d👩\u200d👧", "🇫🇷", "1\ufe0f\u20e3", "🏴\U000e0067\U000e007f", "→→", "™😀"]
     ),
@@ -325,6 +327,59 @@ def test_raw_offsets_survive_normalisation(tokenizer: Tokenizer, text: str, expe
 )
 def test_minilm_words(minilm: Tokenizer, text: str, expected: list[str]) -> None:
     assert words(minilm.encode([text])[0]) == expected
+
+
+# --- letters that are written in another form -------------------------------------------------------------------------
+
+
+def full_width(text: str) -> str:
+    return "".join(chr(ord(one) + 0xFEE0) if "!" <= one <= "~" else "\u3000" if one == " " else one for one in text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=40))
+def test_full_width_text_is_read_as_what_it_spells(tokenizer: Tokenizer, text: str) -> None:
+    plain, wide = tokenizer.encode([text, full_width(text)])
+    assert wide.ids == plain.ids
+    assert wide.words == plain.words
+    assert wide.token_shapes.tolist() == plain.token_shapes.tolist()
+
+
+@settings(max_examples=100, deadline=None)
+@given(text=st.text(st.characters(max_codepoint=127), max_size=40))
+def test_ascii_is_its_own_copy(text: str) -> None:
+    assert legible(text, 100) == Copy(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "read", "expected"),
+    [
+        ("ｂｏｏｋ ａ ｔａｂｌｅ？", "book a table?", ["ｂｏｏｋ", "ａ", "ｔａｂｌｅ", "？"]),
+        ("𝐛𝐨𝐨𝐤 𝟏𝟐", "book 12", ["𝐛𝐨𝐨𝐤", "𝟏𝟐"]),
+        ("ⓑⓞⓞⓚ 🄱🄾🄾🄺", "book BOOK", ["ⓑⓞⓞⓚ", "🄱🄾🄾🄺"]),
+        ("ﬁnd a ﬂight", "find a flight", ["ﬁnd", "a", "ﬂight"]),
+        ("5㎏ at 25℃", "5 kg at 25 °C", ["5", "㎏", "at", "25", "℃"]),
+        ("①Oslo②", "1 Oslo 2", ["①", "Oslo", "②"]),
+        ("Henry Ⅷ", "Henry VIII", ["Henry", "Ⅷ"]),
+        ("㈱です", "(株) です", ["㈱", "で", "す"]),
+        ("ﷺ now", "صلى الله عليه وسلم now", ["ﷺ", "now"]),  # one character, four words
+        ("ｶﾞｿﾘﾝ ﾊﾟﾝ", "ガソリン パン", None),
+        ("ﻼ", "لا", ["ﻼ"]),
+        ("東京，ＡＢＣ？", "東京，ABC？", ["東", "京", "，", "ＡＢＣ", "？"]),  # signs of their own script
+        ("Oslo，ok！", "Oslo,ok!", ["Oslo", "，", "ok", "！"]),
+        ("ㅋㅋ 한국 น้ำ և", "ㅋㅋ 한국 น้ำ և", None),
+        ("2½ m² 10⁴ ⅓", "2½ m² 10⁴ ⅓", ["2½", "m²", "10⁴", "⅓"]),
+    ],
+)
+def test_forms_are_read_as_letters(minilm: Tokenizer, text: str, read: str, expected: list[str] | None) -> None:
+    assert legible(text, 1000).text == read
+    if expected is not None:
+        assert words(minilm.encode([text])[0]) == expected
+
+
+def test_a_long_text_of_forms_is_cut_as_its_letters_would_be(minilm: Tokenizer) -> None:
+    plain, wide = minilm.encode(["book a table " * 5000, full_width("book a table " * 5000)])
+    assert (wide.ids, wide.words, wide.truncated) == (plain.ids, plain.words, True)
 
 
 def test_a_lone_surrogate_is_encoded_like_an_unknown_character(tokenizer: Tokenizer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.data.prediction import LabelPrediction
 from nlu_kit.errors import DataError, NothingToLearnError
 from nlu_kit.heads.codec import CodecContext
-from nlu_kit.heads.label import LabelCodec, readable
+from nlu_kit.heads.label import LabelCodec
 from nlu_kit.heads.params import LabelParams
 
 LABELS = LabelSpace(("book", "play", "wake"))
@@ -179,17 +179,60 @@ def test_the_report_is_of_what_is_annotated() -> None:
     assert empty.labels == ()
 
 
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("book_flight", "book flight"),
-        ("book-flight", "book flight"),
-        ("BookFlight", "Book Flight"),
-        ("travel:book.flight", "travel book flight"),
-        ("größe_ändern", "größe ändern"),
-        ("42", "42"),
-        ("__", "__"),
-    ],
-)
-def test_a_label_can_be_read(name: str, words: str) -> None:
-    assert readable(name) == words
+# --- what labels are called -------------------------------------------------------------------------------------------
+
+TRAIN = [Example(text=f"{name} {n}", intent=name) for name in LABELS.names for n in range(12)]
+PLACES = {name: place for place, name in enumerate(LABELS.names)}
+
+
+def by_first_word(texts: Sequence[str]) -> np.ndarray:
+    """Vectors of what can be read and learnt: each label's word is a direction, anything else a fourth one."""
+    return np.eye(4, dtype=np.float32)[[PLACES.get(text.split()[0].casefold(), 3) for text in texts]]
+
+
+def chosen(train: Sequence[Example] = TRAIN, **options: Any) -> tuple[list[tuple[str, Any]], str]:
+    examples, left_out = codec(**options).chosen_label_examples(train, by_first_word)
+    assert all(example.entities is None and example.source == "label_texts" for example in examples)
+    return [(example.text, example.intent) for example in examples], left_out
+
+
+def test_names_that_say_something_are_examples() -> None:
+    assert chosen(label_texts=True) == ([("book", "book"), ("play", "play"), ("wake", "wake")], "")
+    assert chosen(label_texts=False) == ([], "")
+
+
+def test_given_texts_are_examples_whatever_they_say() -> None:
+    texts = {"book": "zzz", "play": "zz", "wake": "z"}
+    assert chosen(label_texts=texts) == ([("zzz", "book"), ("zz", "play"), ("z", "wake")], "")
+
+
+def test_where_no_name_says_anything_none_is_an_example() -> None:
+    swapped = {"book": "play", "play": "wake", "wake": "book"}
+    examples, left_out = chosen([Example(text=swapped[e.intent], intent=e.intent) for e in TRAIN], label_texts=True)
+    assert examples == []
+    assert "they say nothing of their examples (book, play, wake); label_texts can give them texts" in left_out
+
+
+def test_a_label_whose_name_is_left_out_has_an_example_twice() -> None:
+    labels = LabelSpace(("Book!", "book", "play", "wake"))
+    mine = LabelCodec(LabelParams(field="intent", label_texts=True), CodecContext(name="mine", labels=labels))
+    train = [*TRAIN, Example(text="a book", intent="Book!"), Example(text="the book", intent="Book!")]
+    examples, left_out = mine.chosen_label_examples(train, by_first_word)
+    assert [(example.text, example.intent) for example in examples] == [
+        ("play", "play"),
+        ("wake", "wake"),
+        ("a book", "Book!"),
+        ("book 0", "book"),
+    ]
+    assert "no letters or read the same (Book!, book); label_texts can" in left_out
+
+
+def test_only_some_examples_of_each_label_are_looked_at() -> None:
+    seen: list[str] = []
+
+    def vectors(texts: Sequence[str]) -> np.ndarray:
+        seen.extend(texts)
+        return by_first_word(texts)
+
+    codec(label_texts=True).chosen_label_examples(TRAIN * 50, vectors)
+    assert len(seen) == 3 + 3 * 10

@@ -201,3 +201,23 @@ def test_texts_that_fit_no_label_or_two_are_refused(prepared: Any, texts: Any, m
 def test_a_hidden_layer_has_nothing_to_begin_at(prepared: Any) -> None:
     with pytest.raises(ConfigError, match="leave `hidden` out"):
         prepared(4, heads={"intent": {"type": "intent", "initialise": "examples", "hidden": 8}})
+
+
+COLLIDING = {"awful": "-1", "average": "0", "great": "1"}
+NEAR = {"price": "faq/price", "discount": "faq_price", "linq": "C#", "malloc": "C"}
+OPAQUE = {"book": "intent_0", "play": "intent_1", "wake": "intent_2", "cancel": "intent_3", "pay": "intent_4"}
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+@pytest.mark.parametrize(("names", "why"), [(COLLIDING, "read the same"), (NEAR, "read the same"), (OPAQUE, "nothing")])
+def test_names_that_say_nothing_are_left_out_and_named(
+    prepared: Any, jsonl: Any, tmp_path: Path, names: dict[str, str], why: str, explicit: bool
+) -> None:
+    records = [{"text": f"{word} {n}", "intent": name} for word, name in names.items() for n in range(4)]
+    train = str(jsonl(tmp_path / "names.jsonl", records))
+    head = {"type": "intent", **({"label_texts": True} if explicit else {})}
+    found = prepared(data={"train": train, "dev": train}, heads={"intent": head})
+    assert len(found.train) == len(records)
+    (line,) = [str(finding) for finding in data_findings(found) if "label_texts: " in str(finding)]
+    assert why in line
+    assert all(name in line for name in names.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from nlu_kit_backbones.new_bert import SPECIAL, _tokenizer
+from nlu_kit_backbones.new_bert import SPECIAL, _as_read, _tokenizer
 
 TEXTS = [
     f"{verb} {what} {where}?" for verb in ("book", "plan") for what in ("tables", "naïve") for where in ("Łódź", "東京")
@@ -26,3 +26,9 @@ def test_pieces_are_no_words_of_a_text() -> None:
     assert "##o" not in raw.encode("##o").tokens
     assert raw.encode("book").tokens == ["[CLS]", "book", "[SEP]"]
     assert raw.encode("[MASK]").tokens == ["[CLS]", "[MASK]", "[SEP]"]
+
+
+def test_its_vocabulary_is_of_what_it_will_read() -> None:
+    raw = _tokenizer(lambda: map(_as_read, ["ｂｏｏｋ ａ ｔａｂｌｅ"] * 3), 60)
+    assert "[UNK]" not in raw.encode("book a table").tokens
+    assert not {"ｂ", "##ｏ"} & raw.get_vocab().keys()
