@@ -29,6 +29,7 @@ FLOORS = {
     "locking": 0,
     "memory": 0,
     "params": 0,
+    "process": 0,
     "assets": 1,
     "extras": 1,
     "data": 2,

@@ -47,7 +47,12 @@ def warning_lines(event: RunStart, *, everything: bool = False) -> list[str]:
 
 
 def epoch_lines(event: EpochEnd) -> list[str]:
-    """One line of figures, then the sanity print."""
+    """All that there is to say of an epoch."""
+    return [*epoch_figures(event), *epoch_samples(event)]
+
+
+def epoch_figures(event: EpochEnd) -> list[str]:
+    """One line of figures, then its notes."""
     best = "best so far" if event.improved else f"best {100 * event.best_score:.2f} in epoch {event.best_epoch + 1}"
     main = {name: event.dev[name] for name in event.main}
     losses = " ".join(f"{head} {loss:.4f}" for head, loss in event.losses.items())
@@ -56,7 +61,12 @@ def epoch_lines(event: EpochEnd) -> list[str]:
         f"score {100 * event.score:.2f} ({best})  {event.seconds:.1f}s  {event.examples_per_second:.0f} examples/s"
     ]
     lines += [f"    note: {note}" for note in event.notes]
-    return _printable(lines + [line for sample in event.samples for line in sample_lines(sample)])
+    return _printable(lines)
+
+
+def epoch_samples(event: EpochEnd) -> list[str]:
+    """The sanity print: a few dev utterances, decoded."""
+    return _printable([line for sample in event.samples for line in sample_lines(sample)])
 
 
 def run_end_lines(event: RunEnd) -> list[str]:
