@@ -46,7 +46,7 @@ class ProgressCallback(Progress):
 
     def on_epoch_end(self, event: EpochEnd) -> None:
         self._close_bar()
-        if event.samples:
+        if event.samples and event.improved:  # the best epoch's are shown for sure
             self.example = one_line(event.samples[0].prediction.text)
         super().on_epoch_end(event)
 

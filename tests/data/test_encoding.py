@@ -523,8 +523,9 @@ def test_in_somebody_elses_process_stderr_is_not_turned_aside(
         raise AssertionError("a child that is started now would lose its stderr")
 
     raw_tokenizer().save(str(tmp_path / "tokenizer.json"))
-    monkeypatch.setattr(os, "dup2", refuse)
-    assert Tokenizer.load(tmp_path, max_length=16).encode(["book"])
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup2", refuse)
+        assert Tokenizer.load(tmp_path, max_length=16).encode(["book"])
 
 
 def test_a_panic_while_encoding_is_a_model_error(raw_tokenizer: Callable[[], Any]) -> None:
