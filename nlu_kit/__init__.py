@@ -23,6 +23,7 @@ _WHERE = {
     "evaluate": "nlu_kit.evaluation.evaluate",
     "compare": "nlu_kit.comparison.compare",
     "Predictor": "nlu_kit.runtime.predictor",
+    "Progress": "nlu_kit.training.progress",
     "Prediction": "nlu_kit.data.prediction",
     "LabelPrediction": "nlu_kit.data.prediction",
     "EntityPrediction": "nlu_kit.data.prediction",
@@ -45,6 +46,7 @@ __all__ = [
     "PluginError",
     "Prediction",
     "Predictor",
+    "Progress",
     "TrainingError",
     "__version__",
     "compare",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from nlu_kit.evaluation.evaluate import evaluate
     from nlu_kit.pretraining.run import pretrain
     from nlu_kit.runtime.predictor import Predictor, load
+    from nlu_kit.training.progress import Progress
     from nlu_kit.training.run import train
 
 

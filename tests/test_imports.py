@@ -30,6 +30,7 @@ FLOORS = {
     "stdout": 0,
     "memory": 0,
     "params": 0,
+    "process": 0,
     "assets": 1,
     "extras": 1,
     "data": 2,

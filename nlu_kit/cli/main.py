@@ -20,6 +20,7 @@ from nlu_kit.cli.lazy import LazyGroup
 from nlu_kit.cli.output import prepare_streams, warn
 from nlu_kit.errors import NluKitError
 from nlu_kit.memory import is_short
+from nlu_kit.process import own_process
 from nlu_kit.stdout import silence
 
 DEBUG_VARIABLE = "NLU_KIT_DEBUG"
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line (``sys.argv`` when no arguments are given) and return the exit code. Never raises."""
     prepare_streams()
     try:
-        return _flushed(_run(arguments))
+        with own_process():
+            return _flushed(_run(arguments))
     except BrokenPipeError:  # whoever reads has seen enough
         silence(sys.stdout)
         return 1

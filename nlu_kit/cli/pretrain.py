@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,9 +79,8 @@ def command(
         return
     from nlu_kit.cli.progress import PretrainingProgress
 
-    with ending_like_ctrl_c():
-        shown = [PretrainingProgress(quiet=quiet)]
-        result = pretrain(plan, runs=runs, callbacks=shown, resume=run, force=force)
+    with contextlib.closing(PretrainingProgress(quiet=quiet)) as shown, ending_like_ctrl_c():
+        result = pretrain(plan, runs=runs, callbacks=[shown], resume=run, force=force)
     _say_result(result)
 
 

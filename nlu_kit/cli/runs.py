@@ -50,12 +50,14 @@ def command(context: click.Context, runs: Path) -> None:
 
 def _ways_on(run: Run) -> str:
     """What can be done about it, as commands."""
-    if run.state == "empty":
-        return "nlu-kit runs clean"
-    if run.state not in ("interrupted", "crashed"):
+    if run.state in ("training", "finished"):
         return ""
-    ways = [f"nlu-kit {'train' if run.makes == MODEL else 'pretrain'} --resume {run.folder}"] if run.resumable else []
-    if run.makes == MODEL and run.epochs:
+    again = " begins it again" if run.resumable == "start" else ""
+    command = "train" if run.makes == MODEL else "pretrain"
+    ways = [f"nlu-kit {command} --resume {run.folder}{again}"] if run.resumable else []
+    if run.state == "empty":
+        ways.append("nlu-kit runs clean")
+    elif run.makes == MODEL and run.epochs:
         ways.append(f"nlu-kit runs finish {run.folder}")
     return ", or ".join(ways)
 

@@ -79,9 +79,8 @@ def command(
             from nlu_kit.training.signals import ending_like_ctrl_c
 
             run = Path(resumed) if resumed else last_unfinished(runs)
-            shown = [ProgressCallback(quiet=quiet)]
-            with ending_like_ctrl_c():
-                resume_run(run, overrides=overrides, force=force, callbacks=shown, registry=load_registry())
+            with contextlib.closing(ProgressCallback(quiet=quiet)) as shown, ending_like_ctrl_c():
+                resume_run(run, overrides=overrides, force=force, callbacks=[shown], registry=load_registry())
             return
         if force:
             raise click.UsageError("--force goes with --resume only", context)
@@ -92,8 +91,8 @@ def command(
         from nlu_kit.training.run import train
         from nlu_kit.training.signals import ending_like_ctrl_c
 
-        with ending_like_ctrl_c():
-            train(checked, runs=runs, callbacks=[ProgressCallback(quiet=quiet)])
+        with contextlib.closing(ProgressCallback(quiet=quiet)) as shown, ending_like_ctrl_c():
+            train(checked, runs=runs, callbacks=[shown])
 
 
 @contextlib.contextmanager

@@ -8,12 +8,7 @@ models, to which they are pieces of their vocabulary like any other).
 
 from __future__ import annotations
 
-import os
-import re
-import tempfile
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +18,7 @@ import numpy as np
 
 from nlu_kit.assets import Assets
 from nlu_kit.data.legible import Copy, legible
+from nlu_kit.data.panics import rust_errors, silent_panics
 from nlu_kit.data.words import NO_SHAPE, Word, find_words, word_shape
 from nlu_kit.errors import ModelError
 
@@ -157,47 +153,3 @@ def _encoding(text: str, copy: Copy, raw: RawEncoding) -> Encoding:
         else:
             words.append(Word(word.token, word.stop, start, end))
     return Encoding(text=text, ids=tuple(raw.ids), words=tuple(words), truncated=copy.cut or bool(raw.overflowing))
-
-
-_PANIC = re.compile(rb"\n?thread '[^']*' (?:\(\d+\) )?panicked at .*?(?:\nnote: [^\n]*\n|\Z)", re.DOTALL)
-_STDERR = 2
-_lock = threading.Lock()
-
-
-@contextmanager
-def rust_errors(what: str) -> Iterator[None]:
-    """Raise ModelError, ``what`` and the reason, for the exceptions of a Rust library: also for its panics, which
-    ``except Exception`` lets through."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except BaseException as error:
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
-        raise ModelError(f"{what}: {' '.join(str(error).split())}") from error
-
-
-@contextmanager
-def silent_panics() -> Iterator[None]:
-    """Keep from the user what Rust writes to the process's stderr in a panic: a message, maybe a stack.
-
-    That can't be switched off from Python, so the descriptor is turned aside; what else is written to it meanwhile, by
-    another thread, is passed on afterwards. For short steps only.
-    """
-    with _lock, ExitStack() as stack:
-        try:
-            stderr = os.dup(_STDERR)
-            stack.callback(os.close, stderr)
-            aside = stack.enter_context(tempfile.TemporaryFile())
-            os.dup2(aside.fileno(), _STDERR)
-        except OSError:  # it is closed, or nothing can be written anywhere: then a panic shows
-            yield
-            return
-        try:
-            yield
-        finally:
-            os.dup2(stderr, _STDERR)
-            aside.seek(0)
-            with suppress(OSError):
-                os.write(stderr, _PANIC.sub(b"", aside.read()))

@@ -28,13 +28,14 @@ from nlu_kit.pretraining.validation import Figures, Validator, figures, unscaled
 from nlu_kit.registry import Registry
 from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import make_accelerator, peak_memory_mb, reset_peak_memory, shared_run_folder
+from nlu_kit.training.alone import alone
 from nlu_kit.training.checkpoint import Checkpoint
-from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, points, refuse_unless_ended
+from nlu_kit.training.folders import CHECKPOINTS, ENCODER, LOCK, empty, points, refuse_unless_ended
 from nlu_kit.training.listeners import Recorder
-from nlu_kit.training.made_with import MadeWith, compare
+from nlu_kit.training.made_with import MadeWith, begun_with, compare
 from nlu_kit.training.prepare import build_freezing
 from nlu_kit.training.resumable import Resumable
-from nlu_kit.training.resume import Points, newest
+from nlu_kit.training.resume import Points, last_point
 from nlu_kit.training.signals import at_the_next_step, ended, held_back
 from nlu_kit.training.static import StaticLayers
 from nlu_kit.training.trainer import FitResult, Listeners, Trainer, Validation
@@ -56,6 +57,7 @@ class Pretrained:
     seconds: float
 
 
+@alone()
 def pretrain(
     plan: str | Path | PretrainingPlan,
     *,
@@ -65,6 +67,7 @@ def pretrain(
     registry: Registry | None = None,
     resume: str | Path | None = None,
     force: bool = False,
+    progress: bool | None = None,
 ) -> Pretrained:
     """Teach the encoder that ``plan`` (a file, its folder, or a checked plan) names, and write it. ``resume`` is the
     folder of a run that was interrupted, which goes on where it was: ``plan`` must be its own, but for what ``force``
@@ -72,15 +75,17 @@ def pretrain(
 
     Each epoch is validated on what the objectives hold out. The best epoch is kept, and the encoder as it was counts as
     one. Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is
-    written; TrainingError where the run to be resumed has no checkpoint, is finished or still going on.
+    written; TrainingError where the run to be resumed is finished or still going on, or has only damaged checkpoints,
+    and where another training goes on in this process.
     """
-    overrides, heard, runs = strings("overrides", overrides), listeners.checked(callbacks), a_path("runs", runs)
+    overrides, runs = strings("overrides", overrides), a_path("runs", runs)
+    heard = listeners.checked(callbacks, progress)
     if not isinstance(plan, PretrainingPlan):
         plan = load_pretraining(a_path("plan", plan), overrides=overrides, registry=registry)
     started, point, said = time.perf_counter(), None, list[str]()
     if resume is not None:
         refuse_unless_ended(Path(resume), result=ENCODER)
-        point, said = newest(Path(resume) / CHECKPOINTS)
+        point, said = last_point(Path(resume), result=ENCODER)
     accelerator, precision = make_accelerator(plan.training)
     reset_peak_memory(accelerator.device)
     set_seed(plan.training.seed)
@@ -98,12 +103,15 @@ def pretrain(
         accelerator=accelerator,
         precision=precision,
     )
-    if point is not None:
-        said += compare(point.made_with, made_with, run=run_dir, force=force)
+    if resume is not None:
+        then = begun_with(run_dir / FILE, made_with) if point is None else point.made_with
+        said += compare(then, made_with, run=run_dir, force=force)
     before = 0.0 if point is None else point.position.elapsed
     elapsed: Callable[[], float] = lambda: before + time.perf_counter() - started  # noqa: E731
     with only_one(run_dir / LOCK) if main else nullcontext():
         if main:
+            if point is None:
+                empty(run_dir)
             write_json(run_dir / FILE, _rerunnable(plan, run_dir))
         recorder = Recorder(run_dir)
         if point is not None and main:
@@ -125,8 +133,8 @@ def pretrain(
             start = _run_start(plan, prepared, trainer, run_dir, precision)
             if point is not None:
                 validate.found = list(point.position.found)
-                warnings = [Finding(text) for text in said]
-                start = replace(start, resumed=point.position.global_step, warnings=warnings)
+                start = replace(start, resumed=point.position.global_step)
+            start = replace(start, warnings=[Finding(text) for text in said])
             notify["on_run_start"](start)
             fitted = trainer.fit(point)
         test_after = figures(prepared.objectives, prepared.backbone, "test")

@@ -6,11 +6,11 @@ weights from model.safetensors, so that they are stored once; what the exporter 
 
 from __future__ import annotations
 
-import io
 import logging
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from nlu_kit.files import parse_json, write_json
 from nlu_kit.model.folder import BACKBONE, WEIGHTS, SavedModel
 from nlu_kit.model.manifest import write_manifest
 from nlu_kit.model.nlu_model import NluModel, run_batch
+from nlu_kit.process import is_ours
 from nlu_kit.runtime.graph import GRAPH, GRAPH_INT8, RECORD, GraphRecord
 from nlu_kit.runtime.parity import VECTORS, Exportable, NotExportedError, compared, exportable
 from nlu_kit.runtime.torch_runtime import TorchNetwork
@@ -37,6 +38,8 @@ MOST_CHECKED = 300
 """Dev utterances that the graph is tried with."""
 _SMALL = 4096  # bytes of a constant that may stand in the graph itself
 _ODD = ("a", "?", "one two", "")
+_REPORTS = "torch.onnx._internal.exporter._registration"  # the log that names each library that is not installed
+_tracing = threading.Lock()  # torch traces with a state of the whole process
 
 
 def export_graph(what: Exportable, folder: Path) -> GraphRecord:
@@ -138,9 +141,9 @@ def traced(model: NluModel, names: Mapping[str, Mapping[str, str]]) -> Any:
     padded = pad(encodings, pad_id=model.backbone.pad_id)
     sizes = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
     outputs = [VECTORS, *(output for named in names.values() for output in named.values())]
-    with quietly(), torch.no_grad():
+    with _tracing, quietly(), torch.no_grad():
         program = torch.onnx.export(
-            _Flat(model, names).cpu(),
+            _Flat(model, names).cpu().eval(),
             tuple(torch.from_numpy(padded[name]) for name in INPUTS),
             dynamo=True,
             dynamic_shapes=(sizes,) * len(INPUTS),
@@ -155,16 +158,22 @@ def traced(model: NluModel, names: Mapping[str, Mapping[str, str]]) -> Any:
 
 @contextmanager
 def quietly() -> Iterator[None]:
-    """Without the exporter's own reports: only nlu-kit's command line prints."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without the exporter's log of this thread. Warnings can be hidden for a whole process only: in one of our own."""
+    logger, thread = logging.getLogger(_REPORTS), threading.get_ident()
+
+    def of_others(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger.addFilter(of_others)
     try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+        if not is_ours():
+            yield
+            return
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logger.removeFilter(of_others)
 
 
 # --- one copy of the weights ------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ Dynamic quantisation by onnxruntime, per channel and with a reduced range: witho
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -79,19 +78,17 @@ def _quantised(network: TorchNetwork, record: GraphRecord, folder: Path) -> Path
 
     graph = traced(network.model, record.outputs)
     without_idle_inputs(graph)
+    # Else onnxruntime logs advice on how to prepare graphs.
+    graph.metadata_props.add(key="onnx.quant.pre_process", value="onnxruntime.quant")
     (folder / "full.onnx").write_bytes(graph.SerializeToString())
-    logging.disable(logging.WARNING)  # it advises on how to prepare graphs
-    try:
-        with quietly():
-            quantize_dynamic(
-                folder / "full.onnx",
-                folder / GRAPH_INT8,
-                per_channel=True,
-                reduce_range=True,
-                weight_type=QuantType.QInt8,
-            )
-    finally:
-        logging.disable(logging.NOTSET)
+    with quietly():
+        quantize_dynamic(
+            folder / "full.onnx",
+            folder / GRAPH_INT8,
+            per_channel=True,
+            reduce_range=True,
+            weight_type=QuantType.QInt8,
+        )
     return folder / GRAPH_INT8
 
 

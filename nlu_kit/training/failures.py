@@ -12,9 +12,8 @@ import torch
 
 from nlu_kit.data.batch import Batch
 from nlu_kit.errors import TrainingError
+from nlu_kit.training.folders import NOT_A_NUMBER
 from nlu_kit.training.resume import Position
-
-NOT_A_NUMBER = "not-a-number.jsonl"
 
 
 class MemoryShortError(TrainingError):

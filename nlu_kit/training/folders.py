@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from nlu_kit.locking import is_held
 LATEST, LOCK, MODEL, ENCODER, CHECKPOINTS = "latest", ".lock", "model", "encoder", "checkpoints"
 FILES = {MODEL: "pipeline.json", ENCODER: "pretrain.json"}
 """What a run that makes the one was made from."""
+METRICS, LOG, NOT_A_NUMBER = RECORDS = ("metrics.jsonl", "log.txt", "not-a-number.jsonl")
 _RUN = re.compile(r"\d{8}-\d{6}-.+")
 _LEFTOVER = re.compile(r"\.model-(writing|\d+)|\.?static-\d+|\.(epoch-\d+-step-\d+|best\.safetensors)-\d+")
 _POINT = re.compile(r"epoch-(\d+)-step-(\d+)")
@@ -43,14 +45,16 @@ def new_run_folder(runs: Path, name: str) -> Path:
     raise AssertionError("counting never ends")
 
 
-def waiting(runs: Path, *, result: str = MODEL) -> Path | None:
-    """The newest run with a point to resume at, which nobody trains, and without what it is to make: a model, or an
-    encoder."""
-    file = FILES[result]
+def unfinished(runs: Path, *, result: str = MODEL) -> Iterator[Path]:
+    """The runs that nobody trains and that lack what they are to make, a model or an encoder, the newest first."""
     for run in sorted(filter(is_run, runs.glob("*")), reverse=True):
-        if points(run / CHECKPOINTS) and (run / file).exists() and not is_over(run, result) and not is_held(run / LOCK):
-            return run
-    return None
+        if (run / FILES[result]).exists() and not is_over(run, result) and not is_held(run / LOCK):
+            yield run
+
+
+def waiting(runs: Path) -> Path | None:
+    """The newest of them with a point to resume at."""
+    return next((run for run in unfinished(runs) if points(run / CHECKPOINTS)), None)
 
 
 def is_over(run: Path, result: str = MODEL) -> bool:
@@ -59,12 +63,18 @@ def is_over(run: Path, result: str = MODEL) -> bool:
 
 
 def last_unfinished(runs: Path, *, result: str = MODEL) -> Path:
-    """The same. Raises TrainingError where there is none."""
-    run = waiting(runs, result=result)
+    """The newest of them, with a point or without. Raises TrainingError where there is none."""
+    run = next(unfinished(runs, result=result), None)
     if run is None:
         command = "train" if result == MODEL else "pretrain"
         raise TrainingError(f"no run in {runs} waits to be resumed; name one: nlu-kit {command} --resume RUN")
     return run
+
+
+def empty(run: Path) -> None:
+    """Forget what a run has left that begins again. Its best weights stay until it has others."""
+    for left in [*leftovers(run), *(run / name for name in RECORDS)]:
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
 
 def refuse_unless_ended(run: Path, *, result: str = MODEL) -> None:

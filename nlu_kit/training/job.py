@@ -149,9 +149,8 @@ class Job:
         )
         start = _run_start(self.pipeline, self.prepared, trainer, self.run_dir, self.precision)
         if self.point is not None:
-            start = replace(
-                start, resumed=self.point.position.global_step, warnings=[Finding(text) for text in self.said]
-            )
+            start = replace(start, resumed=self.point.position.global_step, warnings=[])
+        start = replace(start, warnings=[*map(Finding, self.said), *start.warnings])
         self.notify["on_run_start"](start)
         try:
             return trainer.fit(self.point)

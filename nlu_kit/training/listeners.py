@@ -12,13 +12,16 @@ from typing import Any
 from nlu_kit.config.pipeline import Resolved
 from nlu_kit.plugin import events
 from nlu_kit.plugin.contracts import Callback, CallbackContext
+from nlu_kit.training.folders import LOG, METRICS
+from nlu_kit.training.progress import Progress, in_notebook
 from nlu_kit.training.run_lines import epoch_lines, run_end_lines, run_start_lines, warning_lines
 
 HEARD = ("on_run_start", "on_step_end", "on_epoch_end", "on_run_end")
 
 
-def checked(callbacks: Iterable[Callback]) -> list[Callback]:
-    """Raises TypeError for what can't hear of a run, before the run."""
+def checked(callbacks: Iterable[Callback], progress: bool | None = False) -> list[Callback]:
+    """Those, and one that shows the run's ``progress``, unless one of them does: None means in notebooks. Raises
+    TypeError for what can't hear of a run, before the run."""
     if not isinstance(callbacks, Iterable):
         raise TypeError(f"callbacks must be a list of callbacks, got {type(callbacks).__name__}")
     listening = list(callbacks)
@@ -27,6 +30,9 @@ def checked(callbacks: Iterable[Callback]) -> list[Callback]:
         if missing or isinstance(callback, type):
             what = f"has no {', '.join(missing)}" if missing else "is a class, not an object of it"
             raise TypeError(f"callbacks: {callback!r} {what}")
+    shown = in_notebook() if progress is None else progress
+    if shown and not any(isinstance(callback, Progress) for callback in listening):
+        listening.append(Progress())
     return listening
 
 
@@ -55,8 +61,8 @@ class Recorder(Callback):
 
     def __init__(self, run_dir: Path) -> None:
         self._failed: dict[Path, str] = {}
-        self.metrics_file = run_dir / "metrics.jsonl"
-        self.log_file = run_dir / "log.txt"
+        self.metrics_file = run_dir / METRICS
+        self.log_file = run_dir / LOG
 
     def on_run_start(self, event: events.RunStart) -> None:
         self._record(events.to_json(event))

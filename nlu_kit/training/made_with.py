@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from nlu_kit.config.pipeline import Resolved
 from nlu_kit.data.dataset import EncodedDataset
 from nlu_kit.errors import ConfigError, Problem
+from nlu_kit.files import read_json
 
 SAFE = frozenset(
     f"training.{name}"
@@ -63,6 +64,11 @@ class MadeWith(BaseModel):
             processes=accelerator.num_processes,
             versions={"torch": torch.__version__, "transformers": version("transformers"), **provided},
         )
+
+
+def begun_with(file: Path, now: MadeWith) -> MadeWith:
+    """Of a run without a checkpoint no more is known than the resolved ``file`` in its folder."""
+    return now.model_copy(update={"pipeline": read_json(file)})
 
 
 def fingerprint(dataset: EncodedDataset) -> str:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from nlu_kit.errors import TrainingError
 from nlu_kit.files import JsonError, read_json, replacing, sha256, write_json
-from nlu_kit.training.folders import points
+from nlu_kit.training.folders import CHECKPOINTS, FILES, MODEL, points
 from nlu_kit.training.made_with import MadeWith
 
 STATE, TENSORS = "state.json", "state.safetensors"
@@ -132,6 +132,16 @@ class Points:
             self._written = time.monotonic()
         for old in points(self.folder)[self.keep :]:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def last_point(run: Path, *, result: str = MODEL) -> tuple[Point | None, list[str]]:
+    """The newest point of a run and what there is to say of that. None where it ended before it had written one: what
+    it was made from is there, and it begins again. Raises TrainingError where no point is whole, or all is missing."""
+    if points(run / CHECKPOINTS):
+        return newest(run / CHECKPOINTS)
+    if not (run / FILES[result]).is_file():
+        raise TrainingError(f"{run} has no {FILES[result]} and no checkpoint: nothing was begun there, so train anew")
+    return None, ["the run had no checkpoint yet, so it begins again"]
 
 
 def newest(folder: Path) -> tuple[Point, list[str]]:

@@ -18,23 +18,26 @@ from nlu_kit.plugin.events import RunEnd
 from nlu_kit.registry import Registry
 from nlu_kit.training import listeners
 from nlu_kit.training.accelerator import shared_run_folder
+from nlu_kit.training.alone import alone
 from nlu_kit.training.checkpoint import Checkpoint
 from nlu_kit.training.duration import epochs_of
 from nlu_kit.training.folders import (
     CHECKPOINTS,
     LOCK,
-    last_unfinished,
+    empty,
     points,
     refuse_unless_ended,
     sweep,
+    waiting,
 )
 from nlu_kit.training.job import Job, rerunnable
-from nlu_kit.training.made_with import compare
-from nlu_kit.training.resume import Point, newest
+from nlu_kit.training.made_with import begun_with, compare
+from nlu_kit.training.resume import Point, last_point, newest
 from nlu_kit.training.signals import ended
 from nlu_kit.training.trainer import FitResult
 
 
+@alone()
 def train(
     pipeline: str | Path | Pipeline,
     *,
@@ -43,33 +46,37 @@ def train(
     callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
     resume: bool = False,
+    progress: bool | None = None,
 ) -> RunEnd:
     """Train what ``pipeline`` (a file, its folder, or a checked Pipeline) composes, and write the model.
 
     With ``resume``, go on with the newest run in ``runs`` that waits for it, if it was made with the same pipeline and
     data; else begin. ``overrides`` are ``path=value`` strings as for ``--set``; ``callbacks`` hear of everything on the
-    main process. Raises ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything
-    is written; TypeError for arguments of another kind, and for overrides or a registry beside a Pipeline, which has
-    its own.
+    main process; ``progress`` shows it on stdout (``nlu_kit.Progress``), by default in notebooks only. Raises
+    ConfigError, DataError, PluginError or ModelError for what the user can mend, before anything is written;
+    TrainingError where another training goes on in this process; TypeError for arguments of another kind, and for
+    overrides or a registry beside a Pipeline, which has its own.
     """
-    overrides, callbacks, runs = strings("overrides", overrides), listeners.checked(callbacks), a_path("runs", runs)
+    overrides, runs = strings("overrides", overrides), a_path("runs", runs)
+    callbacks = listeners.checked(callbacks, progress)
     if not isinstance(pipeline, Pipeline):
         pipeline = load_pipeline(a_path("pipeline", pipeline), overrides=overrides, registry=registry)
     elif overrides or registry is not None:
         raise TypeError("overrides and registry are for a pipeline file; this Pipeline is resolved already")
     job = Job.prepare(pipeline)
-    waiting = _waiting(job, runs) if resume else None
-    run_dir = waiting.folder.parents[1] if waiting else shared_run_folder(job.accelerator, runs, pipeline.name)
+    point = _waiting(job, runs) if resume else None
+    run_dir = point.folder.parents[1] if point else shared_run_folder(job.accelerator, runs, pipeline.name)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
             sweep(runs)
             write_json(run_dir / PIPELINE, rerunnable(job.pipeline, run_dir))
-        job.begin(run_dir, callbacks, point=waiting)
+        job.begin(run_dir, callbacks, point=point)
         with _nothing_lost(job):
             fitted = job.fit()
             return job.save(fitted, job.finish())
 
 
+@alone()
 def resume_run(
     run: str | Path,
     *,
@@ -77,23 +84,32 @@ def resume_run(
     force: bool = False,
     callbacks: Iterable[Callback] = (),
     registry: Registry | None = None,
+    progress: bool | None = None,
 ) -> RunEnd:
-    """Go on with a run that was interrupted, from its last checkpoint. On the same machine with as many threads it ends
-    with the same weights, bit by bit, and the same figures as if it had never been interrupted.
+    """Go on with a run that was interrupted, from its last checkpoint, or from the start where it had none yet. On the
+    same machine with as many threads it ends with the same weights, bit by bit, and the same figures as if it had never
+    been interrupted.
 
     ``overrides`` need ``force``, and may change only what leaves batches, model and losses as they were (such as
-    ``training.epochs``). Raises ConfigError for others and for data that has changed; TrainingError where the run has
-    no checkpoint, has its model already, or is still going on; else what ``train`` raises.
+    ``training.epochs``). Raises ConfigError for others and for data that has changed since the checkpoint;
+    TrainingError where the run has its model already, is still going on, or has only damaged checkpoints; else what
+    ``train`` raises.
     """
-    run_dir, overrides, callbacks = a_path("run", run), strings("overrides", overrides), listeners.checked(callbacks)
+    run_dir, overrides = a_path("run", run), strings("overrides", overrides)
+    callbacks = listeners.checked(callbacks, progress)
     refuse_unless_ended(run_dir)
-    point, damaged = newest(run_dir / CHECKPOINTS)
+    point, said = last_point(run_dir)
     pipeline = load_pipeline(run_dir / PIPELINE, overrides=overrides, registry=registry, check_files=True)
     job = Job.prepare(pipeline)
-    said = [*damaged, *compare(point.made_with, job.made_with(run_dir), run=run_dir, force=force)]
-    _refuse_fewer_epochs(epochs_of(job.pipeline), point, run_dir)
+    now = job.made_with(run_dir)
+    then = begun_with(run_dir / PIPELINE, now) if point is None else point.made_with
+    said += compare(then, now, run=run_dir, force=force)
+    if point is not None:
+        _refuse_fewer_epochs(epochs_of(job.pipeline), point, run_dir)
     with _locked(job, run_dir):
         if job.accelerator.is_main_process:
+            if point is None:
+                empty(run_dir)
             write_json(run_dir / PIPELINE, rerunnable(job.pipeline, run_dir))  # with what was forced
         job.begin(run_dir, callbacks, point=point, said=said)
         with _nothing_lost(job):
@@ -114,8 +130,10 @@ def _refuse_fewer_epochs(epochs: int, point: Point, run_dir: Path) -> None:
 
 def _waiting(job: Job, runs: Path) -> Point | None:
     """Where the newest run that waits is to go on; None where there is none, or it was made with something else."""
+    run_dir = waiting(runs)
+    if run_dir is None:
+        return None
     try:
-        run_dir = last_unfinished(runs)
         point, _ = newest(run_dir / CHECKPOINTS)
         compare(point.made_with, job.made_with(run_dir), run=run_dir, force=False)
     except (TrainingError, ConfigError):
@@ -123,6 +141,7 @@ def _waiting(job: Job, runs: Path) -> Point | None:
     return point
 
 
+@alone()
 def finish_run(run: str | Path, *, callbacks: Sequence[Callback] = (), registry: Registry | None = None) -> RunEnd:
     """Make a model of a run's checkpoint: what ``train`` would have done after training, had it come to that.
 

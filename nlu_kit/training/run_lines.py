@@ -48,7 +48,12 @@ def warning_lines(event: RunStart, *, everything: bool = False) -> list[str]:
 
 
 def epoch_lines(event: EpochEnd) -> list[str]:
-    """One line of figures, then the sanity print."""
+    """All that there is to say of an epoch."""
+    return [*epoch_figures(event), *epoch_samples(event)]
+
+
+def epoch_figures(event: EpochEnd) -> list[str]:
+    """One line of figures, then its notes."""
     parts = ["loss " + " ".join(f"{head} {loss:.4f}" for head, loss in event.losses.items())]
     if event.dev:
         parts.append(f"dev {figures({name: event.dev[name] for name in event.main})}")
@@ -60,7 +65,12 @@ def epoch_lines(event: EpochEnd) -> list[str]:
         f"{event.examples_per_second:.0f} examples/s"
     ]
     lines += [f"    note: {note}" for note in event.notes]
-    return _printable(lines + [line for sample in event.samples for line in sample_lines(sample)])
+    return _printable(lines)
+
+
+def epoch_samples(event: EpochEnd) -> list[str]:
+    """The sanity print: a few dev utterances, decoded."""
+    return _printable([line for sample in event.samples for line in sample_lines(sample)])
 
 
 def run_end_lines(event: RunEnd) -> list[str]:

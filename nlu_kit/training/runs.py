@@ -11,21 +11,21 @@ from typing import Any, Literal
 
 from nlu_kit.files import JsonError, read_json
 from nlu_kit.locking import is_held
-from nlu_kit.training.folders import CHECKPOINTS, ENCODER, FILES, LOCK, MODEL, is_run, leftovers, points
+from nlu_kit.training.folders import CHECKPOINTS, ENCODER, FILES, LOCK, METRICS, MODEL, is_run, leftovers, points
 
 State = Literal["training", "finished", "interrupted", "crashed", "empty"]
 """``interrupted``: somebody asked for its end; ``crashed``: it just ended, but can be resumed or finished; ``empty``:
-it ended before there was anything to keep."""
+it ended before there was anything to keep, and can begin again at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """``epochs`` are done; ``figures`` are those of test, else of dev, by name, and ``split`` says which; ``bytes`` of
-    all its files. ``makes`` is its model or its encoder; ``resumable``: there is a point to go on from."""
+    all its files. ``makes`` is its model or its encoder; ``resumable``: where it would go on, if anywhere."""
 
     folder: Path
     makes: str
-    resumable: bool
+    resumable: Literal["", "checkpoint", "start"]
     state: State
     epochs: int
     split: str
@@ -58,7 +58,7 @@ def remove(path: Path) -> None:
 
 def _run(folder: Path) -> Run:
     epochs, split, figures = 0, "", {}
-    for event in _events(folder / "metrics.jsonl"):
+    for event in _events(folder / METRICS):
         if event.get("event") == "EpochEnd":
             epochs, split, figures = int(event["epoch"]) + 1, "dev", _main(event, event["dev"])
         elif event.get("event") == "RunEnd":
@@ -66,11 +66,11 @@ def _run(folder: Path) -> Run:
             figures = _main({"main": list(figures)}, event[split])
     size = sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
     makes = ENCODER if (folder / FILES[ENCODER]).exists() else MODEL
-    resumable = bool(points(folder / CHECKPOINTS))
+    begun = (folder / FILES[makes]).is_file()
     return Run(
         folder=folder,
         makes=makes,
-        resumable=resumable,
+        resumable="" if not begun else "checkpoint" if points(folder / CHECKPOINTS) else "start",
         state=_state(folder),
         epochs=epochs,
         split=split,
@@ -110,7 +110,7 @@ def _events(file: Path) -> Iterator[dict[str, Any]]:
 
 def recorded_epochs(run: Path) -> list[dict[str, Any]]:
     """The EpochEnd events of a run, as metrics.jsonl has them."""
-    return [event for event in _events(run / "metrics.jsonl") if event["event"] == "EpochEnd"]
+    return [event for event in _events(run / METRICS) if event["event"] == "EpochEnd"]
 
 
 def _main(event: Mapping[str, Any], figures: Mapping[str, float]) -> dict[str, float]:

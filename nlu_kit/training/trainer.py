@@ -25,7 +25,8 @@ from nlu_kit.plugin.events import EpochEnd, Sample, StepEnd
 from nlu_kit.training.adversarial import FastGradient
 from nlu_kit.training.checkpoint import Best, Checkpoint
 from nlu_kit.training.early_stopping import EarlyStopping
-from nlu_kit.training.failures import NOT_A_NUMBER, MemoryShortError, advising_on_memory, left_out
+from nlu_kit.training.failures import MemoryShortError, advising_on_memory, left_out
+from nlu_kit.training.folders import NOT_A_NUMBER
 from nlu_kit.training.optimiser import LayerRates, schedule_factor
 from nlu_kit.training.resumable import Resumable, restore
 from nlu_kit.training.resume import Point, Position

@@ -38,7 +38,10 @@ def offline() -> Iterator[None]:
     import huggingface_hub.constants
     import transformers.dynamic_module_utils as dynamic
 
+    from nlu_kit_backbones.quiet import loading
+
     with (
+        loading,
         patch.object(huggingface_hub.constants, "HF_HUB_OFFLINE", True),
         patch.object(dynamic, "TIME_OUT_REMOTE_CODE", 0),
     ):

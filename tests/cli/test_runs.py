@@ -63,7 +63,13 @@ def test_what_there_is(runs: Path, run_cli: Any, trained: Any) -> None:
     (runs.parent / a / "pipeline.json").rename(runs.parent / a / "pretrain.json")
     lines = run_cli(runs.parent, "runs").stdout.splitlines()
     assert f"20260101-000001-a: nlu-kit pretrain --resume {a}" in lines
-    assert f"20260101-000002-b: nlu-kit runs finish {b}" in lines, "without a checkpoint, it can't be resumed"
+    again = f"nlu-kit train --resume {b} begins it again"
+    assert f"20260101-000002-b: {again}, or nlu-kit runs finish {b}" in lines, "it has no checkpoint any more"
+    assert "20260101-000004-d: nlu-kit runs clean" in lines, "nothing says what it was to become"
+    d = "runs/20260101-000004-d"
+    shutil.copy(runs.parent / b / "pipeline.json", runs.parent / d)
+    lines = run_cli(runs.parent, "runs").stdout.splitlines()
+    assert f"20260101-000004-d: nlu-kit train --resume {d} begins it again, or nlu-kit runs clean" in lines
     assert f"test intent.accuracy {100 * trained.test['intent.accuracy']:.2f}" in lines[1]
     assert "no figures yet" in lines[0]
 

@@ -60,11 +60,12 @@ def test_train_without_a_terminal_prints_plain_lines(bot: Path) -> None:
     lines = out.decode().splitlines()
     assert lines[0].startswith("run       runs")
     assert lines[1] == "data      train 57, dev 19, test 19 examples; 4 steps an epoch, at most 10 epochs"
-    assert [line.split()[1] for line in lines if line.startswith("epoch ")] == [f"{n}/10" for n in range(1, 11)]
-    assert all(
-        name in line for line in lines if line.startswith("epoch ") for name in ("accuracy", "f1", "exact_match")
-    )
-    assert sum(line.startswith("      ") and "intent: gold " in line for line in lines) == 10
+    epochs = [line for line in lines if line.startswith("epoch ") and " loss " in line]
+    numbers = [line.split()[1] for line in epochs]
+    assert (numbers[0], numbers[-1]) == ("1/10", "10/10"), "how many there are between depends on the time they take"
+    assert numbers == sorted(set(numbers), key=lambda number: int(number.split("/")[0]))
+    assert all(name in line for line in epochs for name in ("accuracy", "f1", "exact_match"))
+    assert 1 <= sum(line.startswith("      ") and "intent: gold " in line for line in lines) <= 10
     assert lines[-5].startswith("test  intent.accuracy ")
     assert lines[-4].startswith("confidence on dev  out_of_scope.in_scope_accuracy ")
     assert lines[-3].startswith("confidence on test  intent.ece_uncalibrated ")
@@ -81,9 +82,10 @@ def test_what_was_printed_is_in_the_log(bot: Path) -> None:
     assert more
     places = [line for line in logged if re.match(r"    .*\.jsonl:\d+ is ", line)]
     assert len(places) == 38, "19 of dev and 19 of test"
-    assert [line for line in logged if line not in places] == [
-        line for line in printed if line not in places and not line.startswith("    and ")
-    ]
+    of_screen = [line for line in printed if not line.startswith("    and ") and not line.endswith("the best, on dev:")]
+    assert set(of_screen) <= set(logged)
+    assert [line.split()[1] for line in logged if line.startswith("epoch ")] == [f"{n}/10" for n in range(1, 11)]
+    assert sum(line.startswith("      ") and "intent: gold " in line for line in logged) == 10
 
 
 def test_set_reached_the_run(bot: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
 import re
 import unicodedata
@@ -21,6 +22,7 @@ from nlu_kit.data.encoding import CHARACTERS, NO_WORD, Encoding, Tokenizer
 from nlu_kit.data.legible import Copy, legible
 from nlu_kit.data.words import NO_SHAPE, SHAPES, word_shape
 from nlu_kit.errors import ModelError
+from nlu_kit.process import own_process
 
 ODD = "aZé́İıß7?!.,'-_ \t\n\u00a0\u200b\u200d\ufe0f\x00😀🏽東京िक्ﬁ[]ｂＯ７？＄－𝐛ⓑ①㎏㈱ﷺｶﾞⅣ⅓"
 SCRIPTS = (
@@ -564,9 +566,21 @@ def test_a_tokenizer_that_breaks_is_a_model_error_without_a_stack(
 ) -> None:
     content = json.loads(raw_tokenizer().to_str()) | BREAKING[kind]
     (tmp_path / "tokenizer.json").write_text(json.dumps(content), encoding="utf-8")
-    with pytest.raises(ModelError, match=r"tokenizer\.json is no"):
+    with own_process(), pytest.raises(ModelError, match=r"tokenizer\.json is no"):
         Tokenizer.load(tmp_path, max_length=16)
     assert capfd.readouterr() == ("", "")
+
+
+def test_in_somebody_elses_process_stderr_is_not_turned_aside(
+    raw_tokenizer: Callable[[], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a child that is started now would lose its stderr")
+
+    raw_tokenizer().save(str(tmp_path / "tokenizer.json"))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup2", refuse)
+        assert Tokenizer.load(tmp_path, max_length=16).encode(["book"])
 
 
 def test_a_panic_while_encoding_is_a_model_error(raw_tokenizer: Callable[[], Any]) -> None:

@@ -13,10 +13,11 @@ from nlu_kit.errors import ConfigError, DataError, PluginError, TrainingError
 from nlu_kit.plugin.events import EpochEnd, RunEnd
 from nlu_kit.pretraining.prepare import prepare
 from nlu_kit.pretraining.run import pretrain
+from nlu_kit.training.folders import last_unfinished
 from nlu_kit.training.run import train
 from nlu_kit.training.signals import EndedBySignal
 from nlu_kit_objectives.paraphrases import Triplets
-from tests.training.test_resume import POSIX, StopAt
+from tests.training.test_resume import POSIX, Die, StopAt
 
 
 class Heard:
@@ -136,6 +137,24 @@ def test_an_interrupted_run_goes_on_to_the_same_encoder(
         assert weights[0].read_bytes() == weights[1].read_bytes()
         with pytest.raises(TrainingError, match="is finished: its encoder is in"):
             pretrain(run, resume=run)
+
+
+def test_one_that_died_before_its_first_checkpoint_begins_again(write_plan: Any, mlm: Any, tmp_path: Path) -> None:
+    file = write_plan(mlm)
+    whole = pretrain(file, runs=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(file, runs=tmp_path / "runs", callbacks=[Die()])
+    (run,) = (tmp_path / "runs").iterdir()
+    assert last_unfinished(tmp_path / "runs", result="encoder") == run
+    with pytest.raises(ConfigError, match=r"(?s)objectives\.0\.share"):
+        pretrain(run, resume=run, overrides=["objectives.0.share=0.3"])
+    heard = Heard()
+    resumed = pretrain(run, resume=run, callbacks=[heard])
+    assert str(heard.events[0].warnings[0]) == "the run had no checkpoint yet, so it begins again"
+    assert resumed.encoder == run / "encoder"
+    weights = [found.encoder / "model.safetensors" for found in (whole, resumed)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+    assert (run / "metrics.jsonl").read_text("utf-8").count('"RunStart"') == 1
 
 
 @POSIX

@@ -87,7 +87,7 @@ def room(runs: Path, *, kilobytes: int | None) -> Iterator[Callable[[], None]]:
 
 def outcome(pipeline: Path, place: Path) -> dict[str, Any]:
     """What was left of a run that ended, and whether going on from it gives what nobody disturbed."""
-    from nlu_kit.training.folders import CHECKPOINTS, MODEL, waiting
+    from nlu_kit.training.folders import CHECKPOINTS, MODEL, unfinished, waiting
     from nlu_kit.training.resume import newest
 
     runs, said = place / "runs", place / "said"
@@ -100,6 +100,8 @@ def outcome(pipeline: Path, place: Path) -> dict[str, Any]:
         again, _ = forked(lambda: train(pipeline, runs, "--resume", str(run)), said=said)
     elif list(runs.glob(f"*/{MODEL}")):
         again = 0  # it was written already
+    elif begun := next(unfinished(runs), None):
+        again, _ = forked(lambda: train(pipeline, runs, "--resume", str(begun)), said=said)
     else:
         for left in runs.iterdir():
             shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()

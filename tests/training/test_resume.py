@@ -17,7 +17,7 @@ import pytest
 from nlu_kit.errors import ConfigError, TrainingError
 from nlu_kit.locking import only_one
 from nlu_kit.plugin.events import RunStart
-from nlu_kit.training.folders import points
+from nlu_kit.training.folders import last_unfinished, points
 from nlu_kit.training.resume import newest
 from nlu_kit.training.run import resume_run, train
 from nlu_kit.training.signals import EndedBySignal
@@ -134,6 +134,76 @@ def test_the_last_points_are_kept_and_a_damaged_one_is_passed_over(interrupted: 
         (place / "state.json").write_text("{}")
     with pytest.raises(TrainingError, match="no checkpoint that can be resumed"):
         resume_run(interrupted)
+
+
+class Die:
+    """Ends a run in its first step, before there is a checkpoint; and keeps what later ones begin with."""
+
+    def __init__(self) -> None:
+        self.starts: list[RunStart] = []
+
+    def on_run_start(self, event: RunStart) -> None:
+        self.starts.append(event)
+
+    def on_step_end(self, event: Any) -> None:
+        if len(self.starts) == 1:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, event: Any) -> None: ...
+
+    def on_run_end(self, event: Any) -> None: ...
+
+
+AGAIN: dict[str, dict[str, Any]] = {
+    "plain": {"training": {"epochs": 2, "batch_size": 4}},
+    "few examples": {"heads": {"intent": "intent", "ner": "crf_ner"}, "training": {"batch_size": 4}},
+    "split": {"data": {"dev": None, "test": None}, "training": {"epochs": 2}},
+}
+
+
+@pytest.mark.parametrize("name", list(AGAIN))
+def test_one_that_died_before_its_first_checkpoint_begins_again(
+    name: str, write_pipeline: WRITE, tmp_path: Path
+) -> None:
+    pipeline = write_pipeline(tmp_path, **AGAIN[name])
+    whole = train(pipeline, runs=tmp_path / "whole")
+    die = Die()
+    with pytest.raises(KeyboardInterrupt):
+        train(pipeline, runs=tmp_path / "runs", callbacks=[die])
+    (run,) = (tmp_path / "runs").iterdir()
+    assert '"StepEnd"' in (run / "metrics.jsonl").read_text("utf-8")
+    (run / ".static-0").mkdir()
+    (run / "not-a-number.jsonl").touch()
+    assert last_unfinished(tmp_path / "runs") == run
+    resumed = resume_run(run, callbacks=[die])
+    assert die.starts[1].resumed is None
+    assert str(die.starts[1].warnings[0]) == "the run had no checkpoint yet, so it begins again"
+    assert resumed.run_dir == run
+    same(whole.run_dir, run)
+    assert {path.name for path in run.iterdir()} == {path.name for path in whole.run_dir.iterdir()}
+
+
+@POSIX
+def test_beginning_again_keeps_the_best_weights_until_there_are_others(interrupted: Path, tmp_path: Path) -> None:
+    for place in points(interrupted / "checkpoints"):
+        shutil.rmtree(place)
+    best = (interrupted / "checkpoints" / "best.safetensors").read_bytes()
+    with pytest.raises(ConfigError, match=r"(?s)training\.batch_size: was 4, is 8 now.*train anew"):
+        resume_run(interrupted, overrides=["training.batch_size=8"])
+    with pytest.raises(ConfigError, match=r"(?s)training\.epochs: was 3, is 2 now.*add --force"):
+        resume_run(interrupted, overrides=["training.epochs=2"])
+    with pytest.raises(EndedBySignal, match="--finish"):
+        resume_run(interrupted, callbacks=[StopAt(0, 1)])
+    assert (interrupted / "checkpoints" / "best.safetensors").read_bytes() == best
+    assert resume_run(interrupted, overrides=["training.epochs=2"], force=True).epochs_run == 2
+
+
+def test_where_nothing_was_begun_there_is_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match=r"has no pipeline\.json and no checkpoint: nothing was begun there"):
+        resume_run(tmp_path)
+    (tmp_path / "20260101-000001-a").mkdir()
+    with pytest.raises(TrainingError, match=r"no run in .* waits to be resumed"):
+        last_unfinished(tmp_path)
 
 
 @POSIX
@@ -290,7 +360,7 @@ def test_a_signal_is_answered_with_its_code_and_the_command(
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("epoch 2/"):
+        if line.startswith("epoch 1/"):
             process.send_signal(number)
             break
     _, errors = process.communicate(timeout=120)
@@ -313,7 +383,7 @@ def test_a_kill_costs_what_came_after_the_last_point(write_pipeline: WRITE, tmp_
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("epoch 2/"):
+        if line.startswith("epoch 1/"):
             process.kill()
             break
     process.communicate(timeout=60)

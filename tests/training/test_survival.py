@@ -110,7 +110,7 @@ def test_a_kill_leaves_a_checkpoint_that_the_next_run_sweeps_around(
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
-        if line.startswith("epoch 2/"):
+        if line.startswith("epoch 1/"):
             break
     (run,) = (tmp_path / "runs").iterdir()
     going_on = run_cli(tmp_path, "train", "--finish", str(run))
