@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from nlu_kit.cli.output import mention, style
 from nlu_kit.data.printable import one_line
+from nlu_kit.files import JsonError, read_json
+from nlu_kit.model.folder import DESCRIPTION
 from nlu_kit.plugin.events import EpochEnd, RunEnd, StepEnd
 from nlu_kit.training.progress import Progress
 
@@ -23,7 +26,6 @@ class ProgressCallback(Progress):
     def __init__(self, *, quiet: bool) -> None:
         super().__init__(quiet=quiet)
         self.bar: Any = None
-        self.example = "book a table in Paris"
 
     def write(self, line: str, *, strong: bool = False) -> None:
         self._close_bar()
@@ -46,15 +48,13 @@ class ProgressCallback(Progress):
 
     def on_epoch_end(self, event: EpochEnd) -> None:
         self._close_bar()
-        if event.samples and event.improved:  # the best epoch's are shown for sure
-            self.example = one_line(event.samples[0].prediction.text)
         super().on_epoch_end(event)
 
     def on_run_end(self, event: RunEnd) -> None:
         super().on_run_end(event)
         latest = event.run_dir.parent / "latest"
         model = "" if str(latest) == "runs/latest" else f" --model {latest}"
-        mention(f"next: nlu-kit predict{model} {shlex.quote(self.example)}")
+        mention(f"next: nlu-kit predict{model} {shlex.quote(one_line(_example(event.model_dir)))}")
 
     def close(self) -> None:
         self._close_bar()
@@ -64,6 +64,15 @@ class ProgressCallback(Progress):
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+
+def _example(model: Path) -> str:
+    """A text to try it with: one of those that the model carries, if it does."""
+    try:
+        texts = read_json(model / DESCRIPTION)["examples"]
+    except (OSError, JsonError, KeyError):
+        texts = []
+    return str(texts[0]) if texts else "book a table in Paris"
 
 
 class PretrainingProgress(ProgressCallback):

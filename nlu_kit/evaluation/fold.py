@@ -20,6 +20,8 @@ from nlu_kit.corpus.read import Corpus
 from nlu_kit.data.example import Example
 from nlu_kit.evaluation.cross_validation import fold_corpus
 from nlu_kit.experiments.worker import Reporter, work, write_record
+from nlu_kit.model.codecs import build_codecs, fit_heads
+from nlu_kit.model.score import main_metrics
 from nlu_kit.params import Params
 from nlu_kit.plugin.specs import ReaderSpec
 from nlu_kit.registry import Provided
@@ -45,7 +47,7 @@ def run_fold(task: dict[str, Any], reporter: Reporter) -> None:
         "fold": task["fold"],
         "sizes": {"train": len(corpus.train), "dev": len(corpus.dev), "held_out": len(corpus.test)},
         "scores": result.test,
-        "main": list(reporter.main),
+        "main": _main_metrics(pipeline, corpus),
         "best_epoch": result.best_epoch + 1,
         "epochs_run": result.epochs_run,
         "seconds": result.seconds,
@@ -54,6 +56,13 @@ def run_fold(task: dict[str, Any], reporter: Reporter) -> None:
     }
     write_record(folder, record)
     reporter.send({"event": "done"})
+
+
+def _main_metrics(pipeline: Pipeline, corpus: Corpus) -> list[str]:
+    """Of its heads: the run itself names them only where it has a dev set."""
+    fitted = fit_heads(pipeline, corpus.train)
+    heads = {name: entry.head for name, entry in fitted.pipeline.heads.items()}
+    return main_metrics(build_codecs(heads, fitted.labels))
 
 
 def reading(pipeline: Pipeline, corpus: Corpus, folder: Path) -> Pipeline:

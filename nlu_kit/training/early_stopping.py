@@ -20,7 +20,8 @@ class EarlyStopping:
     """Stops after ``patience`` epochs in a row without a better score (Prechelt 1998), but not before train is learnt:
     a head that has not begun to find anything scores the same in every epoch.
 
-    Of equal scores the one with the lower dev loss is better, then the later one. It does not count as progress.
+    Of equal scores the one with the lower dev loss is better, then the later one; without losses, the first. It does
+    not count as progress.
     """
 
     patience: int
@@ -36,15 +37,16 @@ class EarlyStopping:
         self.first = self.first or {name: max(loss, 1e-12) for name, loss in losses.items()}
         self.unlearnt.append(max(losses[name] / first for name, first in self.first.items()))
 
-    def update(self, score: float, epoch: int, *, loss: float = 0.0) -> bool:
-        """Take an epoch's score and loss on dev; True where it is the best so far. Raises TrainingError for NaN."""
+    def update(self, score: float, epoch: int, *, loss: float | None = None) -> bool:
+        """Take an epoch's score, and its loss on dev where that is known; True where it is the best so far. Raises
+        TrainingError for a score that is NaN."""
         if math.isnan(score):
             raise TrainingError(f"the dev score of epoch {epoch + 1} is not a number; see training.monitor")
-        loss = math.inf if math.isnan(loss) else loss
         better = score > self.best_score
+        loss_on_dev = math.inf if loss is None or math.isnan(loss) else loss
         self.waited = 0 if better else self.waited + 1
-        if better or (score == self.best_score and loss <= self.best_loss):
-            self.best_score, self.best_loss, self.best_epoch = score, loss, epoch
+        if better or (score == self.best_score and loss is not None and loss_on_dev <= self.best_loss):
+            self.best_score, self.best_loss, self.best_epoch = score, loss_on_dev, epoch
             return True
         return False
 

@@ -33,7 +33,7 @@ class Progress(Callback):
         self._epochs = self._steps = 0
         self._started = self._written = monotonic()
         self._waiting: EpochEnd | None = None  # the last epoch, where it has no line yet
-        self._best: EpochEnd | None = None  # the best epoch, where its utterances are not shown yet
+        self._best: EpochEnd | None = None  # the epoch to keep, where its utterances are not shown yet
 
     def write(self, line: str, *, strong: bool = False) -> None:
         """Show a line; ``strong``: it says what is best so far."""
@@ -74,7 +74,7 @@ class Progress(Callback):
             self._show(event)
         else:
             self._waiting = event
-        if event.improved:
+        if event.improved or not event.selects:
             self._best = event
         if event.seconds >= _LONG:
             self._show_samples(event)
@@ -88,14 +88,15 @@ class Progress(Callback):
         """Show what has waited; ``on_run_end`` does it too."""
         if self._waiting is not None:
             self._show(self._waiting)
-        if self._best is not None:
-            self.write(f"epoch {self._best.epoch + 1}, the best, on dev:")
+        if self._best is not None and self._best.samples:
+            which = "the best" if self._best.selects else "the last"
+            self.write(f"epoch {self._best.epoch + 1}, {which}, on dev:")
             self._show_samples(self._best)
 
     def _show(self, event: EpochEnd) -> None:
         self._waiting, self._written = None, monotonic()
         figures, *notes = epoch_figures(event)
-        self.write(figures, strong=event.improved)
+        self.write(figures, strong=event.improved and event.selects)
         for line in notes:
             self.write(line)
 

@@ -46,7 +46,7 @@ class Validation:
     scores: Mapping[str, float] = field(default_factory=dict)
     main: Sequence[str] = ()
     score: float = 0.0
-    loss: float = 0.0
+    loss: float | None = None
     samples: Sequence[Sample] = ()
 
 

@@ -29,10 +29,12 @@ def test_it_stops_after_patience_epochs_without_a_better_score() -> None:
 
 @pytest.mark.parametrize(
     ("losses", "best"),
-    [([1.0, 0.5, 0.7], 1), ([1.0, 0.5, 0.5], 2), ([0.0, 0.0, 0.0], 2), ([0.1, float("nan"), 0.2], 0)],
+    [([1.0, 0.5, 0.7], 1), ([1.0, 0.5, 0.5], 2), ([None, None, None], 0), ([0.1, float("nan"), 0.2], 0)],
     ids=["the lower loss", "the later of equal ones", "without losses", "no number"],
 )
-def test_of_equal_scores_the_lower_loss_is_better_and_then_the_later_epoch(losses: list[float], best: int) -> None:
+def test_of_equal_scores_the_lower_loss_is_better_and_then_the_later_epoch(
+    losses: list[float | None], best: int
+) -> None:
     stopping = EarlyStopping(2)
     for epoch, loss in enumerate(losses):
         stopping.update(0.5, epoch, loss=loss)

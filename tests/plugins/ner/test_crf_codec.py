@@ -14,6 +14,7 @@ from nlu_kit.data.encoding import Encoding, Word
 from nlu_kit.data.example import Entity, Example
 from nlu_kit.data.labels import IGNORE, LabelSpace
 from nlu_kit.heads.codec import CodecContext
+from nlu_kit.heads.spans import SPANS_TEMPERATURE
 from nlu_kit.registry import Registry
 from nlu_kit_ner.codec import CrfNerCodec
 from nlu_kit_ner.lattice import Lattice
@@ -118,7 +119,9 @@ def test_calibration_of_a_chain_that_is_too_sure() -> None:
     assert gap["before"] > 0.2
     assert abs(gap["after"]) < 0.03
     hidden = [{**target, "labels": np.full(7, IGNORE)} for target in targets]
-    assert tripled.calibrate(outputs, hidden) == tripled.calibrate([], []) == {}
+    nothing = pytest.approx({"temperature": SPANS_TEMPERATURE})
+    assert tripled.calibrate(outputs, hidden) == nothing
+    assert tripled.calibrate([], []) == nothing
     assert tripled.calibrate(outputs + outputs, targets + hidden)["temperature"] == pytest.approx(temperature)
 
 
