@@ -35,7 +35,7 @@ def nlu_kit_readers() -> Iterable[ReaderSpec[Any]]:
         ),
         ReaderSpec(
             name="text",
-            summary="A .txt file with '# intent' above its sentences, one a line, and entities as [Anna](person).",
+            summary="A .txt file with '# intent' above its sentences, one a line, and entities as `[Anna](person)`.",
             params=TextParams,
             read=lazy("nlu_kit_readers.marked:read_marked_text"),
             detect=lazy("nlu_kit_readers.marked:is_marked_text"),
