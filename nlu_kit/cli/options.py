@@ -39,7 +39,7 @@ device_option = click.option(
 )
 
 
-def _finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+def finite(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
     """Python reads 'nan' and 'inf' as numbers, too; against these no score means anything."""
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is not a finite number")
@@ -47,7 +47,7 @@ def _finite(_context: click.Context, _parameter: click.Parameter, value: float |
 
 
 threshold_option = click.option(
-    "--threshold", type=float, metavar="SCORE", callback=_finite,
+    "--threshold", type=float, metavar="SCORE", callback=finite,
     help="Scores above it are out of scope. By default, the model's own threshold.",
 )  # fmt: skip
 

@@ -49,7 +49,7 @@ def export_graph(what: Exportable, folder: Path) -> GraphRecord:
     if missing:
         raise NotExportedError(f"{', '.join(missing)} is not installed: pip install {' '.join(missing)}")
     what.model.eval()
-    encodings = [*what.model.backbone.tokenizer.encode(_ODD), *_spread(what.encodings, MOST_CHECKED)]
+    encodings = [*what.model.backbone.tokenizer.encode(_ODD), *spread(what.encodings, MOST_CHECKED)]
     names = _output_names(what.model, encodings[0])
     try:
         graph = traced(what.model, names)
@@ -103,7 +103,7 @@ def add_graph(saved: SavedModel, texts: Sequence[str]) -> GraphRecord:
     return record
 
 
-def _spread(encodings: Sequence[Encoding], most: int) -> list[Encoding]:
+def spread(encodings: Sequence[Encoding], most: int) -> list[Encoding]:
     """At most so many, evenly over all, and the longest."""
     if not encodings:
         return []

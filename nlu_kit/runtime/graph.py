@@ -27,13 +27,15 @@ class ParityCheck(Params):
 
 class Int8Check(Params):
     """How the quantised graph was compared with torch on annotated utterances before it was kept: for how many another
-    prediction was decoded, and the main metrics of both. ``cpu`` says where; another may round differently."""
+    prediction was decoded, and the main metrics of both. ``cpu`` says where; another may round differently.
+    ``times_as_fast`` as the full graph it was there (older records don't say)."""
 
     utterances: Count
     different_predictions: Count
     figures: dict[Name, Share]
     figures_int8: dict[Name, Share]
     cpu: Annotated[str, Field(max_length=200)]
+    times_as_fast: float | None = Field(default=None, ge=0, le=1e9)
 
 
 class GraphRecord(Params):

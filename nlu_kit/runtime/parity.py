@@ -76,11 +76,15 @@ def compared(
     return ParityCheck(utterances=len(encodings), largest_difference=largest, different_predictions=different)
 
 
-def graph_run(what: Exportable, file: Path, names: Mapping[str, Mapping[str, str]], inputs: Sequence[str]) -> Run:
-    """The graph in ``file`` on a batch. Raises NotExportedError where onnxruntime can't run it."""
+def graph_run(
+    what: Exportable, file: Path, names: Mapping[str, Mapping[str, str]], inputs: Sequence[str], *, threads: int = 0
+) -> Run:
+    """The graph in ``file`` on a batch; 0 threads are as many as there are cores. Raises NotExportedError where
+    onnxruntime can't run it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 4
     options.intra_op_num_threads = cores()
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -87,19 +88,40 @@ def test_where_nothing_can_be_packed(target: str, reason: str, model: Path, tmp_
     assert (tmp_path / "taken.zip").read_bytes() == b"mine"
 
 
-def test_int8_says_what_it_changes_or_is_refused(
+def test_int8_says_what_it_changes_or_how_it_is_accepted(
     model: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("nlu_kit.runtime.calibration.LARGE", 1024)  # the encoder's matrices are small
     monkeypatch.setattr("nlu_kit.runtime.quantise.MOST_CHANGED", 0.5)
     assert main(["export", str(model), "--int8"]) == 0
     said = capsys.readouterr().out
-    assert f"wrote {model / GRAPH_INT8} (" in said
+    assert re.search(rf"wrote {model / GRAPH_INT8}, which is what predicts now: [\d.]+ times as fast", said)
     assert re.search(r"predictions differ from torch's; intent.accuracy [\d.]+ → [\d.]+, ner.f1 .*; checked on", said)
     monkeypatch.setattr("nlu_kit.runtime.quantise.MOST_CHANGED", -1.0)
-    assert main(["export", str(model), "--int8"]) == 2
-    assert "int8 changes " in capsys.readouterr().err
+    data = json.loads((model / "pipeline.json").read_text(encoding="utf-8"))["data"]["dev"]
+    assert main(["export", str(model), "--int8", "--data", data]) == 2
+    error = capsys.readouterr().err
+    assert "int8 changes " in error
     assert not (model / GRAPH_INT8).exists()
     assert main(["predict", "--model", str(model), "--runtime", "onnx", "play some jazz"]) == 0
+    command = error.strip().partition("To accept that: nlu-kit ")[2]
+    assert command.startswith(f"export {model} --int8 --data {data} --allow ")
+    assert main(shlex.split(command)) == 0
+    assert (model / GRAPH_INT8).exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--allow", "0.05"], "--allow goes with --int8"),
+        (["--int8", "--allow", "5"], "5.0 is not in the range 0<=x<=1"),
+        (["--int8", "--allow", "nan"], "--allow"),
+    ],
+)
+def test_what_cannot_be_allowed(options: list[str], reason: str, model: Path, capsys: Captured) -> None:
+    assert main(["export", str(model), *options]) == 2
+    assert reason in capsys.readouterr().err
+    assert not (model / GRAPH).exists(), "it is said before any work"
 
 
 def test_a_runtime_that_the_model_lacks(model: Path, capsys: Captured) -> None:
