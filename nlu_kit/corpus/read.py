@@ -182,6 +182,17 @@ def data_section(file: Path) -> Mapping[str, Any]:
     return data if isinstance(data, Mapping) else {}
 
 
+def start_of_paths(file: Path) -> str:
+    """``base`` of a pipeline file: where its paths start, seen from its folder. Raises ModelError as above."""
+    if not file.is_file():
+        return ""
+    try:
+        base = read_json(file).get("base")
+    except (OSError, ValueError, AttributeError) as error:
+        raise ModelError(f"{file} can't be read as a pipeline: {error}") from error
+    return base if isinstance(base, str) else ""
+
+
 def _chosen(reader: Resolved) -> Chosen:
     spec: Any = reader.provided.spec
     return spec, reader.params

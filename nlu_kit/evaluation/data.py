@@ -16,6 +16,7 @@ from nlu_kit.corpus.read import (
     read_with,
     recognising_reader,
     refuse_special,
+    start_of_paths,
     unrecognised,
 )
 from nlu_kit.data.example import Example
@@ -66,8 +67,9 @@ def named_split(model: Path, split: str = "test") -> Path:
     """Where the test set (or dev) is that the model was trained beside. Raises DataError where none is named or
     found."""
     named = []
-    # The run's copy of the pipeline has paths seen from the run's folder; the model's own has them as they were.
-    for file, base in ((model.parent / "pipeline.json", model.parent), (model / "pipeline.json", Path())):
+    # The run's copy of the pipeline says where its paths start; the model's own has them as they were.
+    of_run = model.parent / "pipeline.json"
+    for file, base in ((of_run, locate(model.parent, start_of_paths(of_run))), (model / "pipeline.json", Path())):
         test = data_section(file).get(split)
         if isinstance(test, str) and test:
             named.append(_short(locate(base, test)))

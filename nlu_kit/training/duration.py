@@ -8,7 +8,7 @@ from nlu_kit.config.pipeline import Pipeline
 from nlu_kit.corpus.split import ENOUGH
 from nlu_kit.plugin.contracts import Sampler
 
-STEPS, LEAST, MOST = 400, 10, 60
+STEPS, LEAST, MOST = 400, 10, 40
 """Steps in all, and the epochs that it may take to make these."""
 
 
