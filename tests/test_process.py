@@ -12,15 +12,21 @@ from nlu_kit.process import is_ours, own_process
 ROOT = Path(__file__).resolve().parents[1]
 TOUCHES = {
     r"redirect_std": {"cli/plugins_check.py"},
-    r"dup2\(": {"cli/output.py", "data/panics.py", "experiments/worker.py"},
-    r"sys\.std(out|err) = ": {"cli/output.py"},
+    r"dup2\(": {"cli/output.py", "data/panics.py", "experiments/worker.py", "stdout.py"},
+    r"sys\.std(out|err) = ": {"cli/output.py", "stdout.py"},
     r"warnings\.(simplefilter|filterwarnings|catch_warnings)": {"runtime/export.py"},
     r"logging\.(disable|basicConfig)\(": {"serve/app.py"},
     r"\.setLevel\(": {"serve/app.py", "runtime/bulk.py", "runtime/ray_engine.py"},
-    r"signal\.signal\(": {"training/signals.py", "serve/app.py", "experiments/worker.py", "runtime/bulk.py"},
+    r"signal\.signal\(": {
+        "training/signals.py",
+        "serve/app.py",
+        "serve/run.py",
+        "experiments/worker.py",
+        "runtime/bulk.py",
+    },
     r"os\.chdir\(": {"testing/callback.py"},
     r"set_seed\(": {"training/job.py", "pretraining/run.py"},
-    r"set_num_threads\(": {"training/accelerator.py", "training/alone.py"},
+    r"set_num_threads\(": {"training/accelerator.py", "training/alone.py", "runtime/torch_runtime.py"},
     r"os\.environ\[.*\] =|os\.environ\.setdefault|putenv": {
         "runtime/fork.py",
         "runtime/ray_engine.py",

@@ -79,14 +79,13 @@ def compared(
 def graph_run(
     what: Exportable, file: Path, names: Mapping[str, Mapping[str, str]], inputs: Sequence[str], *, threads: int = 0
 ) -> Run:
-    """The graph in ``file`` on a batch; 0 threads are as many as there are cores. Raises NotExportedError where
+    """The graph in ``file`` on a batch; 0 threads are as many as it may use cores. Raises NotExportedError where
     onnxruntime can't run it."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
     options.log_severity_level = 4
-    options.intra_op_num_threads = cores()
+    options.intra_op_num_threads = threads or cores()
     try:
         session = onnxruntime.InferenceSession(
             str(file), options, providers=["CPUExecutionProvider"], enable_fallback=0

@@ -48,7 +48,7 @@ def test_forked_children_predict(trained: Any, said: str | None) -> None:
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:
         try:
-            stdout, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=150)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
             pytest.fail("a forked child hangs")
