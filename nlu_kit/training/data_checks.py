@@ -126,10 +126,17 @@ def _selection(prepared: Prepared) -> list[Finding]:
         return []
     rest = f"all {epochs} epochs are trained, and the last one is kept"
     if count:
-        return [Finding(f"dev has {count} examples, and {ENOUGH} are needed to choose the best epoch: {rest}")]
-    measured = "nlu-kit evaluate --folds 5 measures how good such a model is"
-    text = f"no data.dev, and train is too small to split one off: all of it is trained on, {rest}; {measured}"
-    return [Finding(text)]
+        leaning = "confidences and thresholds lean on what is known of such models"
+        return [
+            Finding(f"dev has {count} examples, and {ENOUGH} are needed to choose the best epoch: {rest}; {leaning}")
+        ]
+    return [
+        Finding(f"no data.dev, and train is too small to split one off: all of it is trained on, {rest}"),
+        Finding(
+            "nothing is held out: confidences and thresholds are what is known of such models; how good this one is, "
+            "nlu-kit evaluate --folds 5 measures"
+        ),
+    ]
 
 
 def _idle(prepared: Prepared) -> list[Finding]:
