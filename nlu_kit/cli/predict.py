@@ -255,7 +255,8 @@ def _rows(
 
     if not path.exists():
         raise DataError(f"there is no file {path}")
-    by_name = jsonl or column is not None or (reader is None and is_jsonl(path))
+    # Texts are texts: a line of theirs may look like a heading or an annotation of some corpus.
+    by_name = jsonl or column is not None or (reader is None and (is_jsonl(path) or kind(path) == ".txt"))
     chosen = None
     if reader is not None:
         chosen = named_reader(reader, registry)

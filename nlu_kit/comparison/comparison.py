@@ -11,6 +11,7 @@ from typing import Any
 
 from nlu_kit import __version__
 from nlu_kit.config.check import load_pipeline
+from nlu_kit.corpus.split import ENOUGH
 from nlu_kit.errors import ConfigError
 from nlu_kit.experiments.grid import Combination, json_value
 from nlu_kit.experiments.plan import Plan
@@ -110,10 +111,13 @@ def _base(plan: Plan) -> dict[str, Any]:
 def _notes(plan: Plan, records: Sequence[Record], results: Results, why_not: str) -> list[str]:
     notes = []
     if records[0]["evaluated_on"] == "dev":
-        notes.append(
-            "The pipeline names no test set: all figures are of the dev set, on which each run's best epoch was "
-            "chosen, so they are too good. Set data.test."
-        )
+        count = records[0]["utterances"]
+        chosen = ", on which each run's best epoch was chosen, so they are too good" if count >= ENOUGH else ""
+        notes.append(f"The pipeline names no test set: all figures are of the dev set{chosen}. Set data.test.")
+        if count < ENOUGH:
+            notes.append(
+                f"{count} utterances say little of which is better; nlu-kit evaluate --folds 5 uses all of them."
+            )
     if plan.seeds == 1:
         notes.append("One seed: how much the figures vary from run to run is unknown. Use --seeds 3 or more.")
     if why_not:

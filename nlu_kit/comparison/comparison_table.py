@@ -65,7 +65,7 @@ def interval(pair: Mapping[str, Any]) -> str:
 
 
 def cell_line(record: Mapping[str, Any]) -> str:
-    """One finished run: its main figures, its best epoch and how long it took."""
+    """One finished run: its main figures, the epoch that it kept and how long it took."""
     scores = record["scores"]
     figures = "  ".join(f"{name} {percent(scores[name])}" for name in record["main"] if name in scores)
-    return f"{figures}  best epoch {record['best_epoch']}  {seconds(record['seconds'])}"
+    return f"{figures}  epoch {record['best_epoch']} kept  {seconds(record['seconds'])}"

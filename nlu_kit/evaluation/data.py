@@ -76,7 +76,10 @@ def named_split(model: Path, split: str = "test") -> Path:
             if named[-1].exists():
                 return named[-1]
     if not named:
-        raise DataError(f"the model's pipeline names no {split} set; name the data, such as data/{split}.jsonl")
+        without = "; nlu-kit evaluate --folds 5 does without" if split == "test" else ""
+        raise DataError(
+            f"the model's pipeline names no {split} set; name the data, such as data/{split}.jsonl{without}"
+        )
     raise DataError(f"the {split} set of the model's pipeline, {named[-1]}, is not there; name the data")
 
 

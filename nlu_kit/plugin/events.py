@@ -17,7 +17,7 @@ class RunStart:
     ``out_of_scope`` counts such examples by split, where there are some; ``detector`` is the type of what tells them,
     and ``watched`` the head that it watches, both empty where there is none. A warning is a sentence and the places
     where what it says is the case; as a string it is one line with the first of them. ``resumed``: after how many steps
-    a run that was interrupted goes on; None where it begins."""
+    a run that was interrupted goes on; None where it begins. ``selects``: dev chooses the epoch."""
 
     run_dir: Path
     name: str
@@ -34,6 +34,7 @@ class RunStart:
     detector: str = ""
     watched: str = ""
     resumed: int | None = None
+    selects: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,9 @@ class RunEnd:
     ``reason``: why training ended (``"finished"``, ``"early stopping"``, ``"interrupted"``). ``dev`` and ``test`` map
     ``head.metric`` and ``exact_match`` to [0, 1]; ``sizes`` counts the examples of each split. ``confidence`` has by
     split what is said of confidences: ``head.ece`` (and ``head.ece_uncalibrated``, both on test only, since dev
-    calibrates), ``out_of_scope.recall`` and the like. ``best_epoch`` counts from 0 (-1: before the
-    first); ``seconds`` are those until the model is written. ``notes`` say what went wrong in the end."""
+    calibrates), ``out_of_scope.recall`` and the like. ``best_epoch`` counts from 0 (-1: before the first); without
+    ``selects`` it is the last. ``seconds`` are those until the model is written. ``notes`` say what went wrong in the
+    end."""
 
     run_dir: Path
     model_dir: Path
@@ -105,6 +107,7 @@ class RunEnd:
     sizes: Mapping[str, int] = field(default_factory=dict)
     confidence: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     notes: Sequence[str] = ()
+    selects: bool = True
 
 
 def to_json(event: RunStart | StepEnd | EpochEnd | RunEnd) -> dict[str, Any]:

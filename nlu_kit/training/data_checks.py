@@ -34,7 +34,7 @@ def data_findings(prepared: Prepared) -> list[Finding]:
         for name, why in prepared.left_out.items()
     ]
     found += _scope(pipeline, prepared, codecs) + _learnt_scope(pipeline, codecs)
-    found += _alike_labels(codecs) + _unread_fields(prepared.train.examples, codecs) + _idle(prepared)
+    found += _single(codecs) + _alike_labels(codecs) + _unread_fields(prepared.train.examples, codecs) + _idle(prepared)
     found += [Finding(said) for said in prepared.said]
     found += _selection(prepared)
     found += leaks({split: getattr(prepared, split).examples for split in SPLITS})
@@ -120,22 +120,28 @@ def leaks(splits: Mapping[str, Sequence[Example]]) -> list[Finding]:
 def _selection(prepared: Prepared) -> list[Finding]:
     """What dev is, and what it is used for, where the pipeline leaves that open."""
     count, epochs = len(prepared.dev), epochs_of(prepared.pipeline)
-    if prepared.corpus.dev_from_train:
-        return [Finding(f"no data.dev: {count} examples were split off train for early stopping")]
+    split_off = f"no data.dev: {count} examples were split off train" if prepared.corpus.dev_from_train else ""
     if prepared.selects or prepared.pipeline.training.model_selection == "last":
-        return []
+        return [Finding(f"{split_off} for early stopping" if prepared.selects else split_off)] if split_off else []
     rest = f"all {epochs} epochs are trained, and the last one is kept"
     if count:
-        leaning = "confidences and thresholds lean on what is known of such models"
-        return [
-            Finding(f"dev has {count} examples, and {ENOUGH} are needed to choose the best epoch: {rest}; {leaning}")
-        ]
+        few = f"{split_off or f'dev has {count} examples'}, and {ENOUGH} are needed to choose the best epoch: {rest}"
+        return [Finding(f"{few}; confidences and thresholds lean on what is known of such models")]
     return [
         Finding(f"no data.dev, and train is too small to split one off: all of it is trained on, {rest}"),
         Finding(
             "nothing is held out: confidences and thresholds are what is known of such models; how good this one is, "
             "nlu-kit evaluate --folds 5 measures"
         ),
+    ]
+
+
+def _single(codecs: Codecs) -> list[Finding]:
+    """Heads with one label have nothing to decide."""
+    return [
+        Finding(f"train: '{head}' has one label, '{codec.labels.names[0]}', and gives it to every text")
+        for head, codec in codecs.items()
+        if codec.one_label and len(codec.labels) == 1
     ]
 
 

@@ -186,6 +186,7 @@ class Job:
             sizes=self.prepared.sizes(),
             confidence={split: dict(figures) for split, figures in finished.confidence.items()},
             notes=[*finished.notes(fitted.reason), *self.recorder.notes()],
+            selects=self.prepared.selects,
         )
         notes: list[str] = []
         if self.accelerator.is_main_process:
@@ -254,6 +255,7 @@ def _run_start(pipeline: Pipeline, prepared: Prepared, trainer: Trainer, run_dir
         sampler=dict(prepared.sampler.describe()),
         parameters=trainer.rates.counts(),
         warnings=data_findings(prepared),
+        selects=prepared.selects,
     )
 
 

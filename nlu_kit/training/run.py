@@ -196,5 +196,6 @@ def _ways_on(job: Job) -> list[str]:
     if points(job.run_dir / CHECKPOINTS):
         ways.append(f"go on where it was: nlu-kit train --resume {job.run_dir}")
     if job.checkpoint.exists():
-        ways.append(f"make a model of its best weights: nlu-kit train --finish {job.run_dir}")
+        which = "best" if job.prepared.selects else "last"
+        ways.append(f"make a model of its {which} weights: nlu-kit train --finish {job.run_dir}")
     return ways

@@ -15,7 +15,7 @@ def run_start_lines(event: RunStart) -> list[str]:
     """Where it runs, on what, with which sampler."""
     sizes = ", ".join(f"{split} {count:,}" for split, count in event.examples.items())
     where = f"{event.device}, {event.precision}" + (f", {event.processes} processes" if event.processes > 1 else "")
-    most = "at most " if event.examples.get("dev") else ""
+    most = "at most " if event.selects else ""
     share = event.parameters["trainable"] / max(event.parameters["total"], 1)
     lines = [
         f"run       {event.run_dir}",
@@ -75,7 +75,7 @@ def epoch_samples(event: EpochEnd) -> list[str]:
 
 def run_end_lines(event: RunEnd) -> list[str]:
     """How it ended, and the figures of the best epoch."""
-    best = f"best epoch {event.best_epoch + 1}; " if event.dev else ""
+    best = f"best epoch {event.best_epoch + 1}; " if event.selects else ""
     lines = [
         f"{event.reason} after {event.epochs_run} epochs, {event.seconds:.0f}s; {best}"
         f"peak memory {event.peak_memory_mb:.0f} MB",

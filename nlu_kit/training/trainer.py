@@ -294,10 +294,10 @@ class Trainer:
                     dev=validation.scores,
                     main=validation.main,
                     score=validation.score,
-                    best_score=stopping.best_score,
-                    best_epoch=stopping.best_epoch,
-                    improved=improved,
-                    patience_left=max(0, self.config.patience - stopping.waited),
+                    best_score=stopping.best_score if self.selects else validation.score,
+                    best_epoch=stopping.best_epoch if self.selects else epoch,
+                    improved=improved and self.selects,
+                    patience_left=max(0, self.config.patience - stopping.waited) if self.selects else 0,
                     selects=self.selects,
                     seconds=time.perf_counter() - started,
                     examples_per_second=seen / seconds,
@@ -351,6 +351,10 @@ class Trainer:
     def write_point(self, stopping: EarlyStopping) -> None:
         """All that what follows depends on. Raises TrainingError where it can't be written."""
         assert self.resumable is not None
+        begun_again = not self.at.epoch and self.checkpoint.exists()  # then what is there is of more than this
+        if not self.selects and not begun_again and self.accelerator.is_main_process:
+            self.checkpoint.save(self.objective, Best(epoch=self.at.epoch - (self.at.step == 0), dev={}))
+            self._kept = time.monotonic()
         stopping.note(self.at)
         self.resumable.write(self.at, self.accelerator, self.objective, self.optimiser, self.checkpoint)
 

@@ -20,27 +20,25 @@ _LOOKED_AT = 100  # lines
 
 
 def is_marked_text(path: Path) -> bool:
-    """Whether it is a .txt file that begins with the name of an intent."""
+    """Whether it is a .txt file with the name of an intent, or an entity, among its first lines."""
     if path.suffix.lower() != ".txt" or not path.is_file():
         return False
     try:
-        first = next((line for line in islice(text_lines(path), _LOOKED_AT) if line.strip()), "")
+        lines = [line.strip() for line in islice(text_lines(path), _LOOKED_AT)]
     except DataError:
         return False
-    return _HEADING.fullmatch(first.strip()) is not None
+    return any(_HEADING.fullmatch(line) or _MARKED.search(line) for line in lines)
 
 
 def read_marked_text(params: TextParams, path: Path) -> Iterator[Example]:
-    """The sentences of the file; blank lines are skipped. A sentence without brackets has no entity. Raises DataError,
-    with file and line, for brackets that mark nothing, and for a sentence before the first intent."""
+    """The sentences of the file; blank lines are skipped. Before the first heading, their intent is not annotated; a
+    sentence without brackets has no entity. Raises DataError, with file and line, for brackets that mark nothing."""
     intent = None
     for number, line in enumerate(text_lines(path), start=1):
         where = f"{path}:{number}"
         if heading := _HEADING.fullmatch(line.strip()):
             intent = heading.group(1)
         elif line.strip():
-            if intent is None:
-                raise DataError(f"{where}: a sentence before the first intent; write its name above it: # greet")
             text, entities = _unmarked(line.strip(), where)
             yield Example(text=text, intent=intent, entities=entities, source=where)
 

@@ -59,7 +59,7 @@ def test_train_without_a_terminal_prints_plain_lines(bot: Path) -> None:
     assert (bot / "train.err").read_text(encoding="utf-8") == ""
     lines = out.decode().splitlines()
     assert lines[0].startswith("run       runs")
-    assert lines[1] == "data      train 57, dev 19, test 19 examples; 4 steps an epoch, at most 10 epochs"
+    assert lines[1] == "data      train 57, dev 19, test 19 examples; 4 steps an epoch, 10 epochs"
     epochs = [line for line in lines if line.startswith("epoch ") and " loss " in line]
     numbers = [line.split()[1] for line in epochs]
     assert (numbers[0], numbers[-1]) == ("1/10", "10/10"), "how many there are between depends on the time they take"

@@ -16,10 +16,10 @@ import pytest
 
 from nlu_kit.errors import ConfigError, TrainingError
 from nlu_kit.locking import only_one
-from nlu_kit.plugin.events import RunStart
+from nlu_kit.plugin.events import RunStart, StepEnd
 from nlu_kit.training.folders import last_unfinished, points
 from nlu_kit.training.resume import newest
-from nlu_kit.training.run import resume_run, train
+from nlu_kit.training.run import finish_run, resume_run, train
 from nlu_kit.training.signals import EndedBySignal
 from tests.training.killing import run_task
 
@@ -408,3 +408,19 @@ def test_wherever_it_is_killed_it_ends_as_if_it_had_not_been(write_pipeline: WRI
         assert death["goes_on"], death
         assert death["same"], death
         assert death["how"] == "full" or death["steps_lost"] <= 1, death  # where it is full none can be written
+
+
+def test_without_selection_what_was_interrupted_becomes_a_model_as_it_is(
+    listen: Any, write_pipeline: Any, tmp_path: Path
+) -> None:
+    """Not as it was when an epoch last went to disk."""
+
+    def interrupt(event: StepEnd) -> None:
+        if (event.epoch, event.step) == (2, 2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    pipeline = write_pipeline(tmp_path, training={"epochs": 9, "model_selection": "last"})
+    with pytest.raises(KeyboardInterrupt, match="its last weights"):
+        train(pipeline, runs=tmp_path / "runs", callbacks=[listen(at_step=interrupt)])
+    (run,) = (tmp_path / "runs").iterdir()
+    assert finish_run(run).best_epoch == 2

@@ -41,7 +41,6 @@ def test_what_a_file_says(write: Write) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("hello\n# greet\n", r":1: a sentence before the first intent"),
         ("# greet\nhi [](name)\n", r":2: \[\]\(name\) marks nothing"),
         ("# greet\nhi [Anna]( )\n", r":2: \[Anna\]\( \) marks nothing"),
         ("# greet\nhi [Anna\n", r":2: brackets that mark no entity"),
@@ -58,7 +57,9 @@ def test_what_is_wrong_is_named_with_its_line(write: Write, content: str, messag
     ("name", "content", "recognised"),
     [
         ("a.txt", "\n# greet\nhi\n", True),
-        ("a.txt", "hi\n# greet\n", False),
+        ("a.txt", "hi\n# greet\n", True),
+        ("a.txt", "to [Rome](city)\n", True),
+        ("a.txt", "hi\n[hello]\n", False),
         ("a.txt", "#hashtag\n", False),
         ("a.txt", "", False),
         ("a.md", "# greet\nhi\n", False),
