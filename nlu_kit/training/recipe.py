@@ -26,6 +26,8 @@ FEW = 50
 usual ones: on CLINC150 without entities, on the starter corpus with them (docs/accuracy.md)."""
 WARMUP: Mapping[str, Any] = {"warmup": 0.1}
 GENTLE: Mapping[str, Any] = {"epochs": 5, **WARMUP}
+ONE_EACH: Mapping[str, Any] = {"epochs": 20, **WARMUP}
+"""With a single example a label: more epochs find entities that are none."""
 
 
 def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) -> tuple[Pipeline, list[str]]:
@@ -41,7 +43,7 @@ def with_recipe(pipeline: Pipeline, codecs: Codecs, train: Sequence[Example]) ->
     }
     changed = [f"heads.{name}.{setting}" for name, (_, settings) in settled.items() for setting in settings]
     gently = all(_begins(entry.head) for entry in heads.values())
-    wanted = GENTLE if gently else WARMUP
+    wanted = GENTLE if gently else ONE_EACH if min(few.values()) <= 1 else WARMUP
     training = {key: value for key, value in wanted.items() if key not in pipeline.training.model_fields_set}
     changed += [f"training.{key}={value}" for key, value in training.items()]
     freezing, settings = _with_defaults(pipeline.freezing, "few_examples" if gently else "few_examples_at_random")

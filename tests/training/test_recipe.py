@@ -19,7 +19,7 @@ from nlu_kit.model.nlu_model import compute_each
 from nlu_kit.training.data_checks import data_findings
 from nlu_kit.training.duration import MOST
 from nlu_kit.training.prepare import Prepared, prepare
-from nlu_kit.training.recipe import GENTLE
+from nlu_kit.training.recipe import GENTLE, ONE_EACH
 
 
 @pytest.fixture
@@ -118,6 +118,9 @@ def test_beside_a_head_that_begins_at_random_the_encoder_moves_further(
     assert (found.pipeline.training.warmup, found.pipeline.freezing.params.encoder_lr) == (0.1, 2e-4)
     (line,) = said(found)
     assert "'intent' has 4 examples a label, 'ner' has 8" in line
+    single = str(jsonl(tmp_path / "single.jsonl", records[::4]))
+    one_each = prepared(heads=heads, data={"train": single, "dev": train}, freezing="discriminative")
+    assert one_each.pipeline.training.epochs == ONE_EACH["epochs"]
     only = prepared(heads={"ner": "ner"}, data=data, freezing="discriminative", detector=None)
     assert only.pipeline.freezing.params.encoder_lr == 2e-4
 
