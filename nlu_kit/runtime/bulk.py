@@ -16,10 +16,11 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from itertools import islice
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
@@ -218,7 +219,8 @@ def _by_processes(job: Job, hashes: Mapping[str, str] | None, windows: Iterator[
     waiting: deque[Any] = deque()
     try:
         for window in windows:
-            waiting.append(pool.submit(_answer_here, window))
+            with _interrupted_later():  # the first starts the processes
+                waiting.append(pool.submit(_answer_here, window))
             if len(waiting) > 2 * job.workers:
                 yield waiting.popleft().result()
         while waiting:
@@ -227,6 +229,21 @@ def _by_processes(job: Job, hashes: Mapping[str, str] | None, windows: Iterator[
         raise ModelError(f"a worker process ended; if memory is short, use --workers 1; {job.ended_early}") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupted_later() -> Iterator[None]:
+    """Ctrl-C waits until this ends. Processes that are started here never hear it: before they can say that it is not
+    theirs, they import for a second or two."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # which would let it through, were it started within
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(load: Callable[[], Predictor]) -> None:
